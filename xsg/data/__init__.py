@@ -1,0 +1,1 @@
+"""Data: labelled objects from files, the network, or a simulator with a known truth."""

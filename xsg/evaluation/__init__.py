@@ -1,0 +1,1 @@
+"""Is it real? Splits, metrics, nulls and baselines."""

@@ -1,0 +1,1 @@
+"""Torch modules: the equations of the three systems and nothing else."""
