@@ -426,14 +426,14 @@ class Graph:
 
         rows, columns = np.nonzero(self.weights.to_numpy())
         data = Data(
-            edge_index=torch.from_numpy(np.stack([rows, columns])),
-            edge_weight=torch.from_numpy(self.weights.to_numpy(dtype=np.float32)[rows, columns]),
+            edge_index=torch.tensor(np.stack([rows, columns])),
+            edge_weight=torch.tensor(self.weights.to_numpy(dtype=np.float32)[rows, columns]),
             num_nodes=len(self.regions),
         )
         if x is not None:
-            data.x = torch.from_numpy(align(x, self.regions, "x").to_numpy(dtype=np.float32))
+            data.x = torch.tensor(align(x, self.regions, "x").to_numpy(dtype=np.float32))
         if y is not None:
-            data.y = torch.from_numpy(align(y, self.regions, "y").to_numpy(dtype=np.float32))
+            data.y = torch.tensor(align(y, self.regions, "y").to_numpy(dtype=np.float32))
         return data
 
 
