@@ -1,0 +1,65 @@
+# make book · make test · make lock · make bench · make data · make notebooks        (PYTHON=… picks another interpreter)
+.DELETE_ON_ERROR:
+.PHONY: book test env lock bench data notebooks clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := -m pip --disable-pip-version-check --quiet
+
+# Chapters run side by side, so one thread each; results then do not depend on the number of cores either.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+# The local kernels need no check that their frozen standard library has debugger lines.
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+
+book: env
+	$(BIN)/python tools/build.py
+
+test: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/python tools/claims.py --check
+	$(BIN)/python tools/pairs.py --check
+	$(BIN)/python tools/pairs.py --replay
+	$(BIN)/python -m pytest -n 2
+
+# Re-executes what changed and stores the outputs in chapters/*.ipynb, which are committed.
+notebooks: env
+	$(BIN)/python tools/pairs.py --sync
+
+bench: env
+	$(BIN)/python -m pytest -s tests/benchmarks
+
+data: env
+	$(BIN)/python -m xsg data
+
+# The environment is rebuilt only when what defines it changes.
+env: .venv/stamp
+.venv/stamp: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "xsg needs Python 3.11 or later; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)."; \
+	  echo "Name another one: make PYTHON=/path/to/python3.12"; exit 1; }
+	@echo "Setting up .venv from requirements.lock (a minute or two, once)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python $(PIP) install -r requirements.lock
+	$(BIN)/python $(PIP) install --no-deps -e .
+	@touch $@
+
+# Exact versions from a fresh resolve of pyproject.toml. Left out is what only some platforms have: the local part of
+# torch's version (+cpu) and the GPU libraries that some of its builds bring along.
+TORCH := 2.13.0
+lock:
+	rm -rf _build/lock && mkdir -p _build/lock
+	$(PYTHON) -m venv _build/lock/venv
+	_build/lock/venv/bin/python $(PIP) install '.[book,test]' torch==$(TORCH)
+	@{ echo "# Made by 'make lock' from pyproject.toml; what make, Binder and CI install."; \
+	   _build/lock/venv/bin/python $(PIP) freeze --exclude xsg --exclude pip | sed -E 's/[+][a-z0-9.]+$$//' \
+	   | grep -vE '^(nvidia|cuda|triton)'; } > _build/lock/requirements.lock
+	mv _build/lock/requirements.lock requirements.lock
+	rm -rf _build/lock
+
+clean:
+	rm -rf _build
