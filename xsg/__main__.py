@@ -1,0 +1,60 @@
+"""Command line: ``python -m xsg data`` lists the remote data files, ``python -m xsg data fetch`` gets them."""
+
+import argparse
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+
+from xsg.data import fetch as data
+
+
+def _list() -> None:
+    """Print the registry, files of one licence and citation together."""
+    table = data.registry()
+    width = max(60, shutil.get_terminal_size((100, 24)).columns - 1)
+    print(f"{'here':6} {'kB':>8}  name")
+    for (licence, citation), files in table.groupby(["licence", "citation"], sort=False):
+        print()
+        for label, text in (("licence", licence), ("cite", citation)):
+            print(textwrap.fill(text, width, initial_indent=f"{label:8} ", subsequent_indent=" " * 9))
+        for name, size in files["bytes"].items():
+            here = data._locate(name)
+            print(f"{here[0] if here else 'no':6} {size / 1000:8.1f}  {name}")
+    print(f"\n{len(table)} files, {table['bytes'].sum() / 1e6:.1f} MB.")
+    print(f"cache:  {data.cache_dir()} (XSG_DATA)")
+    print(f"mirror: {data._mirror() or 'none'} (XSG_MIRROR)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0, or 1 when something could not be fetched.
+
+    Parameters
+    ----------
+    arguments
+        Command-line arguments without the programme's name (default: those of the process).
+    """
+    parser = argparse.ArgumentParser(prog="python -m xsg")
+    parts = parser.add_subparsers(dest="part", required=True)
+    actions = parts.add_parser("data", help="list or fetch the remote data files").add_subparsers(dest="action")
+    actions.add_parser("list", help="names, sizes, licences, citations, and what is here (default)")
+    get = actions.add_parser("fetch", help="get files into the cache")
+    get.add_argument("names", nargs="*", metavar="NAME", help="a name from the list")
+    get.add_argument("--all", action="store_true", help="every file of the list")
+    options = parser.parse_args(arguments)
+    if options.action != "fetch":
+        _list()
+        return 0
+    if bool(options.names) == options.all:
+        get.error("give either names or --all")
+    try:
+        for name in data.registry().index if options.all else options.names:
+            print(data.fetch(name))
+    except (ValueError, data.DownloadError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
