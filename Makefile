@@ -6,12 +6,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := -m pip --disable-pip-version-check --quiet
 
-# Chapters run side by side, so one thread each; results then do not depend on the number of cores either.
+# Tests and benches run side by side, so one thread each; tools/build.py does the same for chapters.
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
-# The local kernels need no check that their frozen standard library has debugger lines.
-export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 book: env
 	$(BIN)/python tools/build.py

@@ -1,8 +1,8 @@
 """Build the book: execute the chapters that changed, stage the pages, render them with every Sphinx warning an error.
 
-    tools/build.py                              all of it (make book)
-    tools/build.py --chapter 06                 execute one chapter only, through the same cache
-    tools/build.py --chapter 06 -p EPOCHS 800   the same chapter with another parameter, into _build/variants/
+tools/build.py                              all of it (make book)
+tools/build.py --chapter 06                 execute one chapter only, through the same cache
+tools/build.py --chapter 06 -p EPOCHS 800   the same chapter with another parameter, into _build/variants/
 """
 
 import argparse
@@ -20,12 +20,12 @@ from datetime import date
 from pathlib import Path
 
 import nbformat
-import notebooks
 import yaml
 from tqdm import tqdm
 
+import notebooks
+
 TOOLS = Path(__file__).resolve().parent
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")}
 BINDER = {"seconds": 60, "peak_memory_mb": 1500}
 
 
@@ -38,8 +38,8 @@ class Outcome:
     """One chapter's line in _build/chapters.json."""
 
     chapter: str
-    status: str                       # executed | kept | failed
-    data: str                         # simulated | mirror | network/cache | kept
+    status: str  # executed | kept | failed
+    data: str  # simulated | mirror | network/cache | kept
     seconds: float | None = None
     peak_memory_mb: int | None = None
     date: str = ""
@@ -173,23 +173,29 @@ def key_of(root: Path, stem: str, names: list[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+def chapter_environment(root: Path) -> dict[str, str]:
+    """Environment of every chapter's kernel: one thread, claims strict, nothing of the reader's own set-up."""
+    return {
+        **os.environ,
+        **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")},
+        "XSG_STRICT": "1",
+        "PYTHONHASHSEED": "0",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else the kernel's debugger prints a warning
+        "IPYTHONDIR": str(root / "_build/ipython"),
+        # tqdm warns where notebook widgets are missing, which is as it should be when no one watches.
+        "PYTHONWARNINGS": "ignore:IProgress not found",
+    }
+
+
 def run(root: Path, stem: str, source: nbformat.NotebookNode, parameters: dict) -> tuple[dict, nbformat.NotebookNode]:
     """Execute in a process of its own, in the chapters' folder; nothing is left there."""
     build = root / "_build"
     raw, done = build / f"raw/{stem}.ipynb", build / f"raw/{stem}.done.ipynb"
     notebooks.write(source, raw)
-    environment = {
-        **os.environ,
-        **ONE_THREAD,
-        "XSG_STRICT": "1",
-        "PYTHONHASHSEED": "0",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        "IPYTHONDIR": str(build / "ipython"),     # a reader's own start-up files must not change the book
-        # tqdm warns where widgets are missing, which is as it should be when no one watches.
-        "PYTHONWARNINGS": "ignore:IProgress not found",
-    }
     command = [sys.executable, str(TOOLS / "execute.py"), str(raw), str(done), json.dumps(parameters)]
-    process = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=root / "chapters", check=False)
+    process = subprocess.run(
+        command, capture_output=True, text=True, env=chapter_environment(root), cwd=root / "chapters", check=False
+    )
     try:
         result = json.loads(process.stdout.splitlines()[-1])
     except (IndexError, ValueError):
@@ -231,14 +237,16 @@ def keep(root: Path, stem: str, target: Path, key: str) -> Outcome:
     """Show the committed outputs, and say on the page that they are not from this build."""
     committed = root / f"chapters/{stem}.ipynb"
     if not committed.is_file():
-        return fail(root, stem, "kept", f"its data are not here and chapters/{stem}.ipynb, which keeps outputs, is missing")
+        return fail(
+            root, stem, "kept", f"its data are not here and chapters/{stem}.ipynb, which keeps outputs, is missing"
+        )
     notebook = nbformat.read(committed, as_version=4)
     note = nbformat.v4.new_markdown_cell(
         "> **Outputs kept from an earlier run.** The data of this chapter could not be had where this copy of the book "
         "was built, so nothing below was computed again. `python -m xsg data` tells how to get them.",
         id="kept-note",
     )
-    notebook.cells.insert(1, note)   # under the title, which has to stay first
+    notebook.cells.insert(1, note)  # under the title, which has to stay first
     notebooks.write(notebook, target)
     return Outcome(stem, "kept", "kept", key=key)
 
@@ -274,8 +282,8 @@ def render(root: Path) -> None:
         return
     stamp.unlink(missing_ok=True)
     # --all: a page rendered from an earlier run's cache would hide its warnings.
-    command = [sys.executable, "-m", "jupyter_book", "build", "--all", "-W", "--keep-going", "--quiet"]
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}   # the tools' own deprecations are not the book's warnings
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "--all", "-W", "--keep-going", "--quiet"]
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}  # the tools' own deprecations are not the book's warnings
     done = subprocess.run([*command, "--path-output", str(root), str(source)], env=environment, check=False)
     if done.returncode:
         raise BuildError("jupyter-book found errors or warnings (above). Nothing else is wrong with the chapters.")
@@ -299,7 +307,9 @@ def stage(root: Path) -> Path:
         if (executed := build / f"executed/{stem}.ipynb").is_file():
             wanted[Path(f"chapters/{stem}.ipynb")] = executed
     config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
-    config.setdefault("sphinx", {}).setdefault("config", {})["mathjax_path"] = "mathjax/tex-chtml.js"   # copied in render
+    config.setdefault("sphinx", {}).setdefault("config", {})["mathjax_path"] = (
+        "mathjax/tex-chtml.js"  # copied in render
+    )
     generated = {Path("_config.yml"): yaml.safe_dump(config, sort_keys=False, allow_unicode=True)}
     if Path("book/execution.md") in wanted:
         generated[Path("book/execution.md")] = wanted.pop(Path("book/execution.md")).read_text() + table(root)
@@ -318,7 +328,11 @@ def stage(root: Path) -> Path:
 
 def table(root: Path) -> str:
     """Write the execution report of the book from chapters.json."""
-    rows = ["", "| chapter | status | seconds | peak memory (MB) | data | date | fits Binder |", "|---|---|--:|--:|---|---|---|"]
+    rows = [
+        "",
+        "| chapter | status | seconds | peak memory (MB) | data | date | fits Binder |",
+        "|---|---|--:|--:|---|---|---|",
+    ]
     for outcome in read_outcomes(root).values():
         if outcome.seconds is None:
             numbers, fits = "– | –", "–"

@@ -1,6 +1,6 @@
 """Run one notebook with papermill in this process's own kernel and report what it took, as one JSON line.
 
-Usage: execute.py INPUT.ipynb OUTPUT.ipynb [PARAMETERS.json]. A process of its own, so that the peak memory is this chapter's.
+Usage: execute.py INPUT.ipynb OUTPUT.ipynb [PARAMETERS as JSON]. A process of its own: the peak memory is this chapter's.
 """
 
 import json
@@ -18,9 +18,9 @@ def main(source: str, target: str, parameters: str = "{}") -> None:
     error = None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")   # papermill's own; a chapter's reach its stderr and are judged there
+            warnings.simplefilter("ignore")  # papermill's own; a chapter's reach its stderr and are judged there
             papermill.execute_notebook(
-                source, target, parameters=json.loads(parameters), progress_bar=False, cwd=Path(source).parent
+                source, target, parameters=json.loads(parameters), progress_bar=False, cwd=Path.cwd()
             )
     except papermill.PapermillExecutionError as failure:
         error = f"cell {failure.exec_count}: {failure.ename}: {failure.evalue}\n" + "\n".join(failure.traceback)

@@ -20,7 +20,7 @@ def chapters(root: Path) -> list[str]:
 
 
 def read_script(script: Path) -> nbformat.NotebookNode:
-    """Read the percent script as a notebook without outputs; cell ids are made from the place, so that they stay the same."""
+    """Read the percent script as a notebook without outputs; cell ids are made from the place, so that they last."""
     notebook = jupytext.read(script)
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:02d}"
@@ -40,10 +40,17 @@ def stderr_text(notebook: nbformat.NotebookNode) -> str:
     return "".join(output.text for output in outputs if output.get("name") == "stderr")
 
 
+def lasting(cell: nbformat.NotebookNode) -> dict:
+    """Metadata that the script carries too; papermill adds its own, and empty tags."""
+    return {
+        name: value for name, value in cell.metadata.items() if name not in VOLATILE and (name, value) != ("tags", [])
+    }
+
+
 def cleaned(notebook: nbformat.NotebookNode, root: Path) -> nbformat.NotebookNode:
     """Drop what differs from run to run or belongs to this machine: timings, stderr, widgets, versions, paths."""
     for cell in notebook.cells:
-        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k not in VOLATILE})
+        cell.metadata = nbformat.from_dict(lasting(cell))
         if cell.cell_type != "code":
             continue
         kept = []
@@ -51,7 +58,7 @@ def cleaned(notebook: nbformat.NotebookNode, root: Path) -> nbformat.NotebookNod
             if output.get("name") == "stderr":
                 continue
             if output.output_type == "stream" and kept and kept[-1].get("name") == output.name:
-                kept[-1].text += output.text   # how a stream is cut into pieces is a matter of timing
+                kept[-1].text += output.text  # how a stream is cut into pieces is a matter of timing
                 continue
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
             kept.append(output)

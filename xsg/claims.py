@@ -1,7 +1,7 @@
 """Numbers the book claims, and the check that a run still earns them.
 
-Every claimed number lives in ``chapters/claims.toml``. A chapter that computes one calls :func:`claim`, which prints the
-same line on every machine as long as the number holds, so that the line itself can be compared between runs.
+Every claimed number lives in ``chapters/claims.toml``. A chapter that computes one calls :func:`claim`, which prints
+the same line on every machine as long as the number holds, so that the line itself can be compared between runs.
 """
 
 import math
@@ -159,7 +159,7 @@ def claim(id: str, value: float) -> None:
         raise ValueError(f"No claim {id!r} in claims.toml. Near: {', '.join(near)}. Add it there or correct the id.")
     ours = claims[id]
     if ours.who == "paper":
-        raise ValueError(f"Claim {id!r} is the paper's: quote it, and check a claim of ours (who = \"us\") beside it.")
+        raise ValueError(f'Claim {id!r} is the paper\'s: quote it, and check a claim of ours (who = "us") beside it.')
     value = float(value)
     band = f"{ours.formatted} ± {ours.tolerance:g}"
     # The last term forgives only the rounding of the subtraction itself: 0.55 is within 0.5 ± 0.05.

@@ -1,0 +1,92 @@
+"""Keep chapters/NN_slug.py and the committed NN_slug.ipynb the same.
+
+tools/pairs.py --check     both hold the same cells, and the notebook was run from top to bottom without error
+tools/pairs.py --sync      execute what changed (the cache of tools/build.py) and store the outputs (make notebooks)
+tools/pairs.py --replay    run the committed notebooks again under nbval: cells tagged nbval-check-output must repeat
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+
+import build
+import notebooks
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    mode = parser.add_mutually_exclusive_group(required=True)
+    for name in ("check", "sync", "replay"):
+        mode.add_argument(f"--{name}", action="store_true")
+    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[1])
+    options = parser.parse_args(argv)
+    root = options.root.resolve()
+    if options.sync and sync(root):
+        return 1
+    if options.replay:
+        return replay(root)
+    problems = [problem for stem in notebooks.chapters(root) for problem in check(root, stem)]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+def check(root: Path, stem: str) -> list[str]:
+    """Differences between the script and the committed notebook of one chapter, and signs that it was not run whole."""
+    script, committed = root / f"chapters/{stem}.py", root / f"chapters/{stem}.ipynb"
+    if missing := [path for path in (script, committed) if not path.is_file()]:
+        return [f"chapters/{path.name} is missing" for path in missing]
+    source, notebook = notebooks.read_script(script), nbformat.read(committed, as_version=4)
+    hint = f"chapters/{stem}.ipynb: {{}}; run make notebooks"
+
+    def told(cell):
+        return cell.cell_type, cell.source, notebooks.lasting(cell)
+
+    if len(source.cells) != len(notebook.cells):
+        return [hint.format(f"has {len(notebook.cells)} cells, the script {len(source.cells)}")]
+    problems = []
+    if notebooks.declared_data(source) != notebooks.declared_data(notebook):
+        problems.append(hint.format("declares other data than the script"))
+    for number, (ours, theirs) in enumerate(zip(source.cells, notebook.cells, strict=True)):
+        if told(ours) != told(theirs):
+            problems.append(hint.format(f"cell {number} differs from the script"))
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    if [cell.execution_count for cell in code] != list(range(1, len(code) + 1)):
+        problems.append(hint.format("was not run once from top to bottom"))
+    if any(output.output_type == "error" for cell in code for output in cell.outputs):
+        problems.append(hint.format("holds an error"))
+    return problems
+
+
+def sync(root: Path) -> int:
+    """Execute changed chapters and copy their outputs into chapters/; a chapter without its data is left as it is."""
+    outcomes = build.execute_all(root, notebooks.chapters(root))
+    for outcome in outcomes:
+        if outcome.status == "executed":
+            executed = nbformat.read(root / f"_build/executed/{outcome.chapter}.ipynb", as_version=4)
+            notebooks.write(executed, root / f"chapters/{outcome.chapter}.ipynb")
+    return build.report(root, outcomes)
+
+
+def replay(root: Path) -> int:
+    """Run nbval over the notebooks whose data are here."""
+    run, left = [], []
+    for stem in notebooks.chapters(root):
+        names = notebooks.declared_data(notebooks.read_script(root / f"chapters/{stem}.py"))
+        (left if build.data_source(names, root) == "kept" else run).append(f"chapters/{stem}.ipynb")
+    if left:
+        print(f"Not run again, their data are not here: {', '.join(left)}")
+    if not run:
+        return 0
+    options = ["--nbval-lax", "--nbval-current-env", "-n", "2", "--dist", "loadscope", "-p", "no:doctest", "-q"]
+    # pyproject's pytest options are for the package's own tests: notebooks are judged by their outputs.
+    command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(root), *options, *run]
+    return subprocess.run(command, env=build.chapter_environment(root), cwd=root, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
