@@ -128,6 +128,20 @@ def align(obj: Table, regions: pd.Index | list[str], what: str) -> Table:
     return obj
 
 
+def homologous_pairs(regions: pd.Index | list[str]) -> np.ndarray:
+    """Return a number for each region, int array (n,), that it shares with its contralateral homologue.
+
+    Homologues carry nearly the same expression and thinning, so a split that parts them leaks.
+
+    Examples
+    --------
+    >>> homologous_pairs(["L_insula", "L_cuneus", "R_insula"]).tolist()
+    [0, 1, 0]
+    """
+    names = [str(region) for region in regions]
+    return pd.factorize(pd.Index([name[2:] if name[:2] in ("L_", "R_") else name for name in names]))[0]
+
+
 def _some(names: pd.Index, most: int = 5) -> str:
     """Name the first few of many, so that an error stays readable."""
     if not len(names):

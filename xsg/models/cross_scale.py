@@ -1,0 +1,176 @@
+"""The cross-scale model: expression of a region's genes → latent programs → thinning of its cortex.
+
+Generative story, for regions i = 1…n joined by a graph with edges E:
+
+    z_i ~ N(0, I_d)                                   latent programs
+    y_i | z_i ~ N(f(z_i), σ²)                         thinning, f a multilayer perceptron
+    x_i | z_i ~ N(g(z_i), I)                          expression (optional view), g linear
+
+with the posterior q(z_i | X, graph) = N(μ_i, diag exp(log σ²_i)) given by a two-layer graph convolution of the
+expression of all regions. The loss is the sum of the terms that `CrossScaleNet.loss` returns by name.
+
+Reference: Vaithianathan (2026), arXiv:2606.05870, as far as it is described; Kipf & Welling (2016), arXiv:1611.07308,
+for the graph-convolutional posterior.
+
+Every parameter has a leading axis of K *copies*: K models trained side by side that never see one another (other seeds,
+other folds, other maps). One model is K = 1 through the same code.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+Propagate = Callable[[Tensor], Tensor]
+
+
+def dense_propagation(normalised: Tensor) -> Propagate:
+    """Return h ↦ Â h for a dense normalised adjacency Â (n, n)."""
+    return lambda h: normalised @ h
+
+
+def sparse_propagation(edge_index: Tensor, edge_weight: Tensor, n: int) -> Propagate:
+    """Return h ↦ Â h through torch-geometric's message passing, for graphs too large to be dense.
+
+    ``edge_index`` (2, 2E) lists both directions of every edge, ``edge_weight`` (2E,); Â is normalised with self-loops
+    exactly as ``torch_geometric.nn.GCNConv`` does it.
+    """
+    from torch_geometric.nn import SimpleConv
+    from torch_geometric.nn.conv.gcn_conv import gcn_norm
+
+    edge_index, edge_weight = gcn_norm(edge_index, edge_weight, n)
+    passing = SimpleConv(aggr="sum")
+    return lambda h: passing(h, edge_index, edge_weight)
+
+
+class Affine(nn.Module):
+    """h ↦ h W + b for K copies: h (K, n, p) or (n, p) → (K, n, q).
+
+    W is drawn from Glorot's uniform distribution as torch-geometric's ``GCNConv`` does; b = 0. Each copy draws from its
+    own generator, so that a copy does not depend on how many stand beside it. ``fan_in`` overrides p in Glorot's bound.
+    """
+
+    def __init__(self, p: int, q: int, generators: list[torch.Generator], fan_in: int | None = None):
+        super().__init__()
+        bound = (6 / ((fan_in or p) + q)) ** 0.5
+        draws = [torch.empty(p, q).uniform_(-bound, bound, generator=generator) for generator in generators]
+        self.weight = nn.Parameter(torch.stack(draws))
+        self.bias = nn.Parameter(torch.zeros(len(generators), 1, q))
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Apply the map; written as one fused multiply-add per copy."""
+        return torch.baddbmm(self.bias, h.expand(len(self.weight), -1, -1), self.weight)
+
+
+class Output(NamedTuple):
+    """What the network makes of the expression of n regions, for K copies."""
+
+    mean: Tensor  # μ (K, n, d)
+    log_variance: Tensor  # log σ² (K, n, d)
+    programs: Tensor  # z = μ + σ ε (K, n, d)
+    thinning: Tensor  # f(z) (K, n)
+    expression: Tensor | None  # g(z) (K, n, p), if the network reconstructs it
+
+
+class CrossScaleNet(nn.Module):
+    """Graph-convolutional encoder, Gaussian posterior, perceptron decoder, as K independent copies.
+
+    Parameters
+    ----------
+    n_features
+        Width p of the expression table.
+    latent, hidden, decoder
+        d latent programs; units of the encoder's hidden layer; units of the decoder's hidden layer.
+    reconstruct
+        Also decode z back to expression (a linear map d → p).
+    generators
+        K torch generators; copy k draws its weights from the k-th.
+    fan_in
+        Number of genes, where the features are a rotation of them to fewer columns.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        latent: int = 64,
+        hidden: int = 128,
+        decoder: int = 64,
+        reconstruct: bool = False,
+        *,
+        generators: list[torch.Generator],
+        fan_in: int | None = None,
+    ):
+        super().__init__()
+        self.hidden = Affine(n_features, hidden, generators, fan_in)
+        self.mean = Affine(hidden, latent, generators)
+        self.log_variance = Affine(hidden, latent, generators)
+        self.decoder_hidden = Affine(latent, decoder, generators)
+        self.decoder_out = Affine(decoder, 1, generators)
+        self.to_expression = Affine(latent, n_features, generators) if reconstruct else None
+
+    def encode(self, x: Tensor, propagate: Propagate) -> tuple[Tensor, Tensor]:
+        """Return μ and log σ² (K, n, d) of q(z | x, graph): Â relu(Â x W₀ + b₀) W + b, Kipf & Welling (2016)."""
+        h = torch.relu(propagate(x @ self.hidden.weight) + self.hidden.bias)
+        return tuple(propagate(h @ layer.weight) + layer.bias for layer in (self.mean, self.log_variance))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the thinning f(z) (K, n) of latent programs z (K, n, d)."""
+        return self.decoder_out(torch.relu(self.decoder_hidden(z))).squeeze(-1)
+
+    def forward(self, x: Tensor, propagate: Propagate, noise: Tensor | None = None) -> Output:
+        """Encode expression x (n, p), draw z = μ + σ ε with ``noise`` ε (K, n, d), decode; z = μ without noise."""
+        mean, log_variance = self.encode(x, propagate)
+        z = mean if noise is None else mean + torch.exp(0.5 * log_variance) * noise
+        expression = None if self.to_expression is None else self.to_expression(z)
+        return Output(mean, log_variance, z, self.decode(z), expression)
+
+    @staticmethod
+    def loss(
+        output: Output,
+        y: Tensor,
+        weight: Tensor,
+        edges: Tensor,
+        edge_weight: Tensor,
+        *,
+        smoothness: float = 0.1,
+        beta: float = 0.01,
+        x: Tensor | None = None,
+        gamma: float = 1.0,
+    ) -> dict[str, Tensor]:
+        """Return the named terms of the loss, each (K,), already weighted: the total is their sum.
+
+        With n_t training regions out of n,
+
+            reconstruction = 1/n_t Σ_{i in training} (y_i − f(z_i))²
+            smoothness     = λ/n   Σ_{(i,j) in E} w_ij ‖z_i − z_j‖²
+            kl             = β/n   Σ_i KL( N(μ_i, σ_i²) ‖ N(0, I) )
+            expression     = γ/(n p) Σ_i ‖x_i − g(z_i)‖²            only where the network decodes expression
+
+        Parameters
+        ----------
+        output
+            What `forward` returned.
+        y
+            Thinning (K, n) or (n,).
+        weight
+            1 for a training region, 0 for one held out (K, n) or (n,).
+        edges, edge_weight
+            Each undirected edge once (2, E) and its weight (E,).
+        smoothness, beta, gamma
+            λ, β and γ. λ may be a tensor (K,), one value per copy.
+        x
+            Expression (n, p), for the last term.
+        """
+        n = y.shape[-1]
+        error = (y - output.thinning).square() * weight
+        step = output.programs[:, edges[0]] - output.programs[:, edges[1]]
+        divergence = output.mean.square() + output.log_variance.exp() - 1 - output.log_variance
+        terms = {
+            "reconstruction": error.sum(-1) / weight.sum(-1),
+            "smoothness": smoothness / n * (step.square().sum(-1) * edge_weight).sum(-1),
+            "kl": beta / n * 0.5 * divergence.sum((-2, -1)),
+        }
+        if output.expression is not None:
+            terms["expression"] = gamma * (x - output.expression).square().mean((-2, -1))
+        return terms

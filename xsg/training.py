@@ -1,0 +1,674 @@
+"""Training: one model, or many copies of it side by side, through the same loop.
+
+`CrossScaleVAE` is the estimator a reader meets; `refit` trains it anew for many seeds and training sets in one batched
+pass; both run `_train`.
+"""
+
+import json
+import uuid
+import warnings
+from collections.abc import Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from xsg.atlas import Graph, align, homologous_pairs
+from xsg.models.cross_scale import CrossScaleNet, Propagate, dense_propagation, sparse_propagation
+
+# Above this many regions a dense n × n product costs more than message passing along the edges.
+_DENSE_UP_TO = 2000
+# Epochs whose noise is drawn at once: a draw per epoch and copy would cost more than the epoch itself.
+_NOISE_BLOCK = 25
+
+
+class _Wiring(NamedTuple):
+    """A graph as the network wants it."""
+
+    propagate: Propagate
+    edges: Tensor  # (2, E)
+    edge_weight: Tensor  # (E,)
+
+
+class _Trained(NamedTuple):
+    """What `_train` hands back."""
+
+    history: pd.DataFrame
+    best_epoch: np.ndarray  # (K,)
+    interrupted: bool
+
+
+@contextmanager
+def _one_thread():
+    """Train small models on one thread: with more, the threads spend longer meeting than working."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _wire(graph: Graph | None, regions: pd.Index) -> _Wiring:
+    """Bring a graph into the regions' order; None is the graph without edges."""
+    n = len(regions)
+    if graph is None:
+        return _Wiring(lambda h: h, torch.zeros(2, 0, dtype=torch.long), torch.zeros(0))
+    if not isinstance(graph, Graph):
+        raise TypeError(f"graph: expected xsg.Graph or None, got {type(graph).__name__}. Make one with build_graph.")
+    missing = regions.difference(graph.regions, sort=False)
+    if len(missing):
+        raise ValueError(
+            f"graph {graph.name!r} has no region {missing[0]!r}; {len(regions)} regions have expression, "
+            f"{len(graph.regions)} are in the graph. Build it for the same parcellation."
+        )
+    graph = graph.subset(regions).check()
+    edges = torch.tensor(graph.edges)
+    weight = torch.tensor(graph.weights.to_numpy(dtype=np.float32)[tuple(graph.edges)])
+    if n <= _DENSE_UP_TO:
+        propagate = dense_propagation(torch.tensor(graph.normalised(), dtype=torch.float32))
+    else:
+        data = graph.to_pyg()
+        propagate = sparse_propagation(data.edge_index, data.edge_weight, n)
+    return _Wiring(propagate, edges, weight)
+
+
+def _train(
+    net: CrossScaleNet,
+    x: Tensor,
+    y: Tensor,
+    weight: Tensor,
+    wiring: _Wiring,
+    generators: list[torch.Generator],
+    *,
+    epochs: int,
+    lr: float,
+    validation: Tensor | None = None,
+    patience: int = 50,
+    progress: bool = False,
+    **loss: float | Tensor,
+) -> _Trained:
+    """Minimise the loss of all K copies together; y, weight and validation are (K, n).
+
+    The copies share no term, so the gradient of the summed loss is each copy's own, and Adam works parameter by
+    parameter: K copies are trained exactly as they would be alone. With ``validation`` (1 where a region judges, never
+    where it trains) each copy ends in its state of least validation error, and training stops when no copy has improved
+    for ``patience`` epochs. The network is left in its best state also after Ctrl-C.
+    """
+    copies, n, latent = len(generators), x.shape[-2], net.mean.weight.shape[-1]
+    optimiser = torch.optim.Adam(net.parameters(), lr=lr)
+    best = [parameter.detach().clone() for parameter in net.parameters()]
+    best_error = torch.full((copies,), torch.inf)
+    best_epoch = torch.zeros(copies, dtype=torch.long)
+    history: list[Tensor] = []
+    names: list[str] = []
+    interrupted = False
+    bar = tqdm(total=epochs, desc=f"training {copies} model(s)", unit="epoch", disable=not progress, leave=False)
+    try:
+        for epoch in range(epochs):
+            if epoch % _NOISE_BLOCK == 0:
+                draws = [torch.randn(_NOISE_BLOCK, n, latent, generator=each) for each in generators]
+                noise = torch.stack(draws, dim=1)
+            output = net(x, wiring.propagate, noise[epoch % _NOISE_BLOCK])
+            terms = net.loss(output, y, weight, wiring.edges, wiring.edge_weight, x=x, **loss)
+            stacked = torch.stack(list(terms.values()))
+            names = names or list(terms)
+            values = stacked.detach()
+            if not values.isfinite().all():
+                term, copy = (~values.isfinite()).nonzero()[0].tolist()
+                raise FloatingPointError(
+                    f"the term {names[term]!r} of the loss became {values[term, copy].item()} at epoch {epoch} "
+                    f"(copy {copy}, lr={lr:g}). Lower lr, or look for extreme values in the expression."
+                )
+            optimiser.zero_grad()
+            stacked.sum().backward()
+            optimiser.step()
+            record = values
+            if validation is not None:
+                with torch.no_grad():
+                    residual = (y - net(x, wiring.propagate).thinning).square() * validation
+                    error = residual.sum(-1) / validation.sum(-1)
+                    better = error < best_error
+                    best_error, best_epoch = (
+                        torch.where(better, error, best_error),
+                        best_epoch.where(~better, torch.tensor(epoch + 1)),
+                    )
+                    for kept, parameter in zip(best, net.parameters(), strict=True):
+                        kept[better] = parameter[better]
+                record = torch.cat([values, error[None]])
+            history.append(record)
+            bar.update()
+            if validation is not None and epoch + 1 - int(best_epoch.max()) >= patience:
+                break
+    except KeyboardInterrupt:
+        interrupted = True
+        warnings.warn(
+            f"training interrupted after {len(history)} of {epochs} epochs; the best state so far is kept.",
+            stacklevel=3,
+        )
+    finally:
+        bar.close()
+    if validation is None:
+        best_epoch[:] = len(history)
+    else:
+        with torch.no_grad():
+            for kept, parameter in zip(best, net.parameters(), strict=True):
+                parameter.copy_(kept)
+        names = [*names, "validation"]
+    logged = torch.stack(history).numpy() if history else np.zeros((0, len(names), copies))
+    table = pd.DataFrame(
+        logged.transpose(0, 2, 1).reshape(-1, len(names)),
+        index=pd.MultiIndex.from_product([range(1, len(logged) + 1), range(copies)], names=["epoch", "copy"]),
+        columns=names,
+    )
+    return _Trained(table, best_epoch.numpy(), interrupted)
+
+
+class CrossScaleVAE(BaseEstimator):
+    """Graph variational autoencoder from regional gene expression to cortical thinning.
+
+    Parameters
+    ----------
+    latent, hidden, decoder
+        Number of latent programs d; units of the encoder's and of the decoder's hidden layer.
+    smoothness
+        λ, weight of Σ_(i,j)∈E w_ij ‖z_i − z_j‖² / n.
+    beta
+        β, weight of the Kullback-Leibler term, summed over programs and averaged over regions.
+    gamma
+        γ, weight of the reconstruction of expression; 0 leaves the second decoder out.
+    normalise
+        ``"gene"``: z-score each gene over regions. ``"region"``: z-score each region over genes. ``"none"``.
+    rotate
+        Rotate the expression onto its own singular vectors first: with n regions there are at most n of them, so the
+        first layer shrinks from p genes to n columns and nothing is lost (the rotation is orthogonal). Adam then
+        follows another path; both are shown in chapter 6.
+    lr, epochs
+        Step size and number of full-batch steps of Adam.
+    validation
+        Share of the training regions set aside, homologous pairs together, to choose the epoch by; 0 trains for all
+        ``epochs``.
+    patience
+        Epochs without improvement on the validation regions before training stops.
+    seed
+        Seed of the weights, the noise and the validation split.
+
+    Attributes
+    ----------
+    net_
+        The torch module, `xsg.models.cross_scale.CrossScaleNet`, with one copy.
+    history_
+        DataFrame, one row per epoch: each term of the loss, already weighted, in units of standardised thinning
+        (and ``validation``, the mean squared error on the validation regions).
+    regions_, genes_
+        What the model was fitted on, in order.
+    noise_sd_
+        Standard deviation σ of thinning given programs: root mean squared residual over the validation regions, or,
+        without them, over the training regions (then too small, as everything in-sample).
+    best_epoch_, interrupted_
+        Epoch whose weights are kept; whether Ctrl-C ended the fit.
+
+    Notes
+    -----
+    The defaults are the preset of chapter 8: latent 64, λ = 0.1, Adam 1e-3 and a full batch are as described for
+    arXiv:2606.05870; hidden widths, β, the number of epochs and the scale of the terms are not known, and ours.
+
+    Examples
+    --------
+    >>> import xsg
+    >>> cortex = xsg.load_cortex("simulated")
+    >>> model = CrossScaleVAE(epochs=50).fit(cortex.expression, cortex.thinning, graph=cortex.graph)
+    >>> model.encode(cortex.expression).shape
+    (68, 64)
+    """
+
+    def __init__(
+        self,
+        latent: int = 64,
+        hidden: int = 128,
+        decoder: int = 64,
+        smoothness: float = 0.1,
+        beta: float = 0.01,
+        gamma: float = 0.0,
+        normalise: str = "gene",
+        rotate: bool = True,
+        lr: float = 1e-3,
+        epochs: int = 400,
+        validation: float = 0.0,
+        patience: int = 50,
+        seed: int = 0,
+    ):
+        self.latent = latent
+        self.hidden = hidden
+        self.decoder = decoder
+        self.smoothness = smoothness
+        self.beta = beta
+        self.gamma = gamma
+        self.normalise = normalise
+        self.rotate = rotate
+        self.lr = lr
+        self.epochs = epochs
+        self.validation = validation
+        self.patience = patience
+        self.seed = seed
+
+    def fit(
+        self,
+        expression: pd.DataFrame,
+        thinning: pd.Series,
+        graph: Graph | None = None,
+        train: Sequence[str] | None = None,
+        progress: bool = False,
+    ) -> "CrossScaleVAE":
+        """Fit the model.
+
+        The encoder sees the expression of every region; the loss sees the thinning of the regions in ``train`` only.
+
+        Parameters
+        ----------
+        expression
+            DataFrame (n regions, p genes), finite.
+        thinning
+            Series (n,) by region, any unit (predictions come back in it). Its values outside ``train`` are not used.
+        graph
+            Graph over the regions, or None for none (then nothing smooths and each region is encoded alone).
+        train
+            Names of the regions to learn from; all by default.
+        progress
+            Show a progress bar.
+
+        Returns
+        -------
+        CrossScaleVAE
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            Regions that do not match, values that are not finite, constant genes or thinning, too few regions.
+        FloatingPointError
+            A term of the loss that is not finite, by name.
+        """
+        train = expression.index if train is None else pd.Index(train)
+        unknown = train.difference(expression.index, sort=False)
+        if len(unknown):
+            raise ValueError(
+                f"train: region {unknown[0]!r} has no expression; names look like {expression.index[0]!r}."
+            )
+        masks = expression.index.isin(train)[None]
+        trained, target = _fit_copies(self, expression, thinning, graph, masks, [self.seed], progress)
+        self.history_ = trained.history.xs(0, level="copy")
+        self.best_epoch_ = int(trained.best_epoch[0])
+        self.interrupted_ = trained.interrupted
+        self.y_mean_, self.y_sd_ = (float(value[0, 0]) for value in (target.mean, target.sd))
+        self.thinning_name_ = thinning.name
+        with torch.no_grad():
+            residual = target.y - self.net_(self._x, self._wiring.propagate).thinning
+        judged = target.weight if target.validation is None else target.validation
+        self.noise_sd_ = self.y_sd_ * float((residual.square() * judged).sum() / judged.sum()) ** 0.5
+        return self
+
+    def predict(self, expression: pd.DataFrame) -> pd.Series:
+        """Predict thinning at the posterior mean: Series by region, in the unit it was fitted in."""
+        return self._series(self._run(expression).thinning[0])
+
+    def encode(self, expression: pd.DataFrame) -> pd.DataFrame:
+        """Return the posterior mean μ of the latent programs: DataFrame (n regions, d programs)."""
+        return self._programs(self._run(expression).mean[0])
+
+    def uncertainty(self, expression: pd.DataFrame) -> pd.DataFrame:
+        """Return the posterior standard deviation σ of the latent programs: DataFrame (n regions, d programs)."""
+        return self._programs(torch.exp(0.5 * self._run(expression).log_variance[0]))
+
+    def sample(
+        self, expression: pd.DataFrame | None = None, n: int = 100, noise: bool = True, seed: int = 0
+    ) -> pd.DataFrame:
+        """Draw thinning patterns.
+
+        Parameters
+        ----------
+        expression
+            Expression to condition on: z ~ q(z | expression, graph). None draws z from the prior N(0, I) instead,
+            each region on its own: patterns that the decoder can make, of no brain in particular.
+        n
+            Number of patterns.
+        noise
+            Add the observation noise N(0, σ²), σ = ``noise_sd_``.
+        seed
+            Seed of the draws.
+
+        Returns
+        -------
+        DataFrame (n, regions)
+        """
+        self._check_fitted()
+        generator = torch.Generator().manual_seed(seed)
+        z = torch.randn(n, len(self.regions_), self.latent, generator=generator)
+        with torch.no_grad():
+            if expression is not None:
+                output = self._run(expression)
+                z = output.mean + torch.exp(0.5 * output.log_variance) * z
+            flat = self.net_.decode(z.reshape(1, -1, self.latent))[0].reshape(n, -1)
+        draws = self.y_mean_ + self.y_sd_ * flat
+        if noise:
+            draws = draws + self.noise_sd_ * torch.randn(draws.shape, generator=generator)
+        return pd.DataFrame(draws.numpy().astype(float), columns=self.regions_)
+
+    def interval(self, expression: pd.DataFrame, level: float = 0.9, n: int = 1000, seed: int = 0) -> pd.DataFrame:
+        """Return posterior predictive intervals: DataFrame by region with columns ``low`` and ``high``."""
+        if not 0 < level < 1:
+            raise ValueError(f"level is {level!r}; expected a probability between 0 and 1, such as 0.9.")
+        tails = [(1 - level) / 2, (1 + level) / 2]
+        draws = self.sample(expression, n=n, seed=seed)
+        return draws.quantile(tails).set_axis(["low", "high"]).T
+
+    def score(self, expression: pd.DataFrame, thinning: pd.Series) -> float:
+        """Return the coefficient of determination R² of the prediction (in-sample where the model was trained)."""
+        from sklearn.metrics import r2_score
+
+        return float(r2_score(align(thinning, expression.index, "thinning"), self.predict(expression)))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model to one ``.safetensors`` file, arrays and JSON, no pickle; never half a file."""
+        from safetensors.torch import save_file
+
+        self._check_fitted()
+        arrays = {f"net.{name}": value for name, value in self.net_.state_dict().items()}
+        arrays |= {f"scaling.{name}": torch.tensor(value) for name, value in self._scaling.items()}
+        arrays |= {"edges": self._wiring.edges, "edge_weight": self._wiring.edge_weight}
+        facts = {
+            "class": "CrossScaleVAE",
+            "params": self.get_params(),
+            "regions": list(self.regions_),
+            "genes": list(self.genes_),
+            "fitted": {name: getattr(self, name) for name in _FITTED},
+            "history": self.history_.to_dict(orient="list"),
+        }
+        path = Path(path)
+        part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+        try:
+            # safetensors wants contiguous tensors that share no memory.
+            save_file({k: v.clone().contiguous() for k, v in arrays.items()}, part, {"xsg": json.dumps(facts)})
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> "CrossScaleVAE":
+        """Read a model that `save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file is not a CrossScaleVAE saved by xsg, or is damaged.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"no saved model at {path}. Write one with model.save(path).")
+        try:
+            with safe_open(path, framework="pt") as file:
+                facts = json.loads((file.metadata() or {}).get("xsg", "{}"))
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        except SafetensorError as error:
+            raise ValueError(
+                f"{path} is not a safetensors file, or is damaged ({error}). Save the model anew."
+            ) from None
+        if facts.get("class") != "CrossScaleVAE":
+            raise ValueError(
+                f"{path} holds {facts.get('class', 'no xsg model')}, expected a CrossScaleVAE saved by xsg."
+            )
+        model = cls(**facts["params"])
+        model.regions_, model.genes_ = pd.Index(facts["regions"]), pd.Index(facts["genes"])
+        for name, value in facts["fitted"].items():
+            setattr(model, name, value)
+        model.history_ = pd.DataFrame(facts["history"])
+        model.history_.index = pd.RangeIndex(1, len(model.history_) + 1, name="epoch")
+        model._scaling = {
+            name.removeprefix("scaling."): value.numpy()
+            for name, value in arrays.items()
+            if name.startswith("scaling.")
+        }
+        edges, weight = arrays["edges"], arrays["edge_weight"]
+        dense = np.zeros((len(model.regions_), len(model.regions_)))
+        dense[edges[0], edges[1]] = dense[edges[1], edges[0]] = weight
+        graph = Graph(pd.DataFrame(dense, model.regions_, model.regions_)) if len(weight) else None
+        model._wiring = _wire(graph, model.regions_)
+        model.net_ = _network(model, model._scaling, [torch.Generator()])
+        state = {name.removeprefix("net."): value for name, value in arrays.items() if name.startswith("net.")}
+        model.net_.load_state_dict(state)
+        return model
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "net_"):
+            raise ValueError("this CrossScaleVAE is not fitted yet. Call fit(expression, thinning, graph=...) first.")
+
+    def _run(self, expression: pd.DataFrame):
+        """Run the network at the posterior mean on an expression table of the fitted regions and genes."""
+        self._check_fitted()
+        missing = self.genes_.difference(expression.columns, sort=False)
+        if len(missing):
+            raise ValueError(
+                f"expression: gene {missing[0]!r} and {len(missing) - 1} more of the fitted ones are missing."
+            )
+        expression = align(expression, self.regions_, "expression")[self.genes_]
+        with torch.no_grad():
+            return self.net_(_features(self, expression, self._scaling), self._wiring.propagate)
+
+    def _series(self, values: Tensor) -> pd.Series:
+        values = self.y_mean_ + self.y_sd_ * values.numpy().astype(float)
+        return pd.Series(values, self.regions_, name=self.thinning_name_)
+
+    def _programs(self, values: Tensor) -> pd.DataFrame:
+        columns = [f"program {number}" for number in range(1, self.latent + 1)]
+        return pd.DataFrame(values.numpy().astype(float), self.regions_, columns)
+
+
+_FITTED = ("y_mean_", "y_sd_", "noise_sd_", "best_epoch_", "interrupted_", "thinning_name_")
+
+
+class _Target(NamedTuple):
+    """Standardised thinning and who trains on it, for K copies."""
+
+    y: Tensor  # (K, n)
+    mean: np.ndarray  # (K, 1)
+    sd: np.ndarray  # (K, 1)
+    weight: Tensor  # (K, n)
+    validation: Tensor | None  # (K, n)
+
+
+def _network(model: CrossScaleVAE, scaling: dict, generators: list[torch.Generator]) -> CrossScaleNet:
+    """Make the network a model's hyper-parameters describe."""
+    n_genes = len(scaling["centre"])
+    n_features = scaling["rotation"].shape[1] if "rotation" in scaling else n_genes
+    widths = {"latent": model.latent, "hidden": model.hidden, "decoder": model.decoder}
+    return CrossScaleNet(n_features, **widths, reconstruct=model.gamma > 0, generators=generators, fan_in=n_genes)
+
+
+def _learn_scaling(model: CrossScaleVAE, expression: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Learn centre and scale of each gene, and the rotation, from the expression table."""
+    values = expression.to_numpy(dtype=float)
+    centre, scale = np.zeros(values.shape[1]), np.ones(values.shape[1])
+    if model.normalise == "gene":
+        centre, scale = values.mean(axis=0), values.std(axis=0)
+        if not (scale > 0).all():
+            gene = expression.columns[scale == 0][0]
+            raise ValueError(
+                f"expression: gene {gene!r} (and {int((scale == 0).sum()) - 1} more) has the same value in every "
+                "region, so it cannot be z-scored. Drop constant genes, or use normalise='region'."
+            )
+    elif model.normalise not in ("region", "none"):
+        raise ValueError(f"normalise is {model.normalise!r}; expected 'gene', 'region' or 'none'.")
+    scaling = {"centre": centre, "scale": scale}
+    if model.rotate:
+        rows = _features(model, expression, scaling).numpy().astype(float)
+        _, _, right = np.linalg.svd(rows, full_matrices=False)
+        # The sign of a singular vector is the library's whim; a rule makes it the same on every machine.
+        right *= np.sign(right[np.arange(len(right)), np.abs(right).argmax(axis=1)])[:, None]
+        scaling["rotation"] = right.T
+    return scaling
+
+
+def _features(model: CrossScaleVAE, expression: pd.DataFrame, scaling: dict[str, np.ndarray]) -> Tensor:
+    """Return the network's input (n, p or n): normalised, rotated expression."""
+    values = expression.to_numpy(dtype=float)
+    if model.normalise == "region":
+        values = (values - values.mean(axis=1, keepdims=True)) / values.std(axis=1, keepdims=True)
+    values = (values - scaling["centre"]) / scaling["scale"]
+    if "rotation" in scaling:
+        values = values @ scaling["rotation"]
+    return torch.tensor(values, dtype=torch.float32)
+
+
+def _standardise(model: CrossScaleVAE, y: np.ndarray, masks: np.ndarray, seeds: Sequence[int], regions) -> _Target:
+    """Standardise thinning (K, n) by each copy's own training regions, and set validation regions aside."""
+    fewest = int(masks.sum(axis=1).min())
+    if fewest < 5:
+        raise ValueError(f"only {fewest} regions to train on; expected at least 5. Hold fewer regions out.")
+    weight = masks.astype(float)
+    mean = (y * weight).sum(1, keepdims=True) / weight.sum(1, keepdims=True)
+    sd = np.sqrt(((y - mean) ** 2 * weight).sum(1, keepdims=True) / weight.sum(1, keepdims=True))
+    if not (sd > 0).all():
+        raise ValueError("thinning has the same value in every training region; there is nothing to predict.")
+    validation = None
+    if model.validation:
+        if not 0 < model.validation < 1:
+            raise ValueError(f"validation is {model.validation!r}; expected a share of the regions in [0, 1).")
+        pairs = homologous_pairs(regions)
+        aside = np.zeros_like(masks)
+        for row, (mask, seed) in enumerate(zip(masks, seeds, strict=True)):
+            groups = np.random.default_rng(seed).permutation(np.unique(pairs[mask]))
+            aside[row] = mask & np.isin(pairs, groups[: max(1, round(model.validation * len(groups)))])
+        weight, validation = weight - aside, torch.tensor(aside, dtype=torch.float32)
+    as_tensor = [torch.tensor(value, dtype=torch.float32) for value in ((y - mean) / sd, weight)]
+    return _Target(as_tensor[0], mean, sd, as_tensor[1], validation)
+
+
+def _fit_copies(
+    model: CrossScaleVAE,
+    expression: pd.DataFrame,
+    thinning: pd.Series | pd.DataFrame,
+    graph: Graph | None,
+    masks: np.ndarray,
+    seeds: Sequence[int],
+    progress: bool,
+) -> tuple[_Trained, _Target]:
+    """Check, scale, wire and train K copies; leaves net_, regions_, genes_ and the scaling on the model."""
+    expression = align(expression, expression.index, "expression")
+    if not expression.columns.is_unique:
+        raise ValueError(f"expression: gene {expression.columns[expression.columns.duplicated()][0]!r} is given twice.")
+    regions = expression.index
+    y = align(thinning, regions, "thinning").to_numpy(dtype=float)
+    target = _standardise(model, np.broadcast_to(y, masks.shape), masks, seeds, regions)
+    generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+    model.regions_, model.genes_ = regions, expression.columns
+    model._wiring = _wire(graph, regions)
+    model._scaling = _learn_scaling(model, expression)
+    model._x = _features(model, expression, model._scaling)
+    model.net_ = _network(model, model._scaling, generators)
+    with _one_thread():
+        trained = _train(
+            model.net_,
+            model._x,
+            target.y,
+            target.weight,
+            model._wiring,
+            generators,
+            epochs=model.epochs,
+            lr=model.lr,
+            validation=target.validation,
+            patience=model.patience,
+            progress=progress,
+            smoothness=model.smoothness,
+            beta=model.beta,
+            gamma=model.gamma,
+        )
+    return trained, target
+
+
+def refit(
+    model: CrossScaleVAE,
+    expression: pd.DataFrame,
+    thinning: pd.Series,
+    graph: Graph | None = None,
+    held_out: np.ndarray | None = None,
+    seeds: Sequence[int] = (0,),
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Train copies of a model for every seed and every held-out set, all side by side, and predict every region.
+
+    Parameters
+    ----------
+    model
+        Hyper-parameters; the model itself is not touched.
+    expression, thinning, graph
+        As for `CrossScaleVAE.fit`.
+    held_out
+        bool (F, n), each row the regions that one fold does not train on (as `xsg.evaluation.splits` makes them), in
+        the order of ``expression``; None holds nothing out (F = 1).
+    seeds
+        S seeds.
+
+    Returns
+    -------
+    DataFrame (S · F, n)
+        Predicted thinning of every region, indexed by (seed, fold). A row is in-sample where its fold trained.
+    """
+    from sklearn.base import clone
+
+    n = len(expression)
+    held_out = np.zeros((1, n), dtype=bool) if held_out is None else np.asarray(held_out, dtype=bool)
+    if held_out.ndim != 2 or held_out.shape[1] != n:
+        raise ValueError(f"held_out has shape {held_out.shape}; expected (folds, {n}), one column per region.")
+    index = pd.MultiIndex.from_product([list(seeds), range(len(held_out))], names=["seed", "fold"])
+    model = clone(model)
+    _, target = _fit_copies(
+        model,
+        expression,
+        thinning,
+        graph,
+        np.tile(~held_out, (len(seeds), 1)),
+        list(index.get_level_values("seed")),
+        progress,
+    )
+    with torch.no_grad():
+        predicted = model.net_(model._x, model._wiring.propagate).thinning.numpy()
+    return pd.DataFrame(target.mean + target.sd * predicted, index, expression.index)
+
+
+def cross_val_predict(
+    model: CrossScaleVAE,
+    expression: pd.DataFrame,
+    thinning: pd.Series,
+    graph: Graph | None = None,
+    *,
+    held_out: np.ndarray,
+    seeds: Sequence[int] = (0,),
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Predict each region by the copy that did not train on it: DataFrame (S seeds, n regions).
+
+    Parameters are those of `refit`. Raises ValueError unless every region is held out in exactly one fold.
+    """
+    held_out = np.asarray(held_out, dtype=bool)
+    times = held_out.sum(axis=0)
+    if (times != 1).any():
+        region = expression.index[times != 1][0]
+        raise ValueError(
+            f"held_out: region {region!r} is held out in {times[times != 1][0]} folds, expected exactly 1. "
+            "Use the folds of xsg.evaluation.splits."
+        )
+    predicted = refit(model, expression, thinning, graph, held_out, seeds, progress).to_numpy()
+    folds = predicted.reshape(len(seeds), len(held_out), -1)
+    fold_of = held_out.argmax(axis=0)
+    values = folds[:, fold_of, np.arange(len(fold_of))]
+    return pd.DataFrame(values, pd.Index(list(seeds), name="seed"), expression.index)
