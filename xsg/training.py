@@ -102,7 +102,7 @@ def _train(
     for ``patience`` epochs. The network is left in its best state also after Ctrl-C.
     """
     copies, n, latent = len(generators), x.shape[-2], net.mean.weight.shape[-1]
-    optimiser = torch.optim.Adam(net.parameters(), lr=lr)
+    optimiser = torch.optim.Adam(net.parameters(), lr=lr, fused=True)
     best = [parameter.detach().clone() for parameter in net.parameters()]
     best_error = torch.full((copies,), torch.inf)
     best_epoch = torch.zeros(copies, dtype=torch.long)

@@ -116,7 +116,10 @@ class CrossScaleNet(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the thinning f(z) (K, n) of latent programs z (K, n, d)."""
-        return self.decoder_out(torch.relu(self.decoder_hidden(z))).squeeze(-1)
+        h = torch.relu(self.decoder_hidden(z))
+        # A sum rather than a matrix product of width one: the latter rounds differently when K = 1, and a copy must not
+        # depend on how many stand beside it.
+        return (h * self.decoder_out.weight.transpose(1, 2)).sum(-1) + self.decoder_out.bias.squeeze(-1)
 
     def forward(self, x: Tensor, propagate: Propagate, noise: Tensor | None = None) -> Output:
         """Encode expression x (n, p), draw z = μ + σ ε with ``noise`` ε (K, n, d), decode; z = μ without noise."""
