@@ -192,7 +192,7 @@ def test_wrong_bytes_are_refused_and_removed(server, known, cache, wrong):
     assert f"expected {len(BODY)} with sha256 {SHA}, seen" in str(error.value)
     read = int(re.search(r"seen (\d+) with", str(error.value))[1])
     assert f"seen {read} with sha256 {hashlib.sha256(wrong[:read]).hexdigest()}" in str(error.value)
-    assert read == len(wrong) or len(BODY) < read < len(BODY) + 20_000, "a longer body is not read to its end"
+    assert read < len(BODY) + 20_000, "a body without end would be read for ever"
     assert files(cache) == []
     server.body = BODY
     assert fetch(NAME, progress=False).read_bytes() == BODY
