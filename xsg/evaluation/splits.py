@@ -34,7 +34,7 @@ def homologous(regions: pd.Index | list[str], n_folds: int = 5, seed: int = 0) -
     Examples
     --------
     >>> homologous(["L_insula", "L_cuneus", "R_insula", "R_cuneus"], n_folds=2).astype(int).tolist()
-    [[0, 1, 0, 1], [1, 0, 1, 0]]
+    [[1, 0, 1, 0], [0, 1, 0, 1]]
     """
     pairs = homologous_pairs(regions)
     n_pairs = int(pairs.max()) + 1

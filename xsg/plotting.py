@@ -1,0 +1,197 @@
+"""Figures: brain maps on the cortical surface, and the few plots that every chapter shares.
+
+Figures are drawn on white with dark ink, so that they stay legible on a dark page; colour maps are perceptually uniform
+and safe for colour-blind readers.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from xsg.atlas import Graph, Parcellation, align, load_parcellation, mesh
+
+SEQUENTIAL = "viridis"
+DIVERGING = "vlag"  # seaborn's; blue-red, told apart in every common form of colour blindness
+_VIEWS = [("left", "lateral"), ("left", "medial"), ("right", "medial"), ("right", "lateral")]
+
+
+def use_style() -> None:
+    """Set the book's plot style: seaborn's ticks, its colour-blind palette, opaque white ground."""
+    sns.set_theme(context="notebook", style="ticks", palette="colorblind", font_scale=0.9)
+    plt.rcParams |= {
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "figure.dpi": 100,
+        "figure.facecolor": "white",
+        "image.cmap": SEQUENTIAL,
+        "legend.frameon": False,
+        "savefig.facecolor": "white",
+    }
+
+
+def brain(
+    values: pd.Series | pd.DataFrame,
+    label: str,
+    parcellation: Parcellation | None = None,
+    cmap: str | None = None,
+    limits: tuple[float, float] | None = None,
+    surface: str = "inflated",
+) -> Figure:
+    """Paint regional values onto the fsaverage5 surface, four views a row.
+
+    Parameters
+    ----------
+    values
+        Series by region (one row of views), or DataFrame with one column per row of views. Regions without a value are
+        left grey.
+    label
+        What the colour means, with its unit; labels the colour bar.
+    parcellation
+        Where the regions lie; Desikan-Killiany by default.
+    cmap
+        Colour map; by default diverging around 0 if the values change sign, else sequential.
+    limits
+        Values of the ends of the colour bar; by default the extremes of all values.
+    surface
+        Surface to draw on.
+
+    Returns
+    -------
+    Figure
+    """
+    from nilearn.plotting import plot_surf
+
+    parcellation = parcellation or load_parcellation("dk")
+    maps = values.to_frame(values.name or "") if isinstance(values, pd.Series) else values
+    maps = align(maps, maps.index, label)
+    unknown = maps.index.difference(parcellation.regions, sort=False)
+    if len(unknown):
+        raise ValueError(f"{label}: region {unknown[0]!r} is not in parcellation {parcellation.name!r}.")
+    low, high = limits or (float(maps.to_numpy().min()), float(maps.to_numpy().max()))
+    if low < 0 < high and limits is None:
+        low, high = -max(-low, high), max(-low, high)
+    cmap = cmap or (DIVERGING if low < 0 < high else SEQUENTIAL)
+    hemispheres = [h for h in ("left", "right") if maps.index.str.startswith(h[0].upper() + "_").any()]
+    views = [view for view in _VIEWS if view[0] in hemispheres]
+    figure, axes = plt.subplots(
+        maps.shape[1],
+        len(views),
+        figsize=(2.3 * len(views) + 0.9, 1.9 * maps.shape[1] + 0.1),
+        subplot_kw={"projection": "3d"},
+        squeeze=False,
+        gridspec_kw={"wspace": -0.05, "hspace": 0.02, "left": 0.02, "right": 0.86, "bottom": 0.01, "top": 0.93},
+    )
+    half = len(parcellation.labels) // 2
+    sulci = _sulci()
+    for row, (title, column) in zip(axes, maps.items(), strict=True):
+        # NaN for vertices without a region: they show the folding beneath.
+        lookup = np.append(column.reindex(parcellation.regions).to_numpy(dtype=float), np.nan)
+        painted = lookup[parcellation.labels]
+        for ax, (hemisphere, view) in zip(row, views, strict=True):
+            part = slice(0, half) if hemisphere == "left" else slice(half, None)
+            plot_surf(
+                mesh(surface).parts[hemisphere],
+                painted[part],
+                hemi=hemisphere,
+                view=view,
+                bg_map=sulci[hemisphere],
+                bg_on_data=False,
+                avg_method="median",
+                cmap=cmap,
+                vmin=low,
+                vmax=high,
+                axes=ax,
+                figure=figure,
+                colorbar=False,
+            )
+            names = {"lateral": "outer face", "medial": "inner face"}
+            ax.set_title(f"{hemisphere}, {names[view]}" if row is axes[0] else "", fontsize=8, y=0.98)
+            ax.set_box_aspect(None, zoom=1.45)
+        if maps.shape[1] > 1 and title:
+            box = row[0].get_position()
+            figure.text(0.01, box.y1 - 0.01, str(title), fontsize=10, va="top")
+    bar = figure.add_axes((0.88, 0.25, 0.018, 0.5))
+    figure.colorbar(plt.cm.ScalarMappable(Normalize(low, high), cmap), cax=bar, label=label)
+    return figure
+
+
+def _sulci() -> dict[str, np.ndarray]:
+    """Sulcal depth of fsaverage5, for shading the surface beneath a map."""
+    from nilearn.datasets import load_fsaverage_data
+
+    return load_fsaverage_data(mesh="fsaverage5", mesh_type="inflated", data_type="sulcal").data.parts
+
+
+def observed_against_predicted(
+    observed: pd.Series, predicted: pd.Series, unit: str, ax: Axes | None = None, title: str = ""
+) -> Axes:
+    """Scatter one point per region with the line of identity; R² and r of what is drawn stand in the corner."""
+    ax = ax or plt.subplots(figsize=(4.2, 4))[1]
+    both = pd.concat([observed.rename("x"), predicted.rename("y")], axis=1)
+    left = both.index.str.startswith("L_")
+    ends = [both.to_numpy().min(), both.to_numpy().max()]
+    ax.plot(ends, ends, color="0.6", lw=1, zorder=0)
+    colours = sns.color_palette("colorblind")
+    for chosen, marker, colour, name in ((left, "o", colours[0], "left"), (~left, "^", colours[1], "right")):
+        if chosen.any():
+            ax.scatter(both.x[chosen], both.y[chosen], marker=marker, s=22, color=colour, label=name, alpha=0.85)
+    r = np.corrcoef(both.x, both.y)[0, 1]
+    r2 = 1 - ((both.x - both.y) ** 2).sum() / ((both.x - both.x.mean()) ** 2).sum()
+    ax.text(0.04, 0.96, f"R² = {r2:.2f}\nr = {r:.2f}", transform=ax.transAxes, va="top")
+    ax.set(xlabel=f"observed thinning ({unit})", ylabel=f"predicted thinning ({unit})", title=title)
+    ax.legend(loc="lower right", title="hemisphere")
+    return ax
+
+
+def loss_terms(history: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Plot every named term of the loss, and their total, against the epoch."""
+    ax = ax or plt.subplots(figsize=(6, 3.6))[1]
+    terms = history.drop(columns="validation", errors="ignore")
+    for (name, values), style in zip(terms.items(), ["-", "--", "-.", ":"], strict=False):
+        ax.plot(values.index, values, style, label=name)
+    ax.plot(terms.index, terms.sum(axis=1), color="0.2", lw=2, label="total")
+    if "validation" in history:
+        ax.plot(history.index, history.validation, color="0.5", lw=1, label="validation error")
+    ax.set(xlabel="epoch", ylabel="loss (standardised thinning²)", yscale="log")
+    ax.legend()
+    return ax
+
+
+def glass_graph(graph: Graph, parcellation: Parcellation | None = None, values: pd.Series | None = None) -> Figure:
+    """Draw a graph over the regions' centroids, seen from above and from the left.
+
+    Parameters
+    ----------
+    graph
+        Graph to draw; edges within a hemisphere in grey, between hemispheres in blue.
+    parcellation
+        Where the regions lie; Desikan-Killiany by default.
+    values
+        Colour of each region, optional.
+    """
+    table = (parcellation or load_parcellation("dk")).table.loc[graph.regions]
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
+    across = table.hemisphere.to_numpy()[graph.edges]
+    across = across[0] != across[1]
+    for ax, (horizontal, vertical), shown, title in (
+        (axes[0], ("x", "y"), np.ones(len(across), bool), "from above"),
+        (axes[1], ("y", "z"), ~across & (table.hemisphere.to_numpy()[graph.edges[0]] == "L"), "left hemisphere"),
+    ):
+        for (i, j), between in zip(graph.edges.T[shown], across[shown], strict=True):
+            ax.plot(
+                table[horizontal].iloc[[i, j]],
+                table[vertical].iloc[[i, j]],
+                color="C0" if between else "0.65",
+                lw=0.8,
+                zorder=0,
+            )
+        dots = table if title == "from above" else table[table.hemisphere == "L"]
+        colours = "0.2" if values is None else align(values, graph.regions, "values").loc[dots.index]
+        ax.scatter(dots[horizontal], dots[vertical], c=colours, s=26)
+        names = {"x": "left to right (mm)", "y": "back to front (mm)", "z": "bottom to top (mm)"}
+        ax.set(xlabel=names[horizontal], ylabel=names[vertical], title=title, aspect="equal")
+    return figure
