@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -119,7 +120,7 @@ def bring_up_to_date(root: Path, stem: str, before: Outcome | None) -> Outcome:
     try:
         source = notebooks.read_script(root / f"chapters/{stem}.py")
         names = notebooks.declared_data(source)
-        where = data_source(names, root)
+        where = data_source(names)
         key = key_of(root, stem, names)
     except (OSError, ValueError) as error:
         return fail(root, stem, "", f"{error}")
@@ -135,19 +136,17 @@ def bring_up_to_date(root: Path, stem: str, before: Outcome | None) -> Outcome:
     return Outcome(stem, "executed", where, result["seconds"], result["peak_memory_mb"], str(date.today()), key)
 
 
-def data_source(names: list[str], root: Path) -> str:
+def data_source(names: list[str]) -> str:
     """Where the declared data come from; 'kept' if they are not to be had, so that the stored outputs are shown."""
     if not names:
         return "simulated"
     from xsg.data import fetch
 
-    mirror = Path(os.environ.get("XSG_MIRROR") or root / "../shared/data")
     try:
-        for name in names:
-            fetch.fetch(name)
+        paths = [fetch.fetch(name) for name in names]
     except fetch.DownloadError:
         return "kept"
-    return "mirror" if all((mirror / name).is_file() for name in names) else "network/cache"
+    return "network/cache" if any(path.is_relative_to(fetch.cache_dir()) for path in paths) else "mirror"
 
 
 def key_of(root: Path, stem: str, names: list[str]) -> str:
@@ -159,16 +158,12 @@ def key_of(root: Path, stem: str, names: list[str]) -> str:
         parts += [str(path.relative_to(root)), hashlib.sha256(path.read_bytes()).hexdigest()]
     # Only the claims this chapter names: a corrected number elsewhere is no reason to run it again.
     if (claims := root / "chapters/claims.toml").is_file():
-        import tomllib
-
         entries = tomllib.loads(claims.read_text(encoding="utf-8"))
         parts += [json.dumps({name: entry for name, entry in entries.items() if name in script}, sort_keys=True)]
     if names:
         from xsg.data import fetch
 
         table = fetch.registry()
-        if unknown := [name for name in names if name not in table.index]:
-            raise ValueError(f"Unknown data {', '.join(unknown)} in the header of {stem}.py; see python -m xsg data.")
         parts += [f"{name} {table.loc[name, 'sha256']}" for name in names]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -223,7 +218,7 @@ def variant(root: Path, stem: str, parameters: dict) -> Path:
     # papermill itself only warns, and the reader would take the default's result for the one asked for.
     if unknown := sorted(parameters.keys() - allowed.keys()):
         raise BuildError(f"{stem} has no parameter {', '.join(unknown)}; it has {', '.join(allowed) or 'none'}.")
-    if data_source(notebooks.declared_data(source), root) == "kept":
+    if data_source(notebooks.declared_data(source)) == "kept":
         raise BuildError(f"{stem} needs data that are not here; see python -m xsg data.")
     result, notebook = run(root, stem, source, parameters)
     if result["error"]:

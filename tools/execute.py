@@ -1,6 +1,6 @@
 """Run one notebook with papermill in this process's own kernel and report what it took, as one JSON line.
 
-Usage: execute.py INPUT.ipynb OUTPUT.ipynb [PARAMETERS as JSON]. A process of its own: the peak memory is this chapter's.
+Usage: execute.py INPUT.ipynb OUTPUT.ipynb [PARAMETERS as JSON]. A process of its own: peak memory is this chapter's.
 """
 
 import json

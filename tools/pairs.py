@@ -77,7 +77,7 @@ def replay(root: Path) -> int:
     run, left = [], []
     for stem in notebooks.chapters(root):
         names = notebooks.declared_data(notebooks.read_script(root / f"chapters/{stem}.py"))
-        (left if build.data_source(names, root) == "kept" else run).append(f"chapters/{stem}.ipynb")
+        (left if build.data_source(names) == "kept" else run).append(f"chapters/{stem}.ipynb")
     if left:
         print(f"Not run again, their data are not here: {', '.join(left)}")
     if not run:

@@ -132,7 +132,7 @@ def test_without_its_data_a_chapter_is_shown_as_kept(root, monkeypatch):
     assert pairs.check(root, "01_first") == []
 
     (root / "chapters/01_first.py").write_text(chapter("First", "print('epochs', EPOCHS)", data="a.csv"))
-    monkeypatch.setattr(build, "data_source", lambda names, root: "kept" if names else "simulated")
+    monkeypatch.setattr(build, "data_source", lambda names: "kept" if names else "simulated")
     monkeypatch.setattr(build, "key_of", lambda root, stem, names: "any")
     assert [outcome.status for outcome in build.execute_all(root, stems)] == ["kept", "executed"]
     shown = nbformat.read(root / "_build/executed/01_first.ipynb", as_version=4)
