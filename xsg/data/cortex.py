@@ -1,0 +1,208 @@
+"""The cortex: expression, thinning and graph over the same named regions, real or simulated."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import pandas as pd
+
+from xsg.atlas import Graph, Parcellation, align, build_graph, load_parcellation
+from xsg.data.adni import Cohort
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What a simulated cortex was made of.
+
+    Attributes
+    ----------
+    programs : DataFrame, shape (68, k)
+        Latent programs, regions × programs; mean 0, variance 1, uncorrelated over the regions.
+    loadings : DataFrame, shape (k, genes)
+        Weight of each program in each gene, before donor noise and scaling; zero where the program has no part.
+    thinning : Series, shape (68,)
+        True thinning in mm: what the observed map would be with endlessly many subjects.
+    noise_sd : Series, shape (68,)
+        Standard error of the observed map, mm.
+    reliability : float
+        Noise ceiling: the R² that a model knowing the true map is expected to reach against the observed one.
+    relevant : tuple of str
+        The programs that act on thinning; the others do not.
+    equation : str
+        The map from programs to thinning.
+    """
+
+    programs: pd.DataFrame
+    loadings: pd.DataFrame
+    thinning: pd.Series
+    noise_sd: pd.Series
+    reliability: float
+    relevant: tuple[str, ...]
+    equation: str
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Cortex:
+    """Gene expression, thinning and graph over one set of regions, with where they come from.
+
+    The three tables are brought into the order of the parcellation by region name, or refused.
+
+    Attributes
+    ----------
+    name : str
+        As given to `load_cortex`.
+    expression : DataFrame, shape (n, genes)
+        Expression by region, 0 to 1 within each gene and donor, averaged over donors.
+    thinning : Series, shape (n,)
+        Cortical thinning, positive = thinner in patients; ``attrs["unit"]`` is its unit.
+    graph : Graph
+        Over the same n regions.
+    parcellation : Parcellation
+        May have more regions than n.
+    provenance : list of str
+        Where the data come from and what was done to them.
+    simulated : bool
+        Whether any of it is simulated.
+    truth : Truth or None
+        None when real.
+    cohort : Cohort or None
+        The subjects behind the map, when they are at hand.
+
+    Raises
+    ------
+    ValueError
+        Regions that differ between the tables or are unknown to the parcellation; values that are not finite.
+    """
+
+    name: str
+    expression: pd.DataFrame
+    thinning: pd.Series
+    graph: Graph
+    parcellation: Parcellation
+    provenance: list[str] = field(default_factory=list)
+    simulated: bool = False
+    truth: Truth | None = None
+    cohort: Cohort | None = None
+
+    def __post_init__(self) -> None:
+        """Align the tables by name; a region that one of them lacks is named."""
+        regions = self.parcellation.regions
+        regions = regions[regions.isin(self.graph.regions)]
+        align(self.graph.weights, regions, "graph")
+        object.__setattr__(self, "expression", align(self.expression, regions, "expression"))
+        object.__setattr__(self, "thinning", align(self.thinning, regions, "thinning"))
+        object.__setattr__(self, "graph", self.graph.subset(regions))
+
+    @property
+    def regions(self) -> pd.Index:
+        """Region names, in the parcellation's order (n,)."""
+        return self.expression.index
+
+    def __repr__(self) -> str:
+        """Say what it is, real or simulated, how large, and where it comes from."""
+        n, genes = self.expression.shape
+        map_, graph, truth = self.thinning, self.graph, self.truth
+        unit = map_.attrs.get("unit", "unit unknown")
+        lines = [
+            f"Cortex {self.name!r}: {'SIMULATED' if self.simulated else 'real data'}",
+            f"  expression  {n} regions × {genes} genes",
+            f"  thinning    {map_.min():.3f} to {map_.max():.3f}, mean {map_.mean():.3f} ({unit})",
+            f"  graph       {graph.name}: {graph.edges.shape[1]} edges, {graph.n_components} component(s)",
+        ]
+        if truth is not None:
+            lines.append(
+                f"  truth       {truth.programs.shape[1]} programs, {', '.join(truth.relevant)} act on thinning; "
+                f"noise ceiling R² = {truth.reliability:.3f}"
+            )
+        return "\n".join([*lines, "  provenance", *(f"    - {line}" for line in self.provenance)])
+
+
+def load_cortex(name: str = "simulated", **choices: object) -> Cortex:
+    """Load a cortex by name.
+
+    Parameters
+    ----------
+    name : str
+        ``"simulated"``: `xsg.data.simulate.simulate_cortex`, no data needed. ``"ahba-ad"``: Allen Human Brain Atlas
+        expression and Alzheimer's effect sizes (fetched on first use).
+    **choices
+        For "simulated", the arguments of `simulate_cortex` (``seed=0``, …). For "ahba-ad": ``missing="drop"`` or
+        ``"mirror"`` (right frontal and temporal pole, not sampled), ``hemispheres="both"`` or ``"left"`` (the effect
+        sizes are averages of the hemispheres, so "both" gives each value twice), ``genes="landmark"`` or ``"all"``.
+
+    Returns
+    -------
+    Cortex
+        Computed once for each set of choices; the tables are copies, so that changing them does no harm.
+
+    Raises
+    ------
+    ValueError
+        Unknown name or choice.
+
+    Examples
+    --------
+    >>> cortex = load_cortex("simulated", seed=0)
+    >>> cortex.expression.shape, cortex.simulated
+    ((68, 910), True)
+    """
+    if name not in _LOADERS:
+        raise ValueError(f"cortex {name!r} is not known; there are: {', '.join(map(repr, _LOADERS))}.")
+    known = list(inspect.signature(_LOADERS[name]).parameters)
+    unknown = [choice for choice in choices if choice not in known]
+    if unknown:
+        raise ValueError(f"load_cortex({name!r}) has no choice {unknown[0]!r}; it has: {', '.join(known)}.")
+    # A list of genes becomes a tuple, which can be a key.
+    frozen = {key: tuple(value) if isinstance(value, list) else value for key, value in choices.items()}
+    cortex = _load(name, tuple(sorted(frozen.items())))
+    return replace(
+        cortex,
+        expression=cortex.expression.copy(),
+        thinning=cortex.thinning.copy(),
+        provenance=list(cortex.provenance),
+    )
+
+
+@lru_cache(maxsize=8)
+def _load(name: str, choices: tuple[tuple[str, object], ...]) -> Cortex:
+    return _LOADERS[name](**dict(choices))
+
+
+def _simulated(
+    seed: int = 0, n_genes: int = 910, n_programs: int = 6, n_controls: int = 926, n_patients: int = 426
+) -> Cortex:
+    from xsg.data.simulate import simulate_cortex
+
+    return simulate_cortex(seed, n_genes, n_programs, n_controls, n_patients)
+
+
+def _ahba_ad(missing: str = "drop", hemispheres: str = "both", genes: str = "landmark") -> Cortex:
+    from xsg.data.expression import load_ahba
+    from xsg.data.vulnerability import load_rvi
+
+    parcellation = load_parcellation("dk")
+    expression = load_ahba(genes=genes, missing=missing)
+    thinning = load_rvi("AD", hemispheres=hemispheres)
+    regions = [r for r in parcellation.regions if r in expression.index and r in thinning.index]
+    considered = parcellation.regions[
+        parcellation.table["hemisphere"].isin(["L"] if hemispheres == "left" else ["L", "R"])
+    ]
+    lost = [r for r in considered if r not in regions]
+    values = len({r[2:] for r in regions})
+    provenance = [
+        *expression.attrs.get("provenance", []),
+        *thinning.attrs.get("provenance", []),
+        f"Left out for want of expression or effect size: {', '.join(lost) or 'none'}.",
+        f"{len(regions)} regions, {values} independent thinning values"
+        + (" (homologues share theirs: keep them in one fold)." if len(regions) > values else "."),
+    ]
+    graph = build_graph(parcellation, homotopic=True).subset(regions)
+    attrs = thinning.attrs
+    thinning = thinning.loc[regions]
+    thinning.attrs = {"unit": attrs["unit"]}
+    return Cortex("ahba-ad", expression.loc[regions], thinning, graph, parcellation, provenance)
+
+
+_LOADERS = {"simulated": _simulated, "ahba-ad": _ahba_ad}
