@@ -135,7 +135,7 @@ def load_cortex(name: str = "simulated", **choices: object) -> Cortex:
     Returns
     -------
     Cortex
-        Computed once for each set of choices; the tables are copies, so that changing them does no harm.
+        Computed once for each set of choices; expression and thinning are copies, so changing them does no harm.
 
     Raises
     ------
@@ -157,12 +157,8 @@ def load_cortex(name: str = "simulated", **choices: object) -> Cortex:
     # A list of genes becomes a tuple, which can be a key.
     frozen = {key: tuple(value) if isinstance(value, list) else value for key, value in choices.items()}
     cortex = _load(name, tuple(sorted(frozen.items())))
-    return replace(
-        cortex,
-        expression=cortex.expression.copy(),
-        thinning=cortex.thinning.copy(),
-        provenance=list(cortex.provenance),
-    )
+    # Making it anew aligns it anew, which copies expression and thinning: the cached ones stay as they are.
+    return replace(cortex, provenance=list(cortex.provenance))
 
 
 @lru_cache(maxsize=8)
