@@ -271,7 +271,7 @@ def render(root: Path) -> None:
     build = root / "_build"
     source = stage(root)
     stamp = build / "html.key"
-    state = tree_hash(source)
+    state = tree_hash(source) + tree_hash(root / "xsg")  # the API page comes from the docstrings
     if stamp.is_file() and stamp.read_text() == state and (build / "html/index.html").is_file():
         print("Pages unchanged.")
         return
@@ -343,7 +343,7 @@ def table(root: Path) -> str:
 def tree_hash(folder: Path) -> str:
     """Hash names and contents of all files under a folder."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
         digest.update(f"{path.relative_to(folder)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
 
