@@ -87,7 +87,7 @@ def test_wrong_ids_are_answered_with_near_ones(toml):
         ('who = "paper"', 'who = "them"', "who is 'them'"),
         ('kind = "other"', 'kind = "best"', "kind is 'best'"),
         ("value = 0.52", "value = inf", "value is inf"),
-        ("value = 0.52", "valeu = 0.52", "unknown field valeu"),
+        ("value = 0.52", "number = 0.52", "unknown field number"),
         ("value = 0.52", "", "missing or unknown field value"),
         ("[ours-r2]", "stray = 1\n[ours-r2]", "'stray' stands outside"),
         ("[ours-r2]", "[ours-r2", "not valid TOML"),
