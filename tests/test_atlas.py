@@ -59,8 +59,8 @@ def test_adjacency_matches_the_known_count(dk):
 
 def test_adjacency_agrees_with_an_independent_labelling(dk, real_data):
     """ENIGMA's own Desikan-Killiany labels on the same mesh: 1-70 with 4 and 39 the corpus callosum."""
-    labels = np.loadtxt(real_data("human/atlas/aparc_fsa5.csv"), dtype=int)
-    enigma = pd.Index(pd.read_csv(real_data("human/connectome/strucLabels_ctx.csv"), header=None).iloc[0])
+    labels = np.loadtxt(real_data / "human/atlas/aparc_fsa5.csv", dtype=int)
+    enigma = pd.Index(pd.read_csv(real_data / "human/connectome/strucLabels_ctx.csv", header=None).iloc[0])
     keys = [label for label in range(1, 71) if label not in (4, 39)]
     # FreeSurfer keeps its own alphabetical order: the regions' sets are compared through the matched vertices.
     for key in keys:
@@ -101,8 +101,8 @@ def test_weights_follow_distance_and_connectome(dk):
 
 
 def test_schaefer_400_works_the_same_way(real_data):
-    labels = np.loadtxt(real_data("human/atlas/schaefer_400_fsa5.csv"), dtype=int)
-    full = pd.read_csv(real_data("human/atlas/funcLabels_ctx_schaefer_400.csv"), header=None).iloc[0]
+    labels = np.loadtxt(real_data / "human/atlas/schaefer_400_fsa5.csv", dtype=int)
+    full = pd.read_csv(real_data / "human/atlas/funcLabels_ctx_schaefer_400.csv", header=None).iloc[0]
     names = dict(enumerate(full, start=1))
     schaefer = Parcellation.from_labels("schaefer400", labels, names)
     assert len(schaefer.regions) == 400

@@ -13,7 +13,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from xsg.atlas import REGIONS, distances
+from xsg.atlas import REGIONS, build_graph, distances
 from xsg.data.adni import read_adni, thinning_map
 from xsg.data.simulate import simulate_adni_tables, simulate_cortex, vulnerability, write_adni_tables
 
@@ -50,11 +50,11 @@ def test_same_seed_same_numbers_and_a_fixed_checksum(cortex):
     pd.testing.assert_frame_equal(again.cohort.thickness, cortex.cohort.thickness, check_exact=True)
     # Stored on one machine; every other must give them. A change of the simulator changes the book's numbers too.
     stored = {
-        "expression": [0.440441, 0.136744],
-        "thinning": [0.094319, 0.096533],
-        "true": [0.100571, 0.097573],
-        "programs": [0.097309, -0.994771],
-        "thickness": [2.878, 2.756],
+        "expression": [0.160991, 0.340807],
+        "thinning": [0.032358, 0.197473],
+        "true": [0.038615, 0.19855],
+        "programs": [-0.076008, -0.867486],
+        "thickness": [2.899, 2.756],
     }
     found = {
         "expression": cortex.expression.loc["L_entorhinal", ["G0001", "G0910"]].tolist(),
@@ -79,11 +79,12 @@ def test_programs_are_standard_uncorrelated_bilateral_and_smooth(cortex):
     np.testing.assert_allclose(programs.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(programs.T @ programs / 68, np.eye(6), atol=1e-5)
     sides = [np.corrcoef(p[:34], p[34:])[0, 1] for p in programs.T]
-    assert min(sides) > 0.9
+    assert min(sides) > 0.8
+    assert np.mean(sides) > 0.9
     apart = distances(cortex.parcellation).to_numpy()[:34, :34]
     products = (programs[:34, None] * programs[None, :34]).mean(axis=-1)
     near, far = (apart > 0) & (apart < 25), apart > 70
-    # Less than exp(-d / 40 mm) of near regions: to have mean 0 and be uncorrelated costs the longest waves.
+    # Less than the kernel between near regions: to have mean 0 and be uncorrelated costs the longest waves.
     assert products[near].mean() > 0.2
     assert products[far].mean() < 0
 
@@ -93,8 +94,15 @@ def test_expression_looks_like_the_atlas(cortex):
     assert values.min() >= 0
     assert values.max() <= 1
     np.testing.assert_array_equal(values, values.round(6))
-    variance = np.linalg.svd(values - values.mean(axis=0), compute_uv=False) ** 2
-    assert 0.25 < variance[0] / variance.sum() < 0.35
+    scores = (values - values.mean(axis=0)) / values.std(axis=0)
+    variance = np.linalg.svd(scores, compute_uv=False) ** 2
+    # Measured on the AHBA matrix (66 regions, 776 landmark genes): PC1 0.27 and PC2 0.20 of the variance, and Moran's I
+    # over adjacent regions 0.23, averaged over genes.
+    assert 0.22 < variance[0] / variance.sum() < 0.32
+    assert 0.10 < variance[1] / variance.sum() < 0.22
+    adjacency = build_graph(cortex.parcellation, homotopic=False).adjacency
+    moran = (scores * (adjacency @ scores)).sum() / adjacency.sum() / scores.shape[1]
+    assert 0.18 < moran < 0.28
     # Fewer donors, more noise: what programs and loadings do not explain is larger on the right.
     signal = np.column_stack([np.ones(68), cortex.truth.programs])
     left = values - signal @ np.linalg.lstsq(signal, values, rcond=None)[0]
@@ -113,7 +121,7 @@ def test_loadings_are_sparse_and_signed_and_show_in_the_expression(cortex):
 def test_true_thinning_is_the_stated_equation_of_the_relevant_programs(cortex):
     truth = cortex.truth
     p = truth.programs
-    u = np.log1p(np.exp(1.5 * p["P2"])) + 0.5 * p["P1"] * p["P4"] + 0.8 * np.tanh(1.5 * p["P5"])
+    u = np.log1p(np.exp(1.5 * p["P1"])) + 0.8 * np.tanh(1.5 * p["P2"]) + 0.3 * p["P2"] * p["P4"]
     v = np.log1p(np.exp(u))
     np.testing.assert_allclose(truth.thinning, 0.12 * v / v.mean(), atol=1e-6)
     for name in p.columns:

@@ -2,13 +2,15 @@ r"""A simulated cortex with a known truth, on the real Desikan–Killiany geomet
 
 Generative story
 ----------------
-1. Programs: k smooth Gaussian fields on the cortex, correlation :math:`e^{-d/40\,\mathrm{mm}}` within a hemisphere, d
-   between centroids with both hemispheres folded onto one; the right field correlates 0.97 with the left. Made
-   uncorrelated, mean 0, variance 1 (Gram–Schmidt in the order P1 … Pk).
-2. Expression: every gene loads on one program, half of them on a second, with either sign, half of the genes on P1;
-   plus a smooth field of its own; plus noise of each of six donors, four of whom have no right hemisphere. Each donor
-   is scaled to 0–1 by the scaled robust sigmoid (Fulcher et al. 2013, doi:10.1098/rsif.2013.0048), then averaged.
-3. Vulnerability: `vulnerability`, a nonlinear map of four of the programs, in mm.
+1. Programs: k smooth Gaussian fields on the cortex with a Matérn-3/2 correlation of length 60 mm within a hemisphere,
+   over the distance between centroids with both hemispheres folded onto one; the right field correlates 0.97 with the
+   left. Made uncorrelated, mean 0, variance 1 (Gram–Schmidt in the order P1 … Pk).
+2. Expression: every gene loads on one program, half of them on a second, with either sign, half of the genes on P1, a
+   fifth on P2; plus a smooth field of its own, correlation :math:`e^{-d/40\,\mathrm{mm}}`; plus noise of each of six
+   donors, four of whom have no right hemisphere. Each donor is scaled to 0–1 by the scaled robust sigmoid (Fulcher et
+   al. 2013, doi:10.1098/rsif.2013.0048), then averaged. Smoothness and leading components are set to resemble the real
+   atlas: see `tests/data/test_simulate.py`.
+3. Vulnerability: `vulnerability`, a nonlinear map of three of the programs, in mm.
 4. Subjects: thickness = regional mean + age + sex + site − severity × vulnerability + noise that is partly smooth,
    written as the tables that ADNI distributes and read back by `xsg.data.adni`.
 
@@ -18,6 +20,7 @@ not show.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +30,10 @@ from xsg.atlas import build_graph, load_parcellation
 from xsg.data.adni import cohort_from_tables, thickness_codes, thinning_map
 from xsg.data.cortex import Cortex, Truth
 
-EQUATION = "thinning = 0.12 mm · s(u) / mean(s(u)),  u = s(1.5 P2) + 0.5 P1 P4 + 0.8 tanh(1.5 P5),  s(x) = ln(1 + eˣ)"
-_RELEVANT = ("P1", "P2", "P4", "P5")
+EQUATION = "thinning = 0.12 mm · s(u) / mean(s(u)),  u = s(1.5 P1) + 0.8 tanh(1.5 P2) + 0.3 P2 P4,  s(x) = ln(1 + eˣ)"
+_RELEVANT = ("P1", "P2", "P4")
 _MEAN_THINNING = 0.12  # mm
-_LENGTH = 40.0  # mm
+_PROGRAM_LENGTH, _LENGTH = 60.0, 40.0  # mm
 _DONORS, _BILATERAL = 6, 2
 _N_MCI = 310
 _SITES = 57
@@ -51,7 +54,7 @@ def simulate_cortex(
     n_genes : int
         Genes; called G0001 …, so that no one takes them for real ones.
     n_programs : int
-        Latent programs P1 … Pk, 5 to 20. P1, P2, P4 and P5 act on thinning.
+        Latent programs P1 … Pk, 5 to 20. P1, P2 and P4 act on thinning.
     n_controls, n_patients : int
         NC and AD subjects left after quality control, at least 10 each.
 
@@ -144,11 +147,11 @@ def vulnerability(programs: pd.DataFrame) -> pd.Series:
     r"""Map programs to true thinning in mm.
 
     .. math::
-        u = s(1.5\,P_2) + 0.5\,P_1 P_4 + 0.8 \tanh(1.5\,P_5), \qquad
+        u = s(1.5\,P_1) + 0.8 \tanh(1.5\,P_2) + 0.3\,P_2 P_4, \qquad
         \text{thinning} = 0.12\,\mathrm{mm}\; s(u) / \overline{s(u)}, \qquad s(x) = \ln(1 + e^x)
 
-    One program with a threshold, two that act only together, one that saturates; the rest do nothing. The outer s keeps
-    thinning positive.
+    One program with a threshold, one that saturates, one that acts only together with another; the rest do nothing.
+    The outer s keeps thinning positive.
 
     Parameters
     ----------
@@ -161,7 +164,7 @@ def vulnerability(programs: pd.DataFrame) -> pd.Series:
         Thinning in mm, mean 0.12.
     """
     p = programs
-    u = np.logaddexp(0, 1.5 * p["P2"]) + 0.5 * p["P1"] * p["P4"] + 0.8 * np.tanh(1.5 * p["P5"])
+    u = np.logaddexp(0, 1.5 * p["P1"]) + 0.8 * np.tanh(1.5 * p["P2"]) + 0.3 * p["P2"] * p["P4"]
     v = np.logaddexp(0, u)
     out = (_MEAN_THINNING * v / v.mean()).round(6).rename("thinning")
     out.attrs = {"unit": "mm"}
@@ -185,25 +188,36 @@ def _stream(seed: int, what: int) -> np.random.Generator:
     return np.random.default_rng([seed, what])
 
 
-def _fields(rng: np.random.Generator, n: int, left_right: float) -> np.ndarray:
+def _exponential(distance: np.ndarray) -> np.ndarray:
+    """Correlation exp(−d / 40 mm): rough fields, for what genes and subjects have of their own."""
+    return np.exp(-distance / _LENGTH)
+
+
+def _matern(distance: np.ndarray) -> np.ndarray:
+    """Matérn-3/2 correlation of length 60 mm: smooth fields, for the programs."""
+    scaled = np.sqrt(3) * distance / _PROGRAM_LENGTH
+    return (1 + scaled) * np.exp(-scaled)
+
+
+def _fields(rng: np.random.Generator, n: int, left_right: float, correlation: Callable = _exponential) -> np.ndarray:
     """Draw n smooth fields of variance 1 over the 68 regions, (68, n).
 
-    The covariance is a Kronecker product: exp(−d / 40 mm) over the 34 folded positions, times [[1, ρ], [ρ, 1]] over the
-    hemispheres. A Cholesky factor is used because eigenvectors have a sign, and near-equal ones a rotation, that
+    The covariance is a Kronecker product: ``correlation(d)`` over the 34 folded positions, times [[1, ρ], [ρ, 1]] over
+    the hemispheres. A Cholesky factor is used because eigenvectors have a sign, and near-equal ones a rotation, that
     linear algebra libraries are free to choose.
     """
     xyz = load_parcellation("dk").table[["x", "y", "z"]].to_numpy().reshape(2, 34, 3)
     folded = (xyz * [[[-1, 1, 1]], [[1, 1, 1]]]).mean(axis=0)
     distance = np.linalg.norm(folded[:, None] - folded[None], axis=-1).round(3)
-    factor = np.linalg.cholesky(np.exp(-distance / _LENGTH))
+    factor = np.linalg.cholesky(correlation(distance))
     own, other = np.einsum("ij,hjn->hin", factor, rng.standard_normal((2, 34, n)))
     return np.concatenate([own, left_right * own + np.sqrt(1 - left_right**2) * other])
 
 
 def _programs(seed: int, n_programs: int) -> pd.DataFrame:
     if not 5 <= n_programs <= 20:
-        raise ValueError(f"n_programs is {n_programs}; expected 5 to 20 (four act on thinning, at least one does not)")
-    raw = _fields(_stream(seed, 0), n_programs, left_right=0.97)
+        raise ValueError(f"n_programs is {n_programs}; expected 5 to 20 (three act on thinning, at least two do not)")
+    raw = _fields(_stream(seed, 0), n_programs, left_right=0.97, correlation=_matern)
     raw = raw - raw.mean(axis=0)
     # Gram–Schmidt by way of Cholesky: P1 keeps its shape, each later one loses what it shares with those before it.
     values = np.linalg.solve(np.linalg.cholesky(raw.T @ raw / len(raw)), raw.T).T
@@ -215,8 +229,9 @@ def _expression(seed: int, n_genes: int, programs: pd.DataFrame) -> tuple[pd.Dat
     """Expression (68, genes) between 0 and 1, and the loadings (k, genes) behind it."""
     rng = _stream(seed, 1)
     k = programs.shape[1]
-    # Half of the genes follow P1: it makes the first principal component as dominant as it is in the real atlas.
-    share = np.r_[0.5, 0.8 ** np.arange(k - 1) / (2 * (0.8 ** np.arange(k - 1)).sum())]
+    # Most genes follow P1 or P2: two components dominate, as they do in the real atlas.
+    rest = 0.8 ** np.arange(k - 2)
+    share = np.r_[0.5, 0.22, 0.28 * rest / rest.sum()]
     genes = np.arange(n_genes)
     main = np.searchsorted(share.cumsum(), rng.random(n_genes), side="right").clip(max=k - 1)
     second = (main + rng.integers(1, k, n_genes)) % k
