@@ -61,9 +61,9 @@ def main(argv: list[str] | None = None) -> int:
         if options.chapter is None:
             if options.parameter:
                 raise BuildError("-p needs --chapter: parameters belong to one chapter.")
-            outcomes = execute_all(root, known)
-            render(root)
-            return report(root, outcomes)
+            # A book with a chapter missing is not rendered; what failed has been told.
+            failed = report(root, execute_all(root, known))
+            return failed or render(root)
         stem = pick(options.chapter, known)
         if options.parameter:
             parameters = {name: yaml.safe_load(value) for name, value in options.parameter}
@@ -266,7 +266,7 @@ def report(root: Path, outcomes: list[Outcome]) -> int:
 # ---------------------------------------------------------------------------------------------------- pages
 
 
-def render(root: Path) -> None:
+def render(root: Path) -> int:
     """Stage the pages and run jupyter-book on them, unless the very same pages were rendered last time."""
     build = root / "_build"
     source = stage(root)
@@ -274,7 +274,7 @@ def render(root: Path) -> None:
     state = tree_hash(source) + tree_hash(root / "xsg")  # the API page comes from the docstrings
     if stamp.is_file() and stamp.read_text() == state and (build / "html/index.html").is_file():
         print("Pages unchanged.")
-        return
+        return 0
     stamp.unlink(missing_ok=True)
     # --all: a page rendered from an earlier run's cache would hide its warnings.
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "--all", "-W", "--keep-going", "--quiet"]
@@ -290,6 +290,7 @@ def render(root: Path) -> None:
     shutil.copy(files / "tex-chtml.js", local)
     stamp.write_text(state)
     print("The book: _build/html/index.html")
+    return 0
 
 
 def stage(root: Path) -> Path:
