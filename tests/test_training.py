@@ -251,3 +251,11 @@ def test_a_large_graph_goes_through_message_passing(monkeypatch):
     monkeypatch.setattr(training, "_DENSE_UP_TO", 3)
     sparse = small().fit(expression, thinning, graph=graph).predict(expression)
     assert np.allclose(dense, sparse, atol=1e-3)
+
+
+def test_presets_name_what_is_known():
+    assert CrossScaleVAE.from_preset("paper").get_params() == CrossScaleVAE().get_params()
+    assert CrossScaleVAE.from_preset("xsg", epochs=3).get_params()["epochs"] == 3
+    assert not set(training.PRESETS["paper"]) & set(training.PAPER_UNKNOWN)
+    with pytest.raises(ValueError, match="expected one of 'paper', 'xsg'"):
+        CrossScaleVAE.from_preset("nature")
