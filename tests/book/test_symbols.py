@@ -1,0 +1,60 @@
+"""The tables of symbols name things that exist, with the defaults that the page states."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import xsg
+from xsg.training import PAPER_UNKNOWN, PRESETS, CrossScaleVAE
+
+BOOK = Path(__file__).resolve().parents[2] / "book"
+
+
+def code_names(page: str) -> list[str]:
+    """Code in the third column of the table under 'Symbols' (or of the page's only table)."""
+    text = (BOOK / page).read_text(encoding="utf-8")
+    rows = text.partition("## Symbols")[2].partition("\n## ")[0] or text
+    cells = [line.split("|")[3] for line in rows.splitlines() if line.startswith("|") and line.count("|") >= 6]
+    return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+
+
+def test_model_page_matches_the_signatures():
+    names = code_names("model_cross_scale.md")
+    assert len(names) == 13
+    for name in names:
+        if name.endswith("_"):
+            assert name in CrossScaleVAE.__doc__
+            continue
+        method, argument = re.fullmatch(r"CrossScaleVAE(?:\.(\w+))?\((\w+)\)", name).groups()
+        assert argument in inspect.signature(getattr(CrossScaleVAE, method or "__init__")).parameters
+    options = {re.fullmatch(r"CrossScaleVAE\((\w+)\)", name).group(1) for name in names if "CrossScaleVAE(" in name}
+    assert options == {"latent", "hidden", "decoder", "smoothness", "beta", "gamma"}
+
+
+def test_model_page_states_the_presets():
+    text = (BOOK / "model_cross_scale.md").read_text(encoding="utf-8")
+    assert PRESETS == {
+        "paper": {"latent": 64, "smoothness": 0.1, "lr": 1e-3},
+        "xsg": {"gamma": 10.0, "epochs": 1000},
+    }
+    for stated in ("64 programs", r"\lambda = 0.1", "10^{-3}", r"\gamma = 10", "1000 epochs"):
+        assert stated in text
+    assert len(PAPER_UNKNOWN) == 7
+    defaults = inspect.signature(CrossScaleVAE).parameters
+    assert (defaults["hidden"].default, defaults["decoder"].default) == (128, 64)
+
+
+def test_notation_page_names_things_that_exist():
+    cortex = xsg.load_cortex("simulated")
+    names = {"cortex": cortex, "graph": cortex.graph, "model": CrossScaleVAE()}
+    for name in code_names("notation.md"):
+        if name in inspect.signature(CrossScaleVAE).parameters:
+            continue
+        assert eval(name, {"len": len, **names}) is not None
+
+
+@pytest.mark.parametrize("name", ["expression", "thinning"])
+def test_notation_shapes_hold(name):
+    assert len(getattr(xsg.load_cortex("simulated"), name)) == 68
