@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import xsg
-from xsg.atlas import REGIONS
+from xsg.atlas import REGIONS, build_graph
 from xsg.data.cortex import Cortex
 
 SMALL = {"n_genes": 8, "n_controls": 31, "n_patients": 19}
@@ -109,3 +109,18 @@ def test_the_real_brain(choices, shape, lost):
     assert f"{shape[0]} regions, 33 independent thinning values" in said
     assert "real data" in repr(cortex)
     assert "Cohen's d" in repr(cortex)
+
+
+def test_check_asks_for_what_the_method_needs():
+    cortex = xsg.load_cortex("simulated")
+    assert cortex.check(68, 910, binary=True, connected=True) is cortex
+    with pytest.raises(ValueError, match="has 910 genes, 776 were asked for"):
+        cortex.check(68, 776)
+    with pytest.raises(ValueError, match="has 68 regions, 66 were asked for"):
+        cortex.check(66)
+    apart = replace(cortex, graph=build_graph(cortex.parcellation, homotopic=False))
+    with pytest.raises(ValueError, match="2 components"):
+        apart.check(connected=True)
+    weighted = replace(cortex, graph=build_graph(cortex.parcellation, weights="distance"))
+    with pytest.raises(ValueError, match="is not binary: an edge weighs 0"):
+        weighted.check(binary=True)

@@ -100,6 +100,43 @@ class Cortex:
         """Region names, in the parcellation's order (n,)."""
         return self.expression.index
 
+    def check(
+        self, n_regions: int | None = None, n_genes: int | None = None, binary: bool = False, connected: bool = False
+    ) -> Cortex:
+        """Return the cortex if it has the shape a method asks for.
+
+        That regions, order, finite values, symmetry and the zero diagonal are right is checked whenever a cortex or a
+        graph is made. arXiv:2606.05870 asks for more: ``check(68, 910, binary=True)``.
+
+        Parameters
+        ----------
+        n_regions, n_genes
+            Sizes wanted, if any.
+        binary
+            Edges must weigh 0 or 1.
+        connected
+            The graph must be one component.
+
+        Raises
+        ------
+        ValueError
+            Naming what is wanted, what is there, and the way out.
+        """
+        for what, wanted, found in zip(("regions", "genes"), (n_regions, n_genes), self.expression.shape, strict=True):
+            if wanted is not None and wanted != found:
+                raise ValueError(
+                    f"cortex {self.name!r} has {found} {what}, {wanted} were asked for. Regions: missing='mirror' or "
+                    "another map; genes: genes= of load_cortex."
+                )
+        weights = self.graph.weights.to_numpy()
+        if binary and not ((weights == 0) | (weights == 1)).all():
+            odd = weights[(weights != 0) & (weights != 1)][0]
+            raise ValueError(
+                f"graph {self.graph.name!r} is not binary: an edge weighs {odd:g}. Use build_graph(weights='binary')."
+            )
+        self.graph.check(connected=connected)
+        return self
+
     def __repr__(self) -> str:
         """Say what it is, real or simulated, how large, and where it comes from."""
         n, genes = self.expression.shape
