@@ -6,6 +6,7 @@ tools/pairs.py --replay    run the committed notebooks again under nbval: cells 
 """
 
 import argparse
+import base64
 import os
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import nbformat
 
 import build
 import notebooks
+
+HEADLINE = "book/_static/headline.png"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -59,6 +62,8 @@ def check(root: Path, stem: str) -> list[str]:
         problems.append(hint.format("was not run once from top to bottom"))
     if any(output.output_type == "error" for cell in code for output in cell.outputs):
         problems.append(hint.format("holds an error"))
+    if (figure := headline(notebook)) and (root / HEADLINE).read_bytes() != figure:
+        problems.append(hint.format(f"has another headline figure than {HEADLINE}"))
     return problems
 
 
@@ -69,7 +74,18 @@ def sync(root: Path) -> int:
         if outcome.status == "executed":
             executed = nbformat.read(root / f"_build/executed/{outcome.chapter}.ipynb", as_version=4)
             notebooks.write(executed, root / f"chapters/{outcome.chapter}.ipynb")
+            if figure := headline(executed):
+                (root / HEADLINE).write_bytes(figure)
     return build.report(root, outcomes)
+
+
+def headline(notebook: nbformat.NotebookNode) -> bytes | None:
+    """Return the PNG of the cell tagged 'headline', the README's figure, if this notebook has it."""
+    for cell in notebook.cells:
+        if "headline" in cell.metadata.get("tags", []):
+            images = [output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
+            return base64.b64decode(images[-1])
+    return None
 
 
 def replay(root: Path) -> int:
