@@ -1,0 +1,410 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: xsg
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   xsg: {data: []}
+# ---
+
+# %% [markdown]
+# # Why do some regions die first?
+#
+# Prerequisites: Python, and no neuroscience. Time: 10 minutes.
+#
+# ## What you will learn
+#
+# - what selective vulnerability is, and why genes are a suspect;
+# - what a cross-scale generative model is, in one picture;
+# - why this book keeps two worlds of data, a real one and a simulated one;
+# - why a fit of R² = 0.95 can mean nothing at all, and which number to ask for instead.
+
+# %% [markdown]
+# ## Set-up
+
+# %% tags=["parameters"]
+SEED = 0  # of the simulated cortex, the model and the folds
+FOLDS = 5  # folds of homologous pairs for the held-out number
+
+# %% tags=["remove-cell"]
+import importlib.util
+import sys
+
+if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
+    print("Installing xsg, once per session")
+    # %pip install -q git+https://github.com/xsg-book/xsg
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import PredefinedSplit
+from sklearn.model_selection import cross_val_predict as cross_val_predict_linear
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import xsg
+from xsg import plotting
+from xsg.claims import claim
+from xsg.evaluation.metrics import correlation, r_squared
+from xsg.evaluation.splits import homologous
+from xsg.training import cross_val_predict
+
+plotting.use_style()
+
+# %% [markdown]
+# ## The question in a picture
+#
+# Below is one cortex, twice. The upper row shows **thinning**: how much cortex patients have lost, region by region. The
+# lower row shows a **gene program**: a pattern that many genes share, high in some regions and low in others. Both are
+# drawn as z-scores, so that they fit on one scale.
+#
+# The two rows look alike. Is that a reason to believe that the program makes regions vulnerable?
+#
+# (This cortex is *simulated*. Its geometry is that of a human brain; its genes and patients are invented, and we know the
+# answer. Which of its regions thin is up to the dice: the map is not meant to look like a real patient's.)
+
+# %% mystnb={"image": {"alt": "Two rows of four views of the brain. Above, simulated thinning, strongest on the inner face around the cingulate cortex. Below, gene program P1, which is high in much the same places."}}
+cortex = xsg.load_cortex("simulated", seed=SEED)
+maps = pd.DataFrame({"thinning": cortex.thinning, "gene program P1": cortex.truth.programs["P1"]})
+z_scores = (maps - maps.mean()) / maps.std()
+figure = plotting.brain(z_scores, "z-score over regions", limits=(-2.5, 2.5))
+
+# %% [markdown]
+# ## Selective vulnerability
+#
+# Alzheimer's disease does not strike the brain evenly. Tangles of the protein tau appear first in the entorhinal region,
+# at the inner edge of the temporal lobe, then spread to the hippocampus and the rest of the temporal lobe, and late or
+# hardly at all to the primary motor and sensory cortex. [Braak and Braak (1991)](https://doi.org/10.1007/BF00308809) found
+# this sequence so regular that it became a staging system. Loss of tissue follows a similar route: on magnetic resonance
+# images, the cortex of patients is thinner in a recurring set of regions
+# ([Dickerson 2009](https://doi.org/10.1093/cercor/bhn113)).
+#
+# That some cells and regions fall ill while their neighbours are spared is called **selective vulnerability**
+# ([Fu 2018](https://doi.org/10.1038/s41593-018-0221-2)). There is more than one suspect:
+#
+# - **wiring**: pathology travels along connections from where it began;
+# - **place**: nearness, blood supply, mechanics;
+# - **molecules**: what the cells of a region express makes them more or less able to cope.
+#
+# The third can be looked at since the Allen Human Brain Atlas measured nearly all genes at thousands of places
+# ([Hawrylycz 2012](https://doi.org/10.1038/nature11405)). Regions differ in what they express, and some of these
+# differences line up with where Alzheimer's pathology is found
+# ([Grothe 2018](https://doi.org/10.1093/brain/awy189)). But genes, wiring and damage all vary smoothly over the cortex,
+# and smooth maps look alike more often than not. Much of this book is about that trap.
+#
+# ## What a cross-scale model promises
+#
+# Genes work at the scale of molecules; thinning is measured in millimetres of tissue. A **cross-scale model** joins the
+# two through a small number of hidden patterns. [Vaithianathan (2026)](https://arxiv.org/abs/2606.05870) proposes such a
+# model for Alzheimer's disease: 910 genes in 68 cortical regions go in, a map of thinning comes out, and in between
+# stands a variational autoencoder that knows which regions touch. The abstract reports that it explains
+# R² = 0.8604<!-- claim:paper-r2 --> of the regional differences in thinning, with a correlation of
+# r = 0.9439<!-- claim:paper-r -->.
+#
+# If this holds, one could read off which gene programs go with vulnerability, and perhaps ask what another set of
+# genes, or another disease, would do. We build the model from its equations and find out how much holds. No public code
+# was found, so all code here is our own.
+#
+# ## The model in one picture
+#
+# Let $x_i$ be the expression of all $p$ genes in region $i$, and $y_i$ its thinning. Between them stand $d$ numbers per
+# region, the **latent programs** $z_i$. The story of how the data came about runs from the middle outwards:
+#
+# $$
+# z_i \sim \mathcal N(0, I_d), \qquad
+# y_i \mid z_i \sim \mathcal N\big(f(z_i),\, \sigma^2\big),
+# $$
+#
+# and, where the model also explains expression, $x_i \mid z_i \sim \mathcal N(g(z_i), I)$. Nobody observes $z_i$. An
+# **encoder** guesses it from the genes, mixing each region with its neighbours on the graph of regions, and is honest
+# about its doubt: it returns a mean and a standard deviation, $q(z_i \mid X) = \mathcal N(\mu_i, \sigma_i^2)$.
+
+# %%
+model = xsg.CrossScaleVAE(seed=SEED).fit(cortex.expression, cortex.thinning, graph=cortex.graph)
+
+
+# %% mystnb={"image": {"alt": "Schematic of the model in four panels joined by arrows: an expression matrix of regions by genes, a graph of the regions' neighbourhoods, a matrix of latent programs by region, and bars of thinning by region. The encoder leads from genes over the graph to programs, the decoder from programs to thinning."}} tags=["hide-input"]
+def schematic() -> plt.Figure:
+    """Draw the model with small views of what each stage holds: some genes and programs, the left half of the graph."""
+    left = [region for region in cortex.regions if region.startswith("L_")]
+    figure = plt.figure(figsize=(9.6, 3.5))
+    genes, graph, programs, thinning = (
+        figure.add_axes((start, 0.2, width, 0.56))
+        for start, width in ((0.02, 0.19), (0.31, 0.2), (0.61, 0.14), (0.88, 0.1))
+    )
+    expression = cortex.expression.iloc[:, :50]
+    genes.imshow(
+        (expression - expression.mean()) / expression.std(),
+        cmap=plotting.DIVERGING,
+        aspect="auto",
+        interpolation="nearest",
+    )
+    genes.set(title="expression $X$", xlabel="910 genes", ylabel="68 regions")
+    seen = cortex.graph.subset(left)
+    place = cortex.parcellation.table.loc[left]
+    for i, j in seen.edges.T:
+        graph.plot(place.y.iloc[[i, j]], place.z.iloc[[i, j]], color="0.65", lw=0.8, zorder=0)
+    graph.scatter(place.y, place.z, s=16, color="C0")
+    graph.set(title="neighbours $E$", xlabel="which regions touch", aspect="equal")
+    encoded = model.encode(cortex.expression).iloc[:, :16]
+    programs.imshow(encoded, cmap=plotting.DIVERGING, aspect="auto", interpolation="nearest")
+    programs.set(title="programs $z$", xlabel="64 numbers\nper region")
+    thinning.barh(range(len(cortex.thinning)), cortex.thinning, color="C1", height=1)
+    thinning.invert_yaxis()
+    thinning.set(title="thinning $y$", xlabel="mm")
+    for ax in (genes, graph, programs, thinning):
+        ax.set(xticks=[], yticks=[])
+    for spine in graph.spines.values():
+        spine.set_visible(False)
+    arrow = {"arrowstyle": "-|>", "lw": 1.8, "color": "0.25"}
+    for start, stop in ((0.225, 0.3), (0.52, 0.6), (0.765, 0.87)):
+        figure.add_artist(
+            plt.matplotlib.patches.FancyArrowPatch((start, 0.48), (stop, 0.48), mutation_scale=16, **arrow)
+        )
+    figure.text(0.41, 0.93, "encoder: graph convolution", ha="center", color="C0", weight="bold")
+    figure.text(0.82, 0.93, "decoder: perceptron", ha="center", color="C1", weight="bold")
+    figure.text(0.56, 0.53, "$\\mu, \\sigma$", ha="center")
+    figure.text(0.818, 0.53, "$f(z)$", ha="center")
+    return figure
+
+
+figure = schematic()
+
+# %% [markdown]
+# Chapters 4 to 6 write every arrow of this picture as code.
+#
+# ## Two worlds of data
+#
+# The **real world** is the Allen Human Brain Atlas for genes, and published maps of thinning from the Alzheimer's Disease
+# Neuroimaging Initiative. It is what we want to know about. But it holds one map, 68 regions at most, and nobody knows
+# which genes truly act. If a model finds a program there, no one can tell it that it is wrong.
+#
+# The **simulated world** is a cortex of our own making. Regions lie where they lie in a real brain; programs, genes and
+# patients are drawn from a random generator by rules that we wrote down. So a model can be *marked*: did it find the
+# programs, did it predict the true map? What fails there should not be believed here.
+#
+# Both come as the same kind of object, and each says what it is. Before you trust a result, print the data:
+
+# %%
+print(cortex)
+
+# %% [markdown]
+# Read the first line, then the last block. **Provenance** is the list of what was done on the way: which visits were
+# used, who was left out and why, what was adjusted for. The patients are simulated, but their tables have the layout of
+# the official ones and pass through the same reader ([chapter 3](03_vulnerability.ipynb)).
+#
+# The line `truth` is what only a simulation has. Three of six programs act on thinning, by the rule
+#
+# $$
+# y \propto s(u), \qquad u = s(1.5\,P_1) + 0.8 \tanh(1.5\,P_2) + 0.3\,P_2 P_4, \qquad s(x) = \ln(1 + e^x).
+# $$
+#
+# One program acts above a threshold, one saturates, one acts only together with another. The **noise ceiling** is the R²
+# that a model could reach if it knew the true map: 0.980<!-- claim:question-ceiling -->. A finite number of patients
+# leaves the rest to chance.
+
+# %% tags=["nbval-check-output"]
+claim("question-ceiling", cortex.truth.reliability)
+
+# %% [markdown]
+# ## A first prediction
+#
+# Three lines: load, fit, score. (The first two ran above, to draw the picture.)
+#
+# ```python
+# cortex = xsg.load_cortex("simulated")
+# model = xsg.CrossScaleVAE(seed=0).fit(cortex.expression, cortex.thinning, graph=cortex.graph)
+# model.score(cortex.expression, cortex.thinning)
+# ```
+#
+# The score is the share of variance explained, over the $n$ regions with their mean $\bar y$:
+#
+# $$
+# R^2 = 1 - \frac{\sum_i (y_i - \hat y_i)^2}{\sum_i (y_i - \bar y)^2}.
+# $$
+#
+# It is 1 for a perfect prediction, 0 for guessing the mean everywhere, and negative for anything worse than that.
+
+# %%
+in_sample = model.predict(cortex.expression)
+print(f"R² = {model.score(cortex.expression, cortex.thinning):.2f} on the regions that the model was fitted to")
+
+# %% [markdown]
+# R² = 0.95<!-- claim:question-in-sample-r2 -->, r = 0.98<!-- claim:question-in-sample-r -->. Better than the paper.
+# Shall we write it up?
+#
+# Not yet. The model saw the thinning of all 68 regions while it was fitted, and it had 910 genes to explain 68 numbers
+# with. So we ask two more questions.
+#
+# **What would noise have given?** Replace every gene by random numbers, which can know nothing of any brain, and fit
+# again.
+#
+# **What does it predict where it has not looked?** Hide a fifth of the regions, fit on the rest, predict the hidden
+# ones, and go round until each region has been predicted once by a model that did not train on its thinning. Left and
+# right go into hiding *together*: a region and its twin in the other hemisphere, its **homologue**, are so alike that
+# a model which has seen one merely copies it.
+
+# %%
+rng = np.random.default_rng(SEED)
+noise = pd.DataFrame(rng.standard_normal(cortex.expression.shape), cortex.regions, cortex.expression.columns)
+from_noise = xsg.CrossScaleVAE(seed=SEED).fit(noise, cortex.thinning, graph=cortex.graph).predict(noise)
+
+folds = homologous(cortex.regions, n_folds=FOLDS, seed=SEED)  # (folds, regions), True where held out
+held_out = cross_val_predict(
+    xsg.CrossScaleVAE(seed=SEED),
+    cortex.expression,
+    cortex.thinning,
+    cortex.graph,
+    held_out=folds,
+    seeds=[SEED],
+    progress=False,
+).iloc[0]
+
+# %% mystnb={"image": {"alt": "Three scatter plots of predicted against observed thinning. In-sample, and in-sample with genes of pure noise, the points lie on the diagonal. Held out, they form a loose cloud."}}
+figure, axes = plt.subplots(1, 3, figsize=(11, 4), sharex=True, sharey=True, layout="constrained")
+titles = ["in-sample", "in-sample, genes of pure noise", "held out by homologous pairs"]
+for ax, title, predicted in zip(axes, titles, [in_sample, from_noise, held_out], strict=True):
+    plotting.observed_against_predicted(cortex.thinning, predicted, "mm", ax=ax, title=title)
+    ax.set_aspect("equal")
+    ax.label_outer()
+for ax in axes[1:]:
+    ax.get_legend().remove()
+
+# %% tags=["nbval-check-output"]
+claim("question-in-sample-r2", r_squared(cortex.thinning, in_sample))
+claim("question-in-sample-r", correlation(cortex.thinning, in_sample))
+claim("question-noise-r2", r_squared(cortex.thinning, from_noise))
+claim("question-held-out-r2", r_squared(cortex.thinning, held_out))
+claim("question-held-out-r", correlation(cortex.thinning, held_out))
+
+# %% [markdown]
+# Look at the middle panel. Genes that are pure noise give an in-sample R² of 0.94<!-- claim:question-noise-r2 -->. So the
+# 0.95<!-- claim:question-in-sample-r2 --> on the left is no evidence that genes have anything to do with thinning. It is
+# what a flexible model does with few regions.
+#
+# On the right is the same model, asked about regions it did not train on: R² = -0.07<!-- claim:question-held-out-r2 -->,
+# no better than the mean, though the pattern is not all lost (r = 0.44<!-- claim:question-held-out-r -->).
+#
+# Is the task impossible, then? No. A plain linear model on the same genes and the same folds tells us how much there was
+# to be found:
+
+# %%
+ridge = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 5, 25)))
+which_fold = PredefinedSplit(folds.argmax(axis=0))
+linear = cross_val_predict_linear(ridge, cortex.expression, cortex.thinning, cv=which_fold)
+
+# %% tags=["nbval-check-output"]
+claim("question-ridge-held-out-r2", r_squared(cortex.thinning, linear))
+
+# %% [markdown]
+# Ridge regression reaches a held-out R² of 0.69<!-- claim:question-ridge-held-out-r2 -->. The genes do tell; this model,
+# with these settings, does not hear it on this cortex. Why? What would help? And is the real brain any different? This is
+# what the other chapters are for.
+#
+# ## The map of the book
+#
+# | chapter | its question |
+# |---|---|
+# | 1. This one | what is asked, and what counts as an answer? |
+# | [2. Expression](02_expression.ipynb) | how do slices of six brains become a table of regions × genes? |
+# | [3. Vulnerability](03_vulnerability.ipynb) | how does a cohort of patients become one map of thinning? |
+# | [4. The cortical graph](04_graph.ipynb) | which regions are neighbours, and what is a graph good for? |
+# | [5. A graph VAE from scratch](05_graph_vae.ipynb) | which equations make the model, and which lines of code are they? |
+# | [6. Training](06_training.ipynb) | how well does it predict, and does it find the true programs? |
+# | [7. Latent programs](07_programs.ipynb) | what do the programs mean, and what not? |
+# | [8. The real brain](08_real_brain.ipynb) | what is left of the headline on real data? |
+#
+# The same question is asked elsewhere at other scales, and each model raises questions that this one cannot answer:
+#
+# - **Voxels of the mouse brain.** Can expression alone tell *where* in the brain a sample was taken? Spatial variational
+#   autoencoders try it on thousands of genes in a grid of the Allen Mouse Brain Atlas
+#   ([Lein 2007](https://doi.org/10.1038/nature05453)). There, too, the split decides what a score means: the neighbours of
+#   a hidden voxel know almost everything about it.
+# - **Time.** Thinning is a snapshot. How does pathology *move*? Mixtures of reaction–diffusion equations inside a
+#   variational autoencoder ([Pinnawala 2025](https://arxiv.org/abs/2509.15124)) learn rates of spread and growth. Can two
+#   laws of growth be told apart at all from three noisy images?
+#
+# ## Honesty box
+#
+# | the paper says | we get | differs because |
+# |---|---|---|
+# | R² = 0.8604<!-- claim:paper-r2 -->, r = 0.9439<!-- claim:paper-r -->, real brain | *in-sample*, simulated cortex: R² = 0.95<!-- claim:question-in-sample-r2 -->, r = 0.98<!-- claim:question-in-sample-r --> | another cortex; settings that the paper does not state are ours; both are, as far as is known, fits to all regions |
+# | p < 0.001 | *null*: noise instead of genes gives in-sample R² = 0.94<!-- claim:question-noise-r2 --> | what the p-value was computed against is not known to us; against genes of noise, our in-sample fit shows nothing |
+# | no held-out number in the abstract | *held-out*, simulated cortex: R² = -0.07<!-- claim:question-held-out-r2 -->, r = 0.44<!-- claim:question-held-out-r --> | homologous pairs are hidden together; another seed of the model gives another number ([chapter 6](06_training.ipynb)) |
+# | | *held-out*, ridge regression: R² = 0.69<!-- claim:question-ridge-held-out-r2 --> | the linear baseline wins on this cortex |
+#
+# One remark on "held-out": the encoder sees the *expression* of the hidden regions, since it mixes neighbours. It never
+# sees their thinning. We have read the abstract and descriptions by others, not the authors' code.
+#
+# ## Key takeaways
+#
+# - Regions are hit unequally and in a recurring order; genes are one suspect among several:
+#   [selective vulnerability](#selective-vulnerability).
+# - The model goes from genes over a graph to latent programs, and from programs to thinning:
+#   [the model in one picture](#the-model-in-one-picture).
+# - A simulation can mark a model, real data cannot; always read the provenance:
+#   [two worlds of data](#two-worlds-of-data).
+# - With more genes than regions, a high in-sample R² is no evidence; ask for a held-out number, a null and a baseline:
+#   [a first prediction](#a-first-prediction).
+#
+# ## Exercises
+#
+# ### Exercise 1: A map of nonsense
+#
+# Keep the genes and shuffle the *thinning* over the regions. What does the model make of it, in-sample?
+
+# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
+shuffled = pd.Series(np.random.default_rng(1).permutation(cortex.thinning), cortex.regions)
+score = (
+    xsg.CrossScaleVAE(seed=SEED).fit(cortex.expression, shuffled, graph=cortex.graph).score(cortex.expression, shuffled)
+)
+print(f"in-sample R² on a shuffled map: {score:.2f}")
+# Neither side needs to mean anything for a good fit: the model has room for any map.
+assert score > 0.8
+
+# %% [markdown]
+# ### Exercise 2: Copy the other hemisphere
+#
+# Predict each region's thinning by the observed thinning of its homologue. Use no genes and no model. What is R², and
+# what does this say about a split that hides single regions at random?
+
+# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
+twin = cortex.parcellation.homologue[cortex.regions]
+copied = pd.Series(cortex.thinning[twin].to_numpy(), cortex.regions)
+print(f"R² of copying the twin: {r_squared(cortex.thinning, copied):.2f}")
+# A random split leaves most twins in the training set, so it mostly measures how alike the hemispheres are.
+assert r_squared(cortex.thinning, copied) > r_squared(cortex.thinning, linear)
+
+# %% [markdown]
+# ### Exercise 3: Is the ceiling right?
+#
+# The ceiling is the expected R² of the *true* map against the observed one. Compare it with the R² that the truth
+# reaches in this cohort.
+
+# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
+reached = r_squared(cortex.thinning, cortex.truth.thinning)
+print(f"expected {cortex.truth.reliability:.3f}, in this cohort {reached:.3f}")
+# One cohort is one draw: it may lie a little above or below what is expected.
+assert abs(reached - cortex.truth.reliability) < 0.02
+
+# %% [markdown]
+# ## References
+#
+# - Braak, H. and Braak, E. (1991). Neuropathological stageing of Alzheimer-related changes.
+#   [doi:10.1007/BF00308809](https://doi.org/10.1007/BF00308809)
+# - Dickerson, B. C. et al. (2009). The cortical signature of Alzheimer's disease.
+#   [doi:10.1093/cercor/bhn113](https://doi.org/10.1093/cercor/bhn113)
+# - Fu, H., Hardy, J. and Duff, K. E. (2018). Selective vulnerability in neurodegenerative diseases.
+#   [doi:10.1038/s41593-018-0221-2](https://doi.org/10.1038/s41593-018-0221-2)
+# - Grothe, M. J. et al. (2018). Molecular properties underlying regional vulnerability to Alzheimer's disease pathology.
+#   [doi:10.1093/brain/awy189](https://doi.org/10.1093/brain/awy189)
+# - Hawrylycz, M. J. et al. (2012). An anatomically comprehensive atlas of the adult human brain transcriptome.
+#   [doi:10.1038/nature11405](https://doi.org/10.1038/nature11405)
+# - Lein, E. S. et al. (2007). Genome-wide atlas of gene expression in the adult mouse brain.
+#   [doi:10.1038/nature05453](https://doi.org/10.1038/nature05453)
+# - Pinnawala et al. (2025). A mixture of physics-informed variational autoencoders.
+#   [arXiv:2509.15124](https://arxiv.org/abs/2509.15124) (title descriptive)
+# - Vaithianathan (2026). The cross-scale, spatially aware model.
+#   [arXiv:2606.05870](https://arxiv.org/abs/2606.05870) (title descriptive)
