@@ -39,6 +39,8 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     pass
 
 # %%
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -119,7 +121,7 @@ print(
 # Two regions are neighbours if a side of some triangle runs from a vertex of one to a vertex of the other. Here is a
 # piece of the left hemisphere, laid flat, where several regions meet. Dark lines are the sides that cross a border.
 
-# %% mystnb={"image": {"alt": "A patch of the triangular mesh of the left hemisphere above and below the Sylvian fissure. Vertices are coloured by region: postcentral, supramarginal, insula, superior temporal and others. Triangle sides that join two regions are drawn dark along the borders."}}
+# %% mystnb={"image": {"alt": "A patch of the triangular mesh of the left hemisphere above and below the Sylvian fissure. Vertices are coloured by region: insula, transverse temporal, superior temporal, supramarginal and precentral. Triangle sides that join two regions are drawn dark along the borders."}}
 part = mesh("sphere").parts["left"]
 points = part.coordinates / 100  # a sphere of radius 1
 labels = dk.labels[: len(points)]
@@ -138,12 +140,12 @@ fig, ax = plt.subplots(figsize=(8, 6), layout="constrained")
 ax.add_collection(LineCollection(flat[sides[~crossing]], colors="0.85", linewidths=0.8, zorder=0))
 ax.add_collection(LineCollection(flat[sides[crossing]], colors="0.1", linewidths=1.3, zorder=1))
 shown = pd.Series(labels[near]).value_counts()
-for hue, row in zip(hues, shown.index[shown > 12], strict=False):
+for hue, (row, count) in zip(hues, shown.items(), strict=False):
     here = near & (labels == row)
     ax.scatter(*flat[here].T, color=hue, s=12, zorder=2)
-    name = dk.regions[row][2:]
-    ax.text(*np.median(flat[here], axis=0), name, ha="center", va="center", fontsize=10, zorder=3,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5})  # fmt: skip
+    if row >= 0 and count > 12:  # the others only just reach into the picture
+        name, box = dk.regions[row][2:], {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
+        ax.text(*np.median(flat[here], axis=0), name, ha="center", va="center", fontsize=10, zorder=3, bbox=box)
 ax.set(
     xlim=(-46, 46),
     ylim=(-34, 34),
@@ -576,7 +578,7 @@ for what, attempt in mistakes.items():
     try:
         attempt()
     except ValueError as error:
-        print(f"{what}\n    {error}\n")
+        print(f"{what}:\n{textwrap.indent(textwrap.fill(str(error), 84), '    ')}\n")
 
 # %% [markdown]
 # The last one matters most. Tables are matched by *name*, never by position. Two tables in different order would
