@@ -4,6 +4,8 @@ Figures are drawn on white with dark ink, so that they stay legible on a dark pa
 and safe for colour-blind readers.
 """
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -108,14 +110,19 @@ def brain(
                 figure=figure,
                 colorbar=False,
             )
-            names = {"lateral": "outer face", "medial": "inner face"}
-            ax.set_title(f"{hemisphere}, {names[view]}" if row is axes[0] else "", fontsize=8, y=0.98)
+            ax.set_title("")
             ax.set_box_aspect(None, zoom=1.45)
         if maps.shape[1] > 1 and title:
             box = row[0].get_position()
             figure.text(0.01, box.y1 - 0.01, str(title), fontsize=10, va="top")
+    for ax, (hemisphere, view) in zip(axes[-1], views, strict=True):
+        box = ax.get_position()
+        name = f"{hemisphere}, {'outer' if view == 'lateral' else 'inner'} face"
+        figure.text((box.x0 + box.x1) / 2, 0.01, name, fontsize=8, color="0.35", ha="center")
     bar = figure.add_axes((0.88, 0.25, 0.018, 0.5))
-    figure.colorbar(plt.cm.ScalarMappable(Normalize(low, high), cmap), cax=bar, label=label)
+    # A long label would be taller than a single row of views.
+    wrapped = textwrap.fill(label, 22 if maps.shape[1] == 1 else 60)
+    figure.colorbar(plt.cm.ScalarMappable(Normalize(low, high), cmap), cax=bar).set_label(wrapped)
     return figure
 
 
