@@ -191,7 +191,7 @@ claim("training-xsg-held-out-r", correlation(thinning, held_out['"xsg"']).mean()
 # %% [markdown]
 # Held out, `"paper"` has $R^2 = $ -0.05<!-- claim:training-held-out-r2 --> on average over three seeds: no better than predicting the mean everywhere. Its $r$ is still 0.46<!-- claim:training-held-out-r -->, which would look
 # like something in an abstract. `"xsg"`, in-sample 0.999<!-- claim:training-xsg-in-sample-r2 -->, reaches 0.47<!-- claim:training-xsg-held-out-r2 --> held out ($r$ 0.72<!-- claim:training-xsg-held-out-r -->). That the
-# programs have to explain expression keeps them honest. One caution: this preset was chosen with this very cortex in view, so its held-out number is a little flattering; nothing of `"paper"` or of ridge was.
+# programs have to explain expression keeps them honest. One caution: this preset was chosen with this very cortex in view, so its held-out number may flatter it.
 #
 # ## What must be beaten
 #
