@@ -164,6 +164,7 @@ def test_reconstruction_of_expression_is_a_term_when_asked_for():
 @pytest.mark.parametrize("normalise", ["gene", "region", "none"])
 def test_save_and_load_give_the_same_model(tmp_path, normalise):
     expression, thinning, graph = toy()
+    expression = expression.rename_axis(index="region", columns="gene")
     model = small(normalise=normalise, gamma=0.5, epochs=5).fit(expression, thinning, graph=graph)
     path = model.save(tmp_path / "model.safetensors")
     assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]

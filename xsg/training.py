@@ -366,7 +366,8 @@ class CrossScaleVAE(BaseEstimator):
         ----------
         expression
             Expression to condition on: z ~ q(z | expression, graph). None draws z from the prior N(0, I) instead,
-            each region on its own: patterns that the decoder can make, of no brain in particular.
+            each region on its own: patterns that the decoder can make, of no brain in particular. (With λ > 0 the loss
+            implies a smooth prior, N(0, (I + 2 λ/β L)⁻¹) per program, L the graph's Laplacian: see chapter 5.)
         n
             Number of patterns.
         noise
@@ -392,7 +393,11 @@ class CrossScaleVAE(BaseEstimator):
         return pd.DataFrame(draws.numpy().astype(float), columns=self.regions_)
 
     def interval(self, expression: pd.DataFrame, level: float = 0.9, n: int = 1000, seed: int = 0) -> pd.DataFrame:
-        """Return posterior predictive intervals: DataFrame by region with columns ``low`` and ``high``."""
+        """Return posterior predictive intervals: DataFrame by region with columns ``low`` and ``high``.
+
+        They are as wide as ``noise_sd_`` makes them: far too narrow for new regions unless the model was fitted with
+        ``validation`` > 0 (chapter 6 measures by how much).
+        """
         if not 0 < level < 1:
             raise ValueError(f"level is {level!r}; expected a probability between 0 and 1, such as 0.9.")
         tails = [(1 - level) / 2, (1 + level) / 2]
@@ -417,6 +422,7 @@ class CrossScaleVAE(BaseEstimator):
             "class": "CrossScaleVAE",
             "params": self.get_params(),
             "regions": list(self.regions_),
+            "names": [self.regions_.name, self.genes_.name],
             "genes": list(self.genes_),
             "fitted": {name: getattr(self, name) for name in _FITTED},
             "history": self.history_.to_dict(orient="list"),
@@ -459,7 +465,9 @@ class CrossScaleVAE(BaseEstimator):
                 f"{path} holds {facts.get('class', 'no xsg model')}, expected a CrossScaleVAE saved by xsg."
             )
         model = cls(**facts["params"])
-        model.regions_, model.genes_ = pd.Index(facts["regions"]), pd.Index(facts["genes"])
+        model.regions_, model.genes_ = (
+            pd.Index(facts[which], name=name) for which, name in zip(("regions", "genes"), facts["names"], strict=True)
+        )
         for name, value in facts["fitted"].items():
             setattr(model, name, value)
         model.history_ = pd.DataFrame(facts["history"])
