@@ -88,9 +88,9 @@ figure = plotting.brain(z_scores, "z-score over regions", limits=(-2.5, 2.5))
 # - **place**: nearness, blood supply, mechanics;
 # - **molecules**: what the cells of a region express makes them more or less able to cope.
 #
-# The third can be looked at since the Allen Human Brain Atlas measured nearly all genes at thousands of places
-# ([Hawrylycz 2012](https://doi.org/10.1038/nature11405)). Regions differ in what they express, and some of these
-# differences line up with where Alzheimer's pathology is found
+# The third can be looked at since the Allen Human Brain Atlas measured nearly all genes at hundreds of places in each of
+# six brains ([Hawrylycz 2012](https://doi.org/10.1038/nature11405) describes the first two). Regions differ in what they
+# express, and some of these differences line up with where Alzheimer's pathology is found
 # ([Grothe 2018](https://doi.org/10.1093/brain/awy189)). But genes, wiring and damage all vary smoothly over the cortex,
 # and smooth maps look alike more often than not. Much of this book is about that trap.
 #
@@ -404,7 +404,7 @@ assert abs(reached - cortex.truth.reliability) < 0.02
 #   [doi:10.1038/nature11405](https://doi.org/10.1038/nature11405)
 # - Lein, E. S. et al. (2007). Genome-wide atlas of gene expression in the adult mouse brain.
 #   [doi:10.1038/nature05453](https://doi.org/10.1038/nature05453)
-# - Pinnawala et al. (2025). A mixture of physics-informed variational autoencoders.
-#   [arXiv:2509.15124](https://arxiv.org/abs/2509.15124) (title descriptive)
-# - Vaithianathan (2026). The cross-scale, spatially aware model.
-#   [arXiv:2606.05870](https://arxiv.org/abs/2606.05870) (title descriptive)
+# - Pinnawala, S. et al. (2025). Learning mechanistic subtypes of neurodegeneration with a physics-informed variational
+#   autoencoder mixture model. [arXiv:2509.15124](https://arxiv.org/abs/2509.15124)
+# - Vaithianathan, K. (2026). Cross-scale spatially-aware generative modeling of transcriptomic programs underlying
+#   neurodegenerative brain organization. [arXiv:2606.05870](https://arxiv.org/abs/2606.05870)

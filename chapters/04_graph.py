@@ -174,9 +174,9 @@ assert not A.diagonal().any()
 # %% [markdown]
 # The two hemispheres do not touch: on the surface alone, the graph falls into two **components**, and nothing that a model
 # learns on the left could ever reach the right. Yet homologous regions, the same one on either side, are as alike as any
-# two regions are. They are also joined by fibres, through the corpus callosum
-# ([Roland et al. 2017](https://doi.org/10.1073/pnas.1707050114)). So we add an edge between every region and its homologue,
-# a **homotopic** edge.
+# two regions are. Fibres through the corpus callosum join the two sides, and where they are cut, the activity of the two
+# loses much of its correlation ([Roland et al. 2017](https://doi.org/10.1073/pnas.1707050114)). So we add an edge between
+# every region and its homologue, a **homotopic** edge.
 
 # %% mystnb={"image": {"alt": "The graph drawn over the regions' centres. From above: two hemispheres with grey edges within each and blue edges straight across between homologous regions. Left hemisphere from the side: a net of grey edges that covers it without gaps."}}
 graph = build_graph(dk)  # homotopic=True, weights="binary"
@@ -251,7 +251,7 @@ claim("graph-touching-distance", np.median(d_straight[touch]))
 # | `"connectome"` | the strength of the white-matter connection | these regions talk to each other |
 #
 # The last needs a measured connectome, which this chapter does not have. To show how one is passed in, we make a **toy**:
-# strengths that fall off exponentially with distance, as they do in real brains
+# strengths that fall off exponentially with distance, as tracers show them to do in the macaque
 # ([Ercsey-Ravasz et al. 2013](https://doi.org/10.1016/j.neuron.2013.07.036)), times log-normal noise, of which the
 # strongest 15 % are kept. It is made of distances and carries no information about anybody's fibres.
 
@@ -475,7 +475,7 @@ claim("graph-kept-p6", kept_two["P6"])
 # $$q(z) = \frac{z^\top L z}{z^\top z} \quad (\text{mean } z = 0),$$
 #
 # the change along the edges for each unit of variance; small is smooth. Its better-known relative is
-# [Moran's $I$](https://doi.org/10.2307/2332142), $\frac{n}{\sum_{ij} w_{ij}} \frac{z^\top W z}{z^\top z}$, which
+# [Moran's $I$](https://doi.org/10.1093/biomet/37.1-2.17), $\frac{n}{\sum_{ij} w_{ij}} \frac{z^\top W z}{z^\top z}$, which
 # resembles a correlation between neighbours; large is smooth.
 #
 # A number alone says nothing. We compare with maps that have the same values in other places, and here one has to
@@ -686,7 +686,7 @@ assert np.divide(*kept["distance"]) > np.divide(*kept["binary"])
 # - Li, Han & Wu (2018). Deeper insights into graph convolutional networks for semi-supervised learning. *AAAI*.
 #   [doi:10.48550/arXiv.1801.07606](https://doi.org/10.48550/arXiv.1801.07606)
 # - Moran (1950). Notes on continuous stochastic phenomena. *Biometrika* 37, 17–23.
-#   [doi:10.2307/2332142](https://doi.org/10.2307/2332142)
+#   [doi:10.1093/biomet/37.1-2.17](https://doi.org/10.1093/biomet/37.1-2.17)
 # - Pang et al. (2023). Geometric constraints on human brain function. *Nature* 618, 566–574.
 #   [doi:10.1038/s41586-023-06098-1](https://doi.org/10.1038/s41586-023-06098-1)
 # - Roland et al. (2017). On the role of the corpus callosum in interhemispheric functional connectivity in humans. *PNAS*
