@@ -11,6 +11,7 @@ import torch
 
 from xsg import training
 from xsg.atlas import Graph
+from xsg.models import cross_scale
 from xsg.training import CrossScaleVAE, cross_val_predict, refit
 
 N, P = 14, 9
@@ -249,7 +250,8 @@ def test_bad_input_is_refused_by_name():
 def test_a_large_graph_goes_through_message_passing(monkeypatch):
     expression, thinning, graph = toy()
     dense = small().fit(expression, thinning, graph=graph).predict(expression)
-    monkeypatch.setattr(training, "_DENSE_UP_TO", 3)
+    monkeypatch.setattr(training, "DENSE_UP_TO", 3)
+    monkeypatch.setattr(cross_scale, "DENSE_UP_TO", 3)
     sparse = small().fit(expression, thinning, graph=graph).predict(expression)
     assert np.allclose(dense, sparse, atol=1e-3)
 

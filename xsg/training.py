@@ -20,10 +20,8 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from xsg.atlas import Graph, align, homologous_pairs
-from xsg.models.cross_scale import CrossScaleNet, Propagate, dense_propagation, sparse_propagation
+from xsg.models.cross_scale import DENSE_UP_TO, CrossScaleNet, Propagate, dense_propagation, sparse_propagation
 
-# Above this many regions a dense n × n product costs more than message passing along the edges.
-_DENSE_UP_TO = 2000
 # Epochs whose noise is drawn at once: a draw per epoch and copy would cost more than the epoch itself.
 _NOISE_BLOCK = 25
 
@@ -71,7 +69,7 @@ def _wire(graph: Graph | None, regions: pd.Index) -> _Wiring:
     graph = graph.subset(regions).check()
     edges = torch.tensor(graph.edges)
     weight = torch.tensor(graph.weights.to_numpy(dtype=np.float32)[tuple(graph.edges)])
-    if n <= _DENSE_UP_TO:
+    if n <= DENSE_UP_TO:
         propagate = dense_propagation(torch.tensor(graph.normalised(), dtype=torch.float32))
     else:
         data = graph.to_pyg()

@@ -24,6 +24,9 @@ from torch import Tensor, nn
 
 Propagate = Callable[[Tensor], Tensor]
 
+# Up to this many regions a dense n × n product costs less than message passing along the edges.
+DENSE_UP_TO = 2000
+
 
 def dense_propagation(normalised: Tensor) -> Propagate:
     """Return h ↦ Â h for a dense normalised adjacency Â (n, n)."""
@@ -42,6 +45,21 @@ def sparse_propagation(edge_index: Tensor, edge_weight: Tensor, n: int) -> Propa
     edge_index, edge_weight = gcn_norm(edge_index, edge_weight, n)
     passing = SimpleConv(aggr="sum")
     return lambda h: passing(h, edge_index, edge_weight)
+
+
+def roughness(z: Tensor, edges: Tensor, edge_weight: Tensor) -> Tensor:
+    """Return Σ_(i,j)∈E w_ij ‖z_i − z_j‖² of each copy, z (K, n, d) → (K,).
+
+    On a small graph it is computed as tr(zᵀ L z), L the Laplacian: the same number, by a matrix product instead of a
+    gather whose gradient has to be scattered back.
+    """
+    n = z.shape[-2]
+    if n > DENSE_UP_TO:
+        step = z[:, edges[0]] - z[:, edges[1]]
+        return (step.square().sum(-1) * edge_weight).sum(-1)
+    weights = torch.zeros(n, n).index_put((edges[0], edges[1]), edge_weight)
+    weights = weights + weights.T
+    return (z * ((torch.diag(weights.sum(1)) - weights) @ z)).sum((-2, -1))
 
 
 class Affine(nn.Module):
@@ -167,11 +185,10 @@ class CrossScaleNet(nn.Module):
         """
         n = y.shape[-1]
         error = (y - output.thinning).square() * weight
-        step = output.programs[:, edges[0]] - output.programs[:, edges[1]]
         divergence = output.mean.square() + output.log_variance.exp() - 1 - output.log_variance
         terms = {
             "reconstruction": error.sum(-1) / weight.sum(-1),
-            "smoothness": smoothness / n * (step.square().sum(-1) * edge_weight).sum(-1),
+            "smoothness": smoothness / n * roughness(output.programs, edges, edge_weight),
             "kl": beta / n * 0.5 * divergence.sum((-2, -1)),
         }
         if output.expression is not None:
