@@ -129,7 +129,8 @@ class CrossScaleNet(nn.Module):
 
     def encode(self, x: Tensor, propagate: Propagate) -> tuple[Tensor, Tensor]:
         """Return μ and log σ² (K, n, d) of q(z | x, graph): Â relu(Â x W₀ + b₀) W + b, Kipf & Welling (2016)."""
-        h = torch.relu(propagate(x @ self.hidden.weight) + self.hidden.bias)
+        # (Â x) W₀ rather than Â (x W₀): all copies share Â x, and no gradient has to pass through it.
+        h = torch.relu(self.hidden(propagate(x)))
         return tuple(propagate(h @ layer.weight) + layer.bias for layer in (self.mean, self.log_variance))
 
     def decode(self, z: Tensor) -> Tensor:
