@@ -35,8 +35,9 @@ import importlib.util
 import sys
 
 if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
-    # %pip install -q git+https://github.com/xsg-book/xsg
-    pass
+    from IPython import get_ipython
+
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg")
 
 # %%
 import textwrap
