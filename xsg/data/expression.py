@@ -77,7 +77,8 @@ def load_ahba(genes: str | Sequence[str] = "landmark", missing: str = "drop") ->
         raise ValueError(f"missing={missing!r}: expected 'drop' (66 regions) or 'mirror' (copy the left homologue)")
     table = pd.read_csv(fetch(_MATRIX), index_col="Region")
     source = f"Expression: Allen Human Brain Atlas, {table.shape[1]} genes with donor stability r > 0.2 ({_MATRIX})."
-    unmeasured = table.index[table.isna().all(axis=1)].tolist()
+    empty = table.isna().all(axis=1)
+    unmeasured = [region for region in REGIONS if region in table.index and empty[region]]
     table, chosen = _choose(table, genes)
     if missing == "drop":
         table = align(table.drop(index=unmeasured), [region for region in REGIONS if region not in unmeasured], _MATRIX)
