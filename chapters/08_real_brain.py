@@ -379,11 +379,10 @@ claim("real-brain-position-random-split-r2", np.median(r_squared(thinning, simpl
 
 # %% tags=["nbval-check-output"]
 noise = pd.DataFrame(np.random.default_rng(0).standard_normal(genes.shape), genes.index, genes.columns)
-noise_inside = refit(model, noise, thinning, graph, seeds=range(3))
+noise_inside, noise_held_out = inside_and_outside(model, noise, thinning, graph, folds)
 
 unrelated = xsg.load_cortex("simulated").thinning.loc[cortex.regions]
-unrelated_inside = refit(model, genes, unrelated, graph, seeds=range(2))
-unrelated_outside = cross_val_predict(model, genes, unrelated, graph, held_out=folds)
+unrelated_inside, unrelated_outside = inside_and_outside(model, genes, unrelated, graph, folds)
 claim("real-brain-noise-genes-r2", np.median(r_squared(thinning, noise_inside)))
 claim("real-brain-unrelated-map-r2", np.median(r_squared(unrelated, unrelated_inside)))
 claim("real-brain-unrelated-map-held-out-r2", np.median(r_squared(unrelated, unrelated_outside)))
@@ -409,9 +408,8 @@ claim("real-brain-unrelated-map-held-out-r", np.median(correlation(unrelated, un
 
 # %% tags=["nbval-check-output"]
 more_noise = pd.DataFrame(np.random.default_rng(1).standard_normal(genes.shape), genes.index, genes.columns)
-noise_outside = np.vstack(
-    [cross_val_predict(model, table, thinning, graph, held_out=folds) for table in (noise, more_noise)]
-)
+again = cross_val_predict(model, more_noise, thinning, graph, held_out=folds)
+noise_outside = np.vstack([noise_held_out, again])
 alone = cross_val_predict(model, genes, thinning, None, held_out=folds)
 claim("real-brain-noise-genes-held-out-r2", np.mean(r_squared(thinning, noise_outside)))
 claim("real-brain-noise-genes-held-out-r", np.mean(correlation(thinning, noise_outside)))
