@@ -11,7 +11,7 @@
 # # The real brain: AHBA × Alzheimer's
 #
 # *Prerequisites: [training and the headline](06_training.ipynb), [latent programs](07_programs.ipynb). Time: 45 minutes
-# to read, under a minute to run.*
+# to read, about a minute to run.*
 #
 # ## What you will learn
 #
