@@ -393,7 +393,7 @@ claim("real-brain-unrelated-map-held-out-r", np.median(correlation(unrelated, un
 # the real ones. A map that does not exist is fitted by real genes with 0.95<!-- claim:real-brain-unrelated-map-r2 -->.
 # **In-sample, this model cannot fail, and a number that cannot fail says nothing about genes or Alzheimer's disease.**
 #
-# The second test has a sting. Held out, the invented map has $R^2$ of only
+# The second test has a catch. Held out, the invented map has $R^2$ of only
 # -0.07<!-- claim:real-brain-unrelated-map-held-out-r2 -->, as it should; but its correlation is
 # 0.49<!-- claim:real-brain-unrelated-map-held-out-r -->. Real genes vary smoothly over the cortex, and so does any map:
 # a part of even a *held-out* correlation comes for free. How large a part, one invented map cannot say. It takes
