@@ -101,7 +101,9 @@ def replay(root: Path) -> int:
     options = ["--nbval-lax", "--nbval-current-env", "-n", "2", "--dist", "loadscope", "-p", "no:doctest", "-q"]
     # pyproject's pytest options are for the package's own tests: notebooks are judged by their outputs.
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(root), *options, *run]
-    return subprocess.run(command, env=build.chapter_environment(root), cwd=root, check=False).returncode
+    # Progress bars would be outputs that the committed notebook does not hold.
+    environment = {**build.chapter_environment(root), "TQDM_DISABLE": "1"}
+    return subprocess.run(command, env=environment, cwd=root, check=False).returncode
 
 
 if __name__ == "__main__":

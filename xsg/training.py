@@ -107,7 +107,8 @@ def _train(
     history: list[Tensor] = []
     names: list[str] = []
     interrupted = False
-    bar = tqdm(total=epochs, desc=f"training {copies} model(s)", unit="epoch", disable=not progress, leave=False)
+    quiet = {} if progress else {"disable": True}  # said only when asked, so that TQDM_DISABLE stays in force
+    bar = tqdm(total=epochs, desc=f"training {copies} model(s)", unit="epoch", leave=False, **quiet)
     try:
         for epoch in range(epochs):
             if epoch % _NOISE_BLOCK == 0:
