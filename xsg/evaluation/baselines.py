@@ -46,9 +46,9 @@ def baseline(
 
         - ``"contralateral copy"``: the value of the homologous region, where that one trains; else the mean of the
           training regions (so under a split that keeps homologues together it is the mean).
-        - ``"position (kriging)"``: no genes; a Gaussian process over where regions lie, in mm with the hemispheres folded
-          onto one, Matérn kernel (ν = 3/2) plus nugget. Length and nugget are those of `LENGTHS` and `NUGGETS` with the
-          largest marginal likelihood, the variance profiled out. [1]_
+        - ``"position (kriging)"``: no genes; a Gaussian process over where regions lie, in mm and with the hemispheres
+          folded onto one; Matérn kernel (ν = 3/2) plus nugget. Length and nugget are those of `LENGTHS` and `NUGGETS`
+          with the largest marginal likelihood, the variance profiled out. [1]_
         - ``"expression PC1"``: a straight line on the first principal component of expression.
         - ``"ridge"``: all genes, linear, with the penalty of `PENALTIES` (times the number of genes) that predicts best
           inside the training regions, over folds of homologous pairs.
