@@ -15,6 +15,8 @@ _PUBLIC = {
     "CrossScaleVAE": "xsg.training",
     "Report": "xsg.report",
     "evaluate": "xsg.report",
+    "Mouse": "xsg.data.mouse",
+    "load_mouse": "xsg.data.mouse",
 }
 __all__ = ["__version__", *_PUBLIC]
 
