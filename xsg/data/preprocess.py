@@ -1,0 +1,260 @@
+"""Preprocessing of voxel matrices, learned from the training voxels and from nothing else.
+
+Three transformers, in this order: `SelectGenes`, `SpatialImputer`, `Scaler`; `Preprocessor` is the chain that a model
+uses. All learn block by block from a matrix that may be mapped from disk, and transform the rows that are asked for.
+
+A warning that costs many a paper its number: a value that is filled in from a voxel's *spatial neighbours* uses where
+the voxel lies. Before a question such as "where does this voxel lie?" that gives the answer away, however carefully the
+imputer was fitted. ``neighbours=0`` fills in what needs no position, the gene's typical energy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from xsg.data.mouse import Mouse
+
+_BLOCK = 4096  # voxels
+_SAMPLE = 20_000  # voxels from which quantiles are learned
+OFFSET = 0.01  # energy; added before the logarithm, about the smallest that the stain tells from nothing
+SCALES = ("log", "robust", "voxel")
+
+
+def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(rows), _BLOCK):
+        yield rows[start : start + _BLOCK]
+
+
+def _rows(brain: Mouse, rows: np.ndarray | None) -> np.ndarray:
+    """Positions in the table, ascending, from a bool mask, positions or None (all)."""
+    n = len(brain.voxels)
+    if rows is None:
+        return np.arange(n)
+    rows = np.asarray(rows)
+    if rows.dtype == bool:
+        if rows.shape != (n,):
+            raise ValueError(f"rows: a mask of shape {rows.shape}; expected ({n},), one per voxel.")
+        return np.flatnonzero(rows)
+    if rows.ndim != 1 or (len(rows) and not (rows.min() >= 0 and rows.max() < n)):
+        raise ValueError(f"rows: expected positions between 0 and {n - 1}, or a bool mask.")
+    return rows.astype(np.int64)
+
+
+class SelectGenes:
+    """Keep the genes of largest variance over the training voxels.
+
+    Parameters
+    ----------
+    n_genes
+        How many; None keeps all that have a value in at least a tenth of the training voxels.
+
+    Attributes
+    ----------
+    genes_ : ndarray of int
+        Positions of the kept genes, ascending.
+    """
+
+    def __init__(self, n_genes: int | None = None):
+        self.n_genes = n_genes
+
+    def fit(self, brain: Mouse, rows: np.ndarray | None = None) -> SelectGenes:
+        """Learn which genes vary, from some voxels."""
+        rows = _rows(brain, rows)
+        p = len(brain.genes)
+        if self.n_genes is not None and not 1 <= self.n_genes <= p:
+            raise ValueError(f"n_genes is {self.n_genes}; this brain has {p}. Ask for fewer, or None for all.")
+        count, total, square = np.zeros(p), np.zeros(p), np.zeros(p)
+        for block in _blocks(rows):
+            x = brain.expression[block].astype(np.float64)
+            count += np.isfinite(x).sum(axis=0)
+            x = np.nan_to_num(x, copy=False)
+            total += x.sum(axis=0)
+            square += (x * x).sum(axis=0)
+        enough = count >= max(2, 0.1 * len(rows))
+        safe = np.maximum(count, 1)
+        variance = np.where(enough, square / safe - (total / safe) ** 2, -1)
+        n = self.n_genes or p
+        # A stable sort: of genes that vary alike, the first.
+        self.genes_ = np.sort(np.argsort(-variance, kind="stable")[:n])
+        self.genes_ = self.genes_[enough[self.genes_]]
+        if not len(self.genes_):
+            raise ValueError(f"no gene has a value in a tenth of the {len(rows)} training voxels.")
+        return self
+
+    def transform(self, brain: Mouse, rows: np.ndarray | None = None) -> np.ndarray:
+        """Return energies float32 (m, genes kept)."""
+        return brain.expression[_rows(brain, rows)][:, self.genes_].astype(np.float32)
+
+
+class SpatialImputer:
+    """Fill a missing value with the mean over the nearest training voxels that have one.
+
+    Where none of the neighbours has a value (a lost section has no near ones), and everywhere when ``neighbours`` is 0,
+    the gene's geometric mean over the training voxels is used.
+
+    Parameters
+    ----------
+    neighbours
+        How many training voxels are asked, nearest first.
+
+    Attributes
+    ----------
+    typical_ : ndarray (genes,)
+        Geometric mean of energy + 0.01, less 0.01.
+    """
+
+    def __init__(self, neighbours: int = 6):
+        self.neighbours = neighbours
+
+    def fit(self, brain: Mouse, rows: np.ndarray | None = None, genes: np.ndarray | None = None) -> SpatialImputer:
+        """Learn typical energies, and where the training voxels lie."""
+        self.rows_ = np.sort(_rows(brain, rows))  # so that ties among neighbours fall the same way in any order
+        self.genes_ = np.arange(len(brain.genes)) if genes is None else genes
+        if self.neighbours < 0 or self.neighbours > len(self.rows_):
+            raise ValueError(f"neighbours is {self.neighbours}; expected 0 to {len(self.rows_)} (training voxels).")
+        mean, _ = _log_moments(brain, self.rows_, self.genes_)
+        self.typical_ = (np.exp(mean) - OFFSET).astype(np.float32)
+        self._tree = None
+        if self.neighbours:
+            from scipy.spatial import cKDTree
+
+            self._tree = cKDTree(brain.positions()[self.rows_])
+        return self
+
+    def transform(self, brain: Mouse, rows: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Fill x float32 (m, genes), the energies of the voxels ``rows``, in place."""
+        voxel, gene = np.nonzero(np.isnan(x))
+        if not len(voxel):
+            return x
+        filled = np.broadcast_to(self.typical_, x.shape)[voxel, gene]
+        if self._tree is not None:
+            # A training voxel finds itself among its neighbours, but has no value to give: that is why one asks.
+            near = self._tree.query(brain.positions()[rows], self.neighbours)[1].reshape(len(rows), -1)
+            values = brain.expression[self.rows_[near[voxel]], self.genes_[gene][:, None]].astype(np.float32)
+            present = np.isfinite(values)
+            count = present.sum(axis=1)
+            mean = np.where(present, values, 0).sum(axis=1) / np.maximum(count, 1)
+            filled = np.where(count > 0, mean, filled)
+        x[voxel, gene] = filled
+        return x
+
+
+class Scaler:
+    """Bring genes, or voxels, to a common scale.
+
+    Parameters
+    ----------
+    scale
+        ``"log"``: z-score of log(energy + 0.01), gene by gene. ``"robust"``: (energy − median) / inter-quartile range,
+        gene by gene. ``"voxel"``: each voxel's own minimum to maximum across the genes, to 0–1; learns nothing.
+    """
+
+    def __init__(self, scale: str = "log"):
+        if scale not in SCALES:
+            raise ValueError(f"scale is {scale!r}; expected one of {', '.join(map(repr, SCALES))}.")
+        self.scale = scale
+
+    def fit(self, brain: Mouse, rows: np.ndarray | None = None, genes: np.ndarray | None = None) -> Scaler:
+        """Learn centre and spread of each gene, missing values left out."""
+        rows = _rows(brain, rows)
+        genes = np.arange(len(brain.genes)) if genes is None else genes
+        centre, spread = np.zeros(len(genes)), np.ones(len(genes))
+        if self.scale == "log":
+            centre, spread = _log_moments(brain, rows, genes)
+        elif self.scale == "robust":
+            if len(rows) > _SAMPLE:
+                rows = np.sort(np.random.default_rng(0).choice(rows, _SAMPLE, replace=False))
+            x = brain.expression[rows][:, genes].astype(np.float32)
+            low, centre, high = np.nanquantile(x, [0.25, 0.5, 0.75], axis=0)
+            # A gene that is silent in three quarters of the brain has no inter-quartile range.
+            spread = np.where(high > low, high - low, np.nanstd(x, axis=0))
+        self.centre_, self.spread_ = centre.astype(np.float32), np.where(spread > 0, spread, 1).astype(np.float32)
+        return self
+
+    def transform(self, x: np.ndarray) -> np.ndarray:
+        """Scale x float32 (m, genes) in place."""
+        if self.scale == "voxel":
+            low, high = np.nanmin(x, axis=1, keepdims=True), np.nanmax(x, axis=1, keepdims=True)
+            x -= low
+            x /= np.where(high > low, high - low, 1)
+            return x
+        if self.scale == "log":
+            x += np.float32(OFFSET)
+            np.log(x, out=x)
+        x -= self.centre_
+        x /= self.spread_
+        return x
+
+
+def _log_moments(brain: Mouse, rows: np.ndarray, genes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of log(energy + 0.01) of each gene, missing values left out."""
+    count, total, square = np.zeros(len(genes)), np.zeros(len(genes)), np.zeros(len(genes))
+    for block in _blocks(rows):
+        x = np.log(brain.expression[block][:, genes].astype(np.float32) + np.float32(OFFSET))
+        present = np.isfinite(x)
+        count += present.sum(axis=0)
+        x = np.where(present, x, 0)
+        total += x.sum(axis=0, dtype=np.float64)
+        square += np.einsum("ij,ij->j", x, x, dtype=np.float64)
+    safe = np.maximum(count, 1)
+    mean = total / safe
+    return mean, np.sqrt(np.maximum(square / safe - mean**2, 0))
+
+
+class Preprocessor:
+    """Genes selected, missing values filled, scaled: fitted on training voxels, applied to any.
+
+    Parameters
+    ----------
+    n_genes
+        As in `SelectGenes`.
+    neighbours
+        As in `SpatialImputer`.
+    scale
+        As in `Scaler`.
+
+    Examples
+    --------
+    >>> from xsg.data.mouse import load_mouse
+    >>> brain = load_mouse("simulated", n_genes=30, step=4, geometry="drawn")
+    >>> left = (brain.voxels["LR"] < 29).to_numpy()
+    >>> x = Preprocessor(n_genes=20).fit(brain, left).transform(brain, ~left)
+    >>> x.shape == ((~left).sum(), 20)
+    True
+    """
+
+    def __init__(self, n_genes: int | None = None, neighbours: int = 0, scale: str = "log"):
+        self.n_genes, self.neighbours, self.scale = n_genes, neighbours, scale
+
+    def fit(self, brain: Mouse, rows: np.ndarray | None = None, impute_from: np.ndarray | None = None) -> Preprocessor:
+        """Learn everything from the training voxels ``rows`` (mask, positions, or None for all).
+
+        ``impute_from`` lets the imputer see other voxels than those, as is done where data are imputed before they are
+        split; it exists so that what that does can be measured.
+        """
+        rows = _rows(brain, rows)
+        if len(rows) < 2:
+            raise ValueError(f"{len(rows)} training voxels; expected at least 2.")
+        self.select_ = SelectGenes(self.n_genes).fit(brain, rows)
+        genes = self.select_.genes_
+        source = rows if impute_from is None else _rows(brain, impute_from)
+        self.impute_ = SpatialImputer(self.neighbours).fit(brain, source, genes)
+        self.scale_ = Scaler(self.scale).fit(brain, rows, genes)
+        return self
+
+    @property
+    def n_features(self) -> int:
+        """Number of genes kept."""
+        return len(self.select_.genes_)
+
+    def transform(self, brain: Mouse, rows: np.ndarray | None = None) -> np.ndarray:
+        """Return the model's input, float32 (m, genes kept), of some voxels, in the order they are named."""
+        rows = _rows(brain, rows)
+        out = np.empty((len(rows), self.n_features), np.float32)
+        for start in range(0, len(rows), _BLOCK):
+            some = rows[start : start + _BLOCK]
+            x = self.impute_.transform(brain, some, self.select_.transform(brain, some))
+            out[start : start + len(some)] = self.scale_.transform(x)
+        return out
