@@ -426,7 +426,7 @@ claim("splits-pc1-p", p_value(pc1.corr(real.thinning), spun.corrwith(pc1, axis=1
 # | $R^2$ = 0.8604<!-- claim:paper-r2 --> | **held-out** 0.52<!-- claim:splits-ad-vae-homologous --> by homologous pairs | the paper describes no held-out regions, as far as we can see |
 # | – | **held-out** 0.67<!-- claim:splits-ad-vae-random --> by a random split, 0.66<!-- claim:splits-ad-vae-left-to-right --> left to right | these leak: the twin trains |
 # | – | **held-out** -0.26<!-- claim:splits-ad-vae-spatial --> by spatial clusters, -0.43<!-- claim:splits-ad-vae-lobe --> by lobes | predicting across a gap is another, harder question; 33 values may be too few to answer it |
-# | – | **null** PC1 × Alzheimer's $|r|$ = 0.10<!-- claim:splits-pc1-r -->, spin $p$ = 0.70<!-- claim:splits-pc1-p --> | this map is not the main axis of expression |
+# | – | **null** PC1 × Alzheimer's, size of $r$: 0.10<!-- claim:splits-pc1-r -->, spin $p$ = 0.70<!-- claim:splits-pc1-p --> | this map is not the main axis of expression |
 #
 # One seed of the model, three ways of dealing, one map: the numbers of single splits would move by a tenth or more with other draws. That
 # the spatial numbers lie far below the homologous ones would not. The VAE could do better with other settings; we did not look for them
