@@ -380,7 +380,7 @@ claim("splits-error-far-ridge-simulated", curves["simulated", "ridge"]["error"].
 
 # %% [markdown]
 # On the real map every curve starts low, where the twin trains (position 0.01<!-- claim:splits-error-near-position -->, the VAE
-# 0.30<!-- claim:splits-error-near-vae -->), stays low as long as a neighbour does, and has passed 1 at 40 mm (VAE
+# 0.30<!-- claim:splits-error-near-vae -->); those of the VAE, ridge and position stay low as long as a neighbour trains; all have passed 1 at 40 mm (VAE
 # 1.39<!-- claim:splits-error-far-vae -->). On the simulated map ridge hardly minds
 # (0.42<!-- claim:splits-error-far-ridge-simulated --> in the last bin). The copy's curve is that of the training mean where the twin does not train. The bins mix splits and
 # regions, so read the curves for their direction only.
