@@ -1,4 +1,23 @@
-"""The estimator of Spatial-VAE: `SpatialVAE`, its presets, and training that streams from disk."""
+"""The estimator of Spatial-VAE: `SpatialVAE`, its presets, and training that streams from disk.
+
+The interface, on which `xsg.localise` and the chapters build:
+
+    model = SpatialVAE(preset="xsg" | "notebook" | "paper", seed=0, **changes)      # any setting of PRESETS
+    model.fit(expression, voxels, region=None, train=None, *, folded=False, pathways=None, progress=True) -> itself
+        expression (n, p)   DataFrame, array or memmap of energies (float16 or float32), NaN where missing
+        voxels (n, 3)       grid index AP, SI, LR of each, a DataFrame or an array (never folded)
+        region (n,) or (n, levels)   labels, or a DataFrame with a column for each level of the tree, coarsest first
+        train               bool mask (n,) or positions of the training voxels; None: all
+        folded              learn |LR - 28.5| in the place of LR
+    model.predict_place(expression, voxels=None, rows=None) -> DataFrame (m, 3)     # AP, SI, LR (or |LR - 28.5|), voxels
+    model.encode(...), model.predict_region(..., level), model.spread(...)          # same three arguments
+    model.history_          DataFrame by epoch: every named term of the loss, total, validation, lr
+    model.save(path), SpatialVAE.load(path)                                         # safetensors + JSON
+
+All are evaluated at the posterior mean. ``rows`` are the voxels asked about; the others are there for the models that
+look at a voxel's neighbours (``neighbours > 0``, or values filled in from neighbours, ``impute > 0``), and only these
+need ``voxels``. So `model.predict_place(brain.expression, brain.voxels, rows=held_out)` works for every model.
+"""
 
 from __future__ import annotations
 
