@@ -103,6 +103,8 @@ class SpatialImputer:
     ----------
     typical_ : ndarray (genes,)
         Geometric mean of energy + 0.01, less 0.01.
+    rows_, place_ : ndarray (m,), (m, 3)
+        The training voxels: which rows of the table, and where they lie (only if neighbours are asked).
     """
 
     def __init__(self, neighbours: int = 6):
@@ -116,11 +118,8 @@ class SpatialImputer:
             raise ValueError(f"neighbours is {self.neighbours}; expected 0 to {len(self.rows_)} (training voxels).")
         mean, _ = _log_moments(brain, self.rows_, self.genes_)
         self.typical_ = (np.exp(mean) - OFFSET).astype(np.float32)
-        self._tree = None
         if self.neighbours:
-            from scipy.spatial import cKDTree
-
-            self._tree = cKDTree(brain.positions()[self.rows_])
+            self.place_ = brain.positions()[self.rows_]
         return self
 
     def transform(self, brain: Mouse, rows: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -129,9 +128,11 @@ class SpatialImputer:
         if not len(voxel):
             return x
         filled = np.broadcast_to(self.typical_, x.shape)[voxel, gene]
-        if self._tree is not None:
+        if self.neighbours:
+            from scipy.spatial import cKDTree
+
             # A training voxel finds itself among its neighbours, but has no value to give: that is why one asks.
-            near = self._tree.query(brain.positions()[rows], self.neighbours)[1].reshape(len(rows), -1)
+            near = cKDTree(self.place_).query(brain.positions()[rows], self.neighbours)[1].reshape(len(rows), -1)
             values = brain.expression[self.rows_[near[voxel]], self.genes_[gene][:, None]].astype(np.float32)
             present = np.isfinite(values)
             count = present.sum(axis=1)
@@ -227,6 +228,7 @@ class Preprocessor:
 
     def __init__(self, n_genes: int | None = None, neighbours: int = 0, scale: str = "log"):
         self.n_genes, self.neighbours, self.scale = n_genes, neighbours, scale
+        self.select_, self.impute_, self.scale_ = SelectGenes(n_genes), SpatialImputer(neighbours), Scaler(scale)
 
     def fit(self, brain: Mouse, rows: np.ndarray | None = None, impute_from: np.ndarray | None = None) -> Preprocessor:
         """Learn everything from the training voxels ``rows`` (mask, positions, or None for all).
@@ -237,11 +239,11 @@ class Preprocessor:
         rows = _rows(brain, rows)
         if len(rows) < 2:
             raise ValueError(f"{len(rows)} training voxels; expected at least 2.")
-        self.select_ = SelectGenes(self.n_genes).fit(brain, rows)
+        self.select_.fit(brain, rows)
         genes = self.select_.genes_
         source = rows if impute_from is None else _rows(brain, impute_from)
-        self.impute_ = SpatialImputer(self.neighbours).fit(brain, source, genes)
-        self.scale_ = Scaler(self.scale).fit(brain, rows, genes)
+        self.impute_.fit(brain, source, genes)
+        self.scale_.fit(brain, rows, genes)
         return self
 
     @property

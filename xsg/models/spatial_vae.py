@@ -7,8 +7,8 @@ Generative story, for a voxel with expression x and position y = (AP, SI, LR):
     y | z ~ r(z)                                   position: regression heads, and a class per grid index and axis
     s | z ~ Categorical(h(z))                      structure (optional), summed up the tree for its ancestors
 
-with q(z | x) = N(μ, diag σ²) given by a perceptron of x (and, optionally, of the mean over sampled neighbours). The loss
-is L = w_recon L_recon + β L_KL + w_cls Σ_axes L_cls + w_reg Σ_axes L_reg + w_reg L_euclidean (+ w_region Σ_levels L_s),
+with q(z | x) = N(μ, diag σ²) given by a perceptron of x (and, optionally, of the mean over sampled neighbours). The
+loss is L = w_recon L_recon + β L_KL + w_cls Σ_axes L_cls + w_reg Σ_axes L_reg + w_reg L_euclidean (+ w_region Σ_levels L_s),
 the sum of the terms that `SpatialVAENet.loss` returns by name; a weight of 0 leaves its term out.
 
 Reference: Ahmed (2024), Spatial-VAE, whose text and notebook differ (`xsg.training.spatial_vae.PRESETS` has both);
@@ -17,6 +17,7 @@ the sampled neighbourhoods.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -123,7 +124,7 @@ class SpatialVAENet(nn.Module):
         self.gene_dropout = nn.Dropout(gene_dropout)
         layers: list[nn.Module] = []
         widths = [n_genes, *hidden]
-        for k, (p, q) in enumerate(zip(widths, widths[1:], strict=False)):
+        for k, (p, q) in enumerate(pairwise(widths)):
             if k or not neighbours:
                 layers.append(nn.Linear(p, q))
             layers += [nn.BatchNorm1d(q), nn.LeakyReLU(0.01)] if norm == "batch" else [nn.LayerNorm(q), nn.GELU()]
@@ -136,7 +137,7 @@ class SpatialVAENet(nn.Module):
             self.decoder = Masked(pathways, latent)
         elif reconstruct:
             back = [latent, *decoder, n_genes]
-            self.decoder = nn.Sequential(*(nn.Linear(p, q) for p, q in zip(back, back[1:], strict=False)))
+            self.decoder = nn.Sequential(*(nn.Linear(p, q) for p, q in pairwise(back)))
         self.classify = nn.ModuleList(
             nn.Sequential(nn.Linear(latent, 64), nn.BatchNorm1d(64), nn.LeakyReLU(0.01), nn.Linear(64, size))
             for size in sizes

@@ -9,7 +9,7 @@ The interface, on which `xsg.localise` and the chapters build:
         region (n,) or (n, levels)   labels, or a DataFrame with a column for each level of the tree, coarsest first
         train               bool mask (n,) or positions of the training voxels; None: all
         folded              learn |LR - 28.5| in the place of LR
-    model.predict_place(expression, voxels=None, rows=None) -> DataFrame (m, 3)     # AP, SI, LR (or |LR - 28.5|), voxels
+    model.predict_place(expression, voxels=None, rows=None) -> DataFrame (m, 3)     # AP, SI, LR (or |LR - 28.5|)
     model.encode(...), model.predict_region(..., level), model.spread(...)          # same three arguments
     model.history_          DataFrame by epoch: every named term of the loss, total, validation, lr
     model.save(path), SpatialVAE.load(path)                                         # safetensors + JSON
@@ -21,10 +21,12 @@ need ``voxels``. So `model.predict_place(brain.expression, brain.voxels, rows=he
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
+import uuid
 import warnings
-from functools import lru_cache
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +35,10 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from xsg.data.mouse import AXES, MIDLINE, SHAPE, Mouse
+from xsg.data.mouse import AXES, SHAPE, fold
 from xsg.data.preprocess import Preprocessor, _rows
-from xsg.models.spatial_vae import SpatialVAENet
+from xsg.machine import fast_products
+from xsg.models.spatial_vae import Output, SpatialVAENet
 
 # Everything that can be set, with what it means; a preset gives each a value.
 _PUBLISHED = {
@@ -61,9 +64,8 @@ _PUBLISHED = {
     "euclidean": 1.0,
     "power": 2,
     "unit": 1.0,
-    "region": 0.0,
+    "region": 0.0,  # weight of the region head, summed up the levels given to fit
     # extensions
-    "levels": (),  # depths of the structure tree with a region head, the finest last
     "pathways": False,  # decode through the pathways given to fit
     "neighbours": 0,  # neighbours of each voxel that are sampled in a step; 0: none
     # training
@@ -75,7 +77,7 @@ _PUBLISHED = {
     "clip": 1.0,
     "schedule": "plateau",  # halve lr after 5 epochs without a better validation loss; or "cosine"
     "validation": 1 / 9,  # share of the training voxels set aside for that
-    "precision": "auto",  # "float32", "bfloat16", or the faster of them on this machine
+    "precision": "auto",  # "float32", "bfloat16"; or bfloat16 where the processor has it and there are many genes
 }
 PRESETS = {
     # The text: 80/10/10. What it does not state is as in the notebook, see PAPER_UNKNOWN.
@@ -141,6 +143,7 @@ PAPER_UNKNOWN = (
 
 _IN_MEMORY = 256 * 2**20  # bytes of float32; a larger input is written to a file and read batch by batch
 _PREDICT = 4096  # voxels of one step of prediction
+_BFLOAT16_FROM = 1000  # genes; "auto" leaves a smaller first layer in float32, on every machine
 
 
 class SpatialVAE:
@@ -159,20 +162,26 @@ class SpatialVAE:
     ----------
     net_ : SpatialVAENet
     preprocess_ : Preprocessor
+    genes_ : Index
+        Those that the network reads.
+    levels_ : list of Index
+        Names of the structures at each level, coarsest first; empty without a region head.
     history_ : DataFrame
         By epoch: the terms of the loss, their total, "validation" (the total on voxels set aside, or NaN), lr.
     precision_ : str
-        "float32" or "bfloat16".
-    folded_ : bool
-        Whether the third coordinate is the distance from the midline.
+        "float32" or "bfloat16", the arithmetic of the large products in training; predictions are float32.
+    folded_, interrupted_ : bool
+        Whether the third coordinate is the distance from the midline; whether Ctrl-C ended the fit.
+    voxels_per_second_ : float
+        Throughput of training, validation included.
 
     Examples
     --------
     >>> import xsg
     >>> brain = xsg.load_mouse("simulated", n_genes=40, step=4, geometry="drawn")
     >>> train = (brain.voxels["AP"] % 3 > 0).to_numpy()
-    >>> model = SpatialVAE(epochs=2, precision="float32").fit(brain, train, progress=False)
-    >>> model.predict(brain, ~train).shape == ((~train).sum(), 3)
+    >>> model = SpatialVAE(epochs=2).fit(brain.expression, brain.voxels, train=train, progress=False)
+    >>> model.predict_place(brain.expression, rows=~train).shape == ((~train).sum(), 3)
     True
     """
 
@@ -200,157 +209,187 @@ class SpatialVAE:
 
     def fit(
         self,
-        brain: Mouse,
-        rows: np.ndarray | None = None,
+        expression: pd.DataFrame | np.ndarray,
+        voxels: pd.DataFrame | np.ndarray,
+        region: pd.DataFrame | pd.Series | np.ndarray | None = None,
+        train: np.ndarray | None = None,
         *,
         folded: bool = False,
-        pathways: pd.DataFrame | None = None,
+        pathways: pd.DataFrame | np.ndarray | None = None,
         progress: bool = True,
     ) -> SpatialVAE:
-        """Train on some voxels of a brain; everything, preprocessing included, is learned from them alone.
+        r"""Train on some voxels of a brain; everything, preprocessing included, is learned from them alone.
 
         Parameters
         ----------
-        brain
-            Expression and positions.
-        rows
+        expression
+            Energies (n voxels, p genes), NaN where missing; may be mapped from disk.
+        voxels
+            Grid index AP, SI, LR of each (n, 3).
+        region
+            Labels (n,), or (n, levels) with the coarsest level first, each label of a level within one label of the
+            level before; needed for ``region > 0``.
+        train
             Training voxels: bool mask or positions in the table; None: all.
         folded
-            Learn the distance from the midline, \\|LR − 28.5\\|, instead of LR.
+            Learn the distance from the midline, \|LR − 28.5\|, instead of LR.
         pathways
-            bool (pathways × genes), for ``pathways=True``.
+            bool (pathways, p), for ``pathways=True``.
         progress
             Show a progress bar.
 
         Raises
         ------
         ValueError
-            Too few voxels; pathways missing or of other genes.
+            Tables that do not belong together; too few voxels; region or pathways missing where they are needed.
         FloatingPointError
-            A term of the loss is no longer a number.
+            A term of the loss that is not finite, by name.
         """
         chosen = self.settings
-        rows = _rows(brain, rows)
+        table = _Table(expression, voxels)
+        rows = _rows(table, train)
         generator = torch.Generator().manual_seed(self.seed)
-        aside = int(round(chosen["validation"] * len(rows)))
+        aside = round(chosen["validation"] * len(rows))
         if len(rows) - aside < 10:
             raise ValueError(f"{len(rows) - aside} voxels to train on; expected at least 10.")
         shuffled = rows[torch.randperm(len(rows), generator=generator).numpy()]
-        train, judge = np.sort(shuffled[aside:]), np.sort(shuffled[:aside])
-        n_genes = None if chosen["n_genes"] is None else min(chosen["n_genes"], len(brain.genes))
+        fitted, judges = np.sort(shuffled[aside:]), np.sort(shuffled[:aside])
+        n_genes = None if chosen["n_genes"] is None else min(chosen["n_genes"], len(table.genes))
         self.preprocess_ = Preprocessor(n_genes, chosen["impute"], chosen["scale"]).fit(
-            brain, train, impute_from=np.arange(len(brain.voxels)) if chosen["impute_before_split"] else None
+            table, fitted, impute_from=np.arange(len(table.voxels)) if chosen["impute_before_split"] else None
         )
+        self.all_genes_ = table.genes
+        self.genes_ = table.genes[self.preprocess_.select_.genes_]
         self.folded_ = folded
-        self.genes_ = brain.genes[self.preprocess_.select_.genes_]
-        target = _Target(brain, folded, chosen["levels"])
-        self.structures_ = target.structures
+        place = table.positions(folded)
+        leaf, self.levels_, tree = np.zeros(len(place), int), [], []
+        if chosen["region"]:
+            leaf, self.levels_, tree = _read_tree(region, len(place))
         self.device_ = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        with torch.random.fork_rng(devices=[]):  # the weights are drawn from torch's global stream
+        self.precision_ = _precision(chosen["precision"], self.device_, self.preprocess_.n_features)
+        centre, spread = place[fitted].mean(axis=0), place[fitted].std(axis=0)
+        # Weights and dropout are drawn from torch's global stream.
+        with torch.random.fork_rng(), tempfile.TemporaryDirectory() as folder:
             torch.manual_seed(self.seed)
-            self.net_ = self._network(target, train, pathways).to(self.device_)
-        with tempfile.TemporaryDirectory() as folder:
-            data = _Stream(brain, self.preprocess_, np.concatenate([train, judge]), Path(folder), chosen["neighbours"])
-            self.precision_ = _precision(
-                chosen["precision"], self.device_, chosen["batch"], data.width, chosen["hidden"][0]
+            self.net_ = self._network(
+                self._mask(pathways) if chosen["pathways"] else None,
+                tree,
+                centre if chosen["centred"] else np.zeros(3),
+                np.where(spread > 0, spread, 1) if chosen["centred"] else np.ones(3),
             )
-            self.net_.bfloat16 = self.precision_ == "bfloat16"
-            self._train(data, target, len(train), generator, progress)
+            stream = _Stream(table, self.preprocess_, np.concatenate([fitted, judges]), Path(folder))
+            if chosen["neighbours"]:
+                stream.join(table.positions())
+            answers = [torch.from_numpy(each) for each in (place, np.floor(place).astype(np.int64), leaf)]
+            self._train(stream, answers, len(fitted), generator, progress)
         return self
 
-    def _network(self, target: _Target, train: np.ndarray, pathways: pd.DataFrame | None) -> SpatialVAENet:
+    def _mask(self, pathways: pd.DataFrame | np.ndarray | None) -> Tensor:
+        chosen = self.preprocess_.select_.genes_
+        wanted = len(self.all_genes_)
+        if pathways is None or np.shape(pathways)[1:] != (wanted,):
+            raise ValueError(
+                f"pathways: {None if pathways is None else np.shape(pathways)}; pathways=True needs fit(…, pathways=), "
+                f"a bool table with a row for each pathway and a column for each of the {wanted} genes."
+            )
+        if isinstance(pathways, pd.DataFrame) and not pathways.columns.equals(self.all_genes_):
+            raise ValueError("pathways: its columns are not the genes of the expression table, in their order.")
+        return torch.from_numpy(np.asarray(pathways, dtype=bool)[:, chosen])
+
+    def _network(self, mask: Tensor | None, tree: list[Tensor], centre, scale) -> SpatialVAENet:
         chosen = self.settings
-        place = target.position[train]
-        mask = None
-        if chosen["pathways"]:
-            if pathways is None:
-                raise ValueError("pathways=True needs fit(…, pathways=), a bool table of pathways × genes.")
-            missing = self.genes_.difference(pathways.columns)
-            if len(missing):
-                raise ValueError(f"pathways: gene {missing[0]!r} and {len(missing) - 1} more of the brain are missing.")
-            mask = torch.tensor(pathways[self.genes_].to_numpy(dtype=bool))
         widths = {k: chosen[k] for k in ("latent", "hidden", "decoder", "norm", "dropout", "gene_dropout", "head")}
-        return SpatialVAENet(
+        net = SpatialVAENet(
             self.preprocess_.n_features,
-            target.sizes if chosen["classification"] else (),
+            SHAPE if chosen["classification"] else (),
             **widths,
-            centre=place.mean(axis=0).tolist() if chosen["centred"] else (0.0, 0.0, 0.0),
-            scale=place.std(axis=0).tolist() if chosen["centred"] else (1.0, 1.0, 1.0),
-            levels=target.levels if chosen["region"] else (),
+            centre=centre,
+            scale=scale,
+            levels=tree,
             pathways=mask,
             neighbours=chosen["neighbours"] > 0,
             reconstruct=chosen["reconstruction"] > 0,
         )
+        return net.to(self.device_)
 
-    def _train(self, data: _Stream, target: _Target, n: int, generator: torch.Generator, progress: bool) -> None:
+    def _fast(self):
+        """Switch on float32 products that are as exact and faster, where the machine has them."""
+        chosen = self.settings
+        return fast_products(min(chosen["batch"], _PREDICT) * min(chosen["latent"], *chosen["hidden"]) ** 2)
+
+    def _train(self, stream: _Stream, answers: list[Tensor], n: int, generator: torch.Generator, progress: bool):
         """Minimise the loss over the first n rows of the stream; the others judge."""
         chosen, net, device = self.settings, self.net_, self.device_
         optimiser = _OPTIMISERS[chosen["optimiser"]](
-            net.parameters(), lr=chosen["lr"], weight_decay=chosen["weight_decay"]
+            net.parameters(), lr=chosen["lr"], weight_decay=chosen["weight_decay"], fused=True
         )
-        steps = max(1, n // chosen["batch"])  # the last, smaller batch would be BatchNorm's trouble: left for next time
+        # The last, smaller batch would be BatchNorm's trouble: its voxels have their turn in the next epoch.
+        steps = max(1, n // chosen["batch"])
+        total_steps = steps * chosen["epochs"]
         if chosen["schedule"] == "cosine":
-            warm = max(1, steps * chosen["epochs"] // 20)
+            warm = max(1, total_steps // 20)
             schedule = torch.optim.lr_scheduler.LambdaLR(
-                optimiser,
-                lambda step: min(1, (step + 1) / warm) * 0.5 * (1 + np.cos(np.pi * step / (steps * chosen["epochs"]))),
+                optimiser, lambda step: min(1, (step + 1) / warm) * 0.5 * (1 + np.cos(np.pi * step / total_steps))
             )
         else:
             schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.5, patience=5)
         weights = {k: chosen[k] for k in _WEIGHTS} | {"region_weight": chosen["region"]}
         history = []
-        quiet = {} if progress else {"disable": True}
-        bar = tqdm(total=steps * chosen["epochs"], desc=f"SpatialVAE {self.preset}", unit="step", leave=False, **quiet)
-        begun = time.perf_counter()
+        bar = tqdm(total=total_steps, desc=f"SpatialVAE {self.preset}", unit="step", leave=False, disable=not progress)
         self.interrupted_ = False
+        net.bfloat16 = self.precision_ == "bfloat16"
+        begun = time.perf_counter()
 
-        def terms_of(batch: np.ndarray, noise: bool) -> dict[str, Tensor]:
-            x, near = data.batch(batch, generator, device)
-            rows = data.rows[batch]
-            y, index, region = (each.to(device) for each in target.take(rows))
-            draw = torch.randn(len(batch), chosen["latent"], generator=generator).to(device) if noise else None
-            return net.loss(net(x, draw, near), x, y, index, region, **weights)
+        def terms_of(batch: np.ndarray, learning: bool) -> dict[str, Tensor]:
+            x = stream.read(batch).to(device)
+            near = None
+            if chosen["neighbours"]:
+                near = stream.neighbourhood(batch, chosen["neighbours"] if learning else None, generator, device)
+            rows = torch.from_numpy(stream.rows[batch])
+            y, index, leaf = (each[rows].to(device) for each in answers)
+            noise = torch.randn(len(batch), chosen["latent"], generator=generator).to(device) if learning else None
+            return net.loss(net(x, noise, near), x, y, index, leaf, **weights)
 
         try:
-            for epoch in range(chosen["epochs"]):
-                net.train()
-                order = torch.randperm(n, generator=generator).numpy()
-                total: dict[str, Tensor] = {}
-                for step in range(steps):
-                    # Ascending, so that what lies together on disk is read together.
-                    batch = np.sort(order[step * chosen["batch"] : (step + 1) * chosen["batch"]])
-                    terms = terms_of(batch, True)
-                    loss = sum(terms.values())
-                    optimiser.zero_grad(set_to_none=True)
-                    loss.backward()
-                    if chosen["clip"]:
-                        torch.nn.utils.clip_grad_norm_(net.parameters(), chosen["clip"])
-                    optimiser.step()
-                    if chosen["schedule"] == "cosine":
-                        schedule.step()
-                    for name, value in terms.items():
-                        total[name] = total.get(name, 0) + value.detach()
-                    bar.update()
-                row = {name: float(value) / steps for name, value in total.items()}
-                for name, value in row.items():
-                    if not np.isfinite(value):
-                        raise FloatingPointError(
-                            f"the term {name!r} of the loss became {value} in epoch {epoch + 1} (lr={chosen['lr']:g}). "
-                            "Lower lr, or look for extreme values in the expression."
-                        )
-                row |= {"total": sum(row.values()), "validation": np.nan, "lr": optimiser.param_groups[0]["lr"]}
-                if len(data.rows) > n:
-                    row["validation"] = self._judge(terms_of, n, len(data.rows))
-                if chosen["schedule"] == "plateau":
-                    schedule.step(row["validation"] if len(data.rows) > n else row["total"])
-                history.append(row)
+            with self._fast():
+                for epoch in range(chosen["epochs"]):
+                    net.train()
+                    order = torch.randperm(n, generator=generator).numpy()
+                    total: dict[str, Tensor] = {}
+                    for step in range(steps):
+                        # Ascending, so that what lies together on disk is read together.
+                        terms = terms_of(np.sort(order[step * chosen["batch"] : (step + 1) * chosen["batch"]]), True)
+                        optimiser.zero_grad(set_to_none=True)
+                        sum(terms.values()).backward()
+                        if chosen["clip"]:
+                            torch.nn.utils.clip_grad_norm_(net.parameters(), chosen["clip"])
+                        optimiser.step()
+                        if chosen["schedule"] == "cosine":
+                            schedule.step()
+                        for name, value in terms.items():
+                            total[name] = total.get(name, 0) + value.detach()
+                        bar.update()
+                    row = {name: float(value) / steps for name, value in total.items()}
+                    for name, value in row.items():
+                        if not np.isfinite(value):
+                            raise FloatingPointError(
+                                f"the term {name!r} of the loss became {value} in epoch {epoch + 1} "
+                                f"(lr={chosen['lr']:g}). Lower lr, or look for extreme values in the expression."
+                            )
+                    row |= {"total": sum(row.values()), "validation": np.nan, "lr": optimiser.param_groups[0]["lr"]}
+                    if len(stream.rows) > n:
+                        row["validation"] = self._judge(terms_of, n, len(stream.rows))
+                    if chosen["schedule"] == "plateau":
+                        schedule.step(row["validation"] if len(stream.rows) > n else row["total"])
+                    history.append(row)
         except KeyboardInterrupt:
             self.interrupted_ = True
             warnings.warn(f"training interrupted after {len(history)} of {chosen['epochs']} epochs.", stacklevel=3)
         finally:
             bar.close()
             net.eval()
-        self.voxels_per_second_ = len(history) * steps * chosen["batch"] / (time.perf_counter() - begun)
+            net.bfloat16 = False
+        self.voxels_per_second_ = len(history) * steps * min(chosen["batch"], n) / (time.perf_counter() - begun)
         self.history_ = pd.DataFrame(history, index=pd.RangeIndex(1, len(history) + 1, name="epoch"))
 
     @torch.no_grad()
@@ -362,159 +401,290 @@ class SpatialVAE:
             total += float(sum(terms_of(batch, False).values())) * len(batch)
         return total / (stop - start)
 
-    @torch.no_grad()
-    def _run(self, brain: Mouse, rows: np.ndarray | None, seed: int | None = None):
-        """Yield (rows, output) of the network, at the posterior mean or at a draw."""
+    def _check_fitted(self) -> None:
         if not hasattr(self, "net_"):
-            raise ValueError("this SpatialVAE is not fitted yet. Call fit(brain, rows) first.")
-        if len(brain.genes) <= max(self.preprocess_.select_.genes_) or not brain.genes[
-            self.preprocess_.select_.genes_
-        ].equals(self.genes_):
-            raise ValueError("the brain's genes are not those that the model was fitted on, in their order.")
+            raise ValueError("this SpatialVAE is not fitted yet. Call fit(expression, voxels) first.")
+
+    @torch.no_grad()
+    def _run(self, expression, voxels, rows, seed: int | None = None) -> Iterator[tuple[np.ndarray, Output]]:
+        """Yield rows and the network's output, at the posterior mean or at a draw, block by block."""
+        self._check_fitted()
+        table = _Table(expression, voxels)
+        if not table.genes.equals(self.all_genes_):
+            raise ValueError(
+                f"expression has {len(table.genes)} genes, {table.genes[0]!r} first; the model was fitted on "
+                f"{len(self.all_genes_)}, {self.all_genes_[0]!r} first. Give it the same genes in the same order."
+            )
         generator = torch.Generator().manual_seed(0 if seed is None else seed)
-        every = _rows(brain, rows)
-        k = self.settings["neighbours"]
-        for start in range(0, len(every), _PREDICT):
-            some = every[start : start + _PREDICT]
-            data = _Stream(brain, self.preprocess_, some, None, k)
-            x, near = data.batch(np.arange(len(some)), generator, self.device_)
-            noise = None
-            if seed is not None:
-                noise = torch.randn(len(some), self.settings["latent"], generator=generator).to(self.device_)
-            yield self.net_(x, noise, near)
+        wanted = _rows(table, rows)
+        stream = _Stream(table, self.preprocess_, np.arange(len(table.voxels)), None)
+        if self.settings["neighbours"]:
+            stream.join(table.positions())
+        with self._fast():
+            for start in range(0, len(wanted), _PREDICT):
+                some = wanted[start : start + _PREDICT]
+                near = None
+                if self.settings["neighbours"]:
+                    near = stream.neighbourhood(some, None, generator, self.device_)
+                noise = None
+                if seed is not None:
+                    noise = torch.randn(len(some), self.settings["latent"], generator=generator).to(self.device_)
+                yield some, self.net_(stream.read(some).to(self.device_), noise, near)
 
-    def predict(self, brain: Mouse, rows: np.ndarray | None = None) -> pd.DataFrame:
-        """Return where voxels lie, at the posterior mean: DataFrame (m, 3) in voxels, columns AP, SI, LR.
+    def _frame(self, outputs, part, columns) -> pd.DataFrame:
+        found = [(rows, part(output)) for rows, output in outputs]
+        values = torch.cat([value for _, value in found]).float().cpu().numpy()
+        return pd.DataFrame(values, np.concatenate([rows for rows, _ in found]), columns).rename_axis("voxel")
 
-        The third column is the distance from the midline if the model was fitted so.
+    def predict_place(self, expression, voxels=None, rows: np.ndarray | None = None) -> pd.DataFrame:
+        """Return where voxels lie, at the posterior mean.
+
+        Parameters
+        ----------
+        expression
+            Energies (n, p) of the genes that the model was fitted on.
+        voxels
+            Grid index of each (n, 3); only for a model that reads neighbours. One that fills values in from neighbours
+            needs the very table that it was fitted on.
+        rows
+            Those asked about: bool mask or positions in the table; None: all.
+
+        Returns
+        -------
+        DataFrame, shape (m, 3)
+            Columns AP, SI, LR, in voxels; LR is the distance from the midline if the model was fitted so.
         """
-        found = torch.cat([output.position for output in self._run(brain, rows)]).cpu().numpy()
-        return pd.DataFrame(found, _rows(brain, rows), list(AXES)).rename_axis("voxel")
+        return self._frame(self._run(expression, voxels, rows), lambda output: output.position, list(AXES))
 
-    def spread(self, brain: Mouse, rows: np.ndarray | None = None, n: int = 20, seed: int = 0) -> pd.DataFrame:
-        """Return the standard deviation of the position over n draws of the posterior, in voxels (m, 3)."""
-        draws = [torch.cat([output.position for output in self._run(brain, rows, seed + k)]) for k in range(n)]
-        return pd.DataFrame(torch.stack(draws).std(dim=0).cpu().numpy(), _rows(brain, rows), list(AXES))
+    def encode(self, expression, voxels=None, rows: np.ndarray | None = None) -> pd.DataFrame:
+        """Return the posterior mean μ (m, d); arguments as in `predict_place`."""
+        return self._frame(self._run(expression, voxels, rows), lambda output: output.mean, None)
 
-    def encode(self, brain: Mouse, rows: np.ndarray | None = None) -> np.ndarray:
-        """Return the posterior mean μ, float32 (m, d)."""
-        return torch.cat([output.mean for output in self._run(brain, rows)]).cpu().numpy()
+    def reconstruct(self, expression, voxels=None, rows: np.ndarray | None = None) -> pd.DataFrame:
+        """Return expression decoded from the posterior mean, in the network's scale (m, genes kept)."""
+        self._check_fitted()
+        if self.net_.decoder is None:
+            raise ValueError("this SpatialVAE does not decode expression: its setting reconstruction is 0.")
+        return self._frame(self._run(expression, voxels, rows), lambda output: output.expression, self.genes_)
 
-    def predict_region(self, brain: Mouse, rows: np.ndarray | None = None, level: int = -1) -> pd.DataFrame:
-        """Return probabilities of the structures at a level of ``levels``: DataFrame (m, structures), columns ids."""
-        if getattr(self, "net_", None) is None or self.net_.region is None:
-            raise ValueError("this SpatialVAE has no region head: set region=1.0 and levels=(…) and fit it.")
-        found = [self.net_.region_log_probabilities(output.region)[level].exp() for output in self._run(brain, rows)]
-        return pd.DataFrame(torch.cat(found).cpu().numpy(), _rows(brain, rows), self.structures_[level])
+    def spread(self, expression, voxels=None, rows: np.ndarray | None = None, n: int = 20, seed: int = 0):
+        """Return the standard deviation of the position over n draws of the posterior, in voxels: DataFrame (m, 3)."""
+        draws = [
+            self._frame(self._run(expression, voxels, rows, seed + k), lambda output: output.position, list(AXES))
+            for k in range(n)
+        ]
+        return pd.DataFrame(np.std(draws, axis=0, ddof=1), draws[0].index, list(AXES))
+
+    def predict_region(self, expression, voxels=None, rows: np.ndarray | None = None, level: int = -1) -> pd.DataFrame:
+        """Return probabilities of the structures at a level (−1: the finest): DataFrame (m, structures)."""
+        self._check_fitted()
+        if self.net_.region is None:
+            raise ValueError("this SpatialVAE has no region head: set region=1.0 and fit it with region=….")
+
+        def part(output: Output) -> Tensor:
+            return self.net_.region_log_probabilities(output.region)[level].exp()
+
+        return self._frame(self._run(expression, voxels, rows), part, self.levels_[level])
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model to one ``.safetensors`` file, arrays and JSON, no pickle; never half a file."""
+        from safetensors.torch import save_file
+
+        self._check_fitted()
+        learned = self.preprocess_
+        arrays = {f"net.{name}": value.cpu() for name, value in self.net_.state_dict().items()}
+        arrays |= {f"tree.{k}": level for k, level in enumerate(self.net_.levels)}
+        for name, holder in _LEARNED.items():
+            value = getattr(getattr(learned, holder), name, None)
+            if value is not None:
+                arrays[f"preprocess.{name}"] = torch.from_numpy(np.asarray(value))
+        facts = {
+            "class": "SpatialVAE",
+            "params": self.get_params(),
+            "genes": [self.all_genes_.name, self.all_genes_.tolist()],
+            "levels": [level.tolist() for level in self.levels_],
+            "history": self.history_.to_dict(orient="list"),
+            "fitted": {name: getattr(self, name) for name in _FITTED},
+        }
+        path = Path(path)
+        part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+        try:
+            # safetensors wants contiguous tensors that share no memory.
+            save_file({k: v.clone().contiguous() for k, v in arrays.items()}, part, {"xsg": json.dumps(facts)})
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> SpatialVAE:
+        """Read a model that `save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file is not a SpatialVAE saved by xsg, or is damaged.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"no saved model at {path}. Write one with model.save(path).")
+        try:
+            with safe_open(path, framework="pt") as file:
+                facts = json.loads((file.metadata() or {}).get("xsg", "{}"))
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        except SafetensorError as error:
+            raise ValueError(
+                f"{path} is not a safetensors file, or is damaged ({error}). Save the model anew."
+            ) from None
+        if facts.get("class") != "SpatialVAE":
+            raise ValueError(f"{path} holds {facts.get('class', 'no xsg model')}, expected a SpatialVAE saved by xsg.")
+        model = cls(**facts["params"])
+        chosen = model.settings
+        model.all_genes_ = pd.Index(facts["genes"][1], name=facts["genes"][0])
+        model.levels_ = [pd.Index(level) for level in facts["levels"]]
+        for name, value in facts["fitted"].items():
+            setattr(model, name, value)
+        model.history_ = pd.DataFrame(facts["history"])
+        model.history_.index = pd.RangeIndex(1, len(model.history_) + 1, name="epoch")
+        model.preprocess_ = Preprocessor(None, chosen["impute"], chosen["scale"])
+        for name, holder in _LEARNED.items():
+            if f"preprocess.{name}" in arrays:
+                setattr(getattr(model.preprocess_, holder), name, arrays[f"preprocess.{name}"].numpy())
+        model.genes_ = model.all_genes_[model.preprocess_.select_.genes_]
+        model.device_ = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        state = {name.removeprefix("net."): value for name, value in arrays.items() if name.startswith("net.")}
+        mask = state.get("decoder.mask")
+        tree = [arrays[f"tree.{k}"] for k in range(len(model.levels_))]
+        model.net_ = model._network(None if mask is None else mask > 0, tree, np.zeros(3), np.ones(3))
+        model.net_.load_state_dict(state)
+        model.net_.eval()
+        return model
 
 
 _WEIGHTS = ("reconstruction", "beta", "classification", "regression", "euclidean", "power", "unit")
 _OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adagrad": torch.optim.Adagrad}
+_FITTED = ("folded_", "interrupted_", "precision_", "voxels_per_second_")
+# What the preprocessing learns, and which of its parts.
+_LEARNED = {
+    **dict.fromkeys(("genes_",), "select_"),
+    **dict.fromkeys(("rows_", "place_", "typical_"), "impute_"),
+    **dict.fromkeys(("centre_", "spread_"), "scale_"),
+}
 
 
-class _Target:
-    """Positions, grid indices and structures of all voxels, as the loss wants them."""
+class _Table:
+    """Expression and places as `Preprocessor` reads them from a brain."""
 
-    def __init__(self, brain: Mouse, folded: bool, depths: tuple[int, ...]):
-        self.position = brain.positions(folded)
-        index = brain.voxels.to_numpy().copy()
-        if folded:
-            index[:, 2] = (np.abs(index[:, 2] - MIDLINE) - 0.5).astype(int)
-        self.sizes = (*SHAPE[:2], SHAPE[2] // 2 if folded else SHAPE[2])
-        self._index, self._position = torch.tensor(index), torch.tensor(self.position)
-        leaf = brain.ancestors(depths[-1]) if depths else brain.region
-        leaves = np.unique(leaf)
-        self._region = torch.tensor(np.searchsorted(leaves, leaf.to_numpy()))
-        self.levels, self.structures = [], []
-        for depth in depths:
-            path = brain.structures["path"].loc[leaves]
-            above = np.array([each[min(depth, len(each) - 1)] for each in path])
-            names, group = np.unique(above, return_inverse=True)
-            self.levels.append(torch.tensor(group))
-            self.structures.append(names)
+    def __init__(self, expression: pd.DataFrame | np.ndarray, voxels: pd.DataFrame | np.ndarray | None):
+        framed = isinstance(expression, pd.DataFrame)
+        self.expression = expression.to_numpy() if framed else expression
+        if np.ndim(self.expression) != 2 or not np.issubdtype(self.expression.dtype, np.floating):
+            raise ValueError(f"expression: {np.shape(expression)}; expected a float table (voxels, genes).")
+        n, p = self.expression.shape
+        self.genes = expression.columns if framed else pd.RangeIndex(p)
+        self._placed = voxels is not None
+        if isinstance(voxels, pd.DataFrame) and list(voxels.columns) != list(AXES):
+            raise ValueError(f"voxels: columns are {list(voxels.columns)}; expected {list(AXES)}.")
+        self.voxels = np.asarray(voxels) if self._placed else np.empty((n, 3))
+        if self.voxels.shape != (n, 3):
+            raise ValueError(f"voxels: shape {self.voxels.shape}; expected ({n}, 3), one place for each row.")
+        if self._placed and not ((self.voxels >= 0) & (self.voxels < SHAPE)).all():
+            raise ValueError(f"voxels: expected grid indices below {SHAPE}; found {self.voxels.max(axis=0)}.")
 
-    def take(self, rows: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-        return self._position[rows], self._index[rows], self._region[rows]
+    def positions(self, folded: bool = False) -> np.ndarray:
+        if not self._placed:
+            raise ValueError("this model looks at each voxel's neighbours: it needs voxels, the grid indices.")
+        return fold(self.voxels) if folded else self.voxels.astype(np.float32)
+
+
+def _read_tree(region, n: int) -> tuple[np.ndarray, list[pd.Index], list[Tensor]]:
+    """Give numbers to the finest labels, and find each one's label at every level above."""
+    if region is None:
+        raise ValueError("the setting region > 0 needs fit(…, region=…), a label for each voxel.")
+    frame = region if isinstance(region, pd.DataFrame) else pd.DataFrame(np.asarray(region))
+    if len(frame) != n:
+        raise ValueError(f"region: {len(frame)} rows; expected {n}, one for each voxel.")
+    frame = frame.reset_index(drop=True)
+    finest = frame.iloc[:, -1]
+    leaf, leaves = pd.factorize(finest, sort=True)
+    tree, levels = [], []
+    for name, column in frame.items():
+        pairs = pd.DataFrame({"leaf": leaf, "above": column}).drop_duplicates().sort_values("leaf")
+        if len(pairs) > len(leaves):
+            bad = leaves[pairs["leaf"][pairs["leaf"].duplicated()].iloc[0]]
+            raise ValueError(f"region: {bad!r} lies in more than one label of level {name!r}; levels must be nested.")
+        code, names = pd.factorize(pairs["above"], sort=True)
+        tree.append(torch.from_numpy(code.astype(np.int64)))
+        levels.append(pd.Index(names))
+    return leaf.astype(np.int64), levels, tree
 
 
 class _Stream:
     """Preprocessed expression of some voxels, batch by batch: from memory if small, else from a file of float16.
 
-    With neighbours, every voxel is followed by k sampled from the (up to 26) that touch it and are among ``rows``.
+    Without a folder, nothing is kept: every batch is preprocessed when it is asked for.
     """
 
-    def __init__(self, brain: Mouse, preprocess: Preprocessor, rows: np.ndarray, folder: Path | None, neighbours: int):
-        self.rows, self.width, self.k = rows, preprocess.n_features, neighbours
-        if folder is None or len(rows) * self.width * 4 <= _IN_MEMORY:
-            self._x = preprocess.transform(brain, rows)
-        else:
-            with (folder / "input.f16").open("wb") as file:
-                for start in range(0, len(rows), _PREDICT):
-                    x = preprocess.transform(brain, rows[start : start + _PREDICT])
-                    file.write(x.clip(-6e4, 6e4).astype(np.float16).data)
-            self._x = np.memmap(folder / "input.f16", np.float16, "r", shape=(len(rows), self.width))
-        if neighbours:
-            place = np.full(tuple(size + 2 for size in SHAPE), -1)
-            voxels = brain.voxels.to_numpy()[rows] + 1
-            place[tuple(voxels.T)] = np.arange(len(rows))
-            step = _spacing(brain)
-            offsets = [
-                (a, s, r)
-                for a in (-step, 0, step)
-                for s in (-step, 0, step)
-                for r in (-step, 0, step)
-                if (a, s, r) != (0, 0, 0)
-            ]
-            self._near = np.stack(
-                [place[tuple(np.clip(voxels + o, 0, np.array(SHAPE) + 1).T)] for o in offsets], axis=1
-            )
+    def __init__(self, table: _Table, preprocess: Preprocessor, rows: np.ndarray, folder: Path | None):
+        self.rows, self._table, self._preprocess, self._x = rows, table, preprocess, None
+        width = preprocess.n_features
+        if folder is None:
+            return
+        if len(rows) * width * 4 <= _IN_MEMORY:
+            self._x = preprocess.transform(table, rows)
+            return
+        with (folder / "input.f16").open("wb") as file:
+            for start in range(0, len(rows), _PREDICT):
+                x = preprocess.transform(table, rows[start : start + _PREDICT])
+                file.write(x.clip(-6e4, 6e4).astype(np.float16).data)
+        self._x = np.memmap(folder / "input.f16", np.float16, "r", shape=(len(rows), width))
 
-    def batch(
-        self, chosen: np.ndarray, generator: torch.Generator, device: torch.device
-    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
-        """Return x (B, p) of the rows at these places, and their sampled neighbours."""
-        x = torch.from_numpy(self._x[chosen]).to(device, torch.float32)
-        if not self.k:
-            return x, None
-        candidates = torch.from_numpy(self._near[chosen])
+    def read(self, places: np.ndarray) -> Tensor:
+        """Return the network's input float32 (B, p) of the rows at these places."""
+        if self._x is None:
+            return torch.from_numpy(self._preprocess.transform(self._table, self.rows[places]))
+        return torch.from_numpy(self._x[places]).float()
+
+    def join(self, positions: np.ndarray) -> None:
+        """Find the (up to 26) voxels that touch each voxel and are among the rows: place (n, 26), −1 for none."""
+        voxels = positions[self.rows].astype(int)
+        # Of a brain of which every second voxel is taken, neighbours are two apart; except across the midline, where
+        # left and right meet at one apart whatever the step: so LR is not asked, and those are no neighbours then.
+        apart = [np.diff(np.unique(voxels[:, axis])) for axis in (0, 1)]
+        step = int(min(gaps.min(initial=SHAPE[0]) for gaps in apart))
+        place = np.full(tuple(size + 2 * step for size in SHAPE), -1)
+        voxels += step
+        place[tuple(voxels.T)] = np.arange(len(voxels))
+        offsets = [o for o in np.ndindex(3, 3, 3) if o != (1, 1, 1)]
+        self.near = np.stack([place[tuple((voxels + step * (np.array(o) - 1)).T)] for o in offsets], axis=1)
+
+    def neighbourhood(
+        self, places: np.ndarray, k: int | None, generator: torch.Generator, device: torch.device
+    ) -> tuple[Tensor, Tensor]:
+        """Return expression (M, p) of neighbours and the edges (2, E) from them: k drawn for each voxel; None: all."""
+        candidates = torch.from_numpy(self.near[places])
         # The k of smallest random rank among those that exist.
         rank = torch.rand(candidates.shape, generator=generator).masked_fill_(candidates < 0, 2.0)
-        order = rank.argsort(dim=1)[:, : self.k]
-        taken = candidates.gather(1, order)
-        to = torch.arange(len(chosen))[:, None].expand_as(taken)
+        taken = candidates if k is None else candidates.gather(1, rank.argsort(dim=1)[:, :k])
         exists = taken >= 0
+        to = torch.arange(len(places))[:, None].expand_as(taken)[exists]
         # A neighbour of several voxels of the batch is read once.
         nodes, source = torch.unique(taken[exists], return_inverse=True)
-        near = torch.from_numpy(self._x[nodes.numpy()]).to(device, torch.float32)
-        return x, (near, torch.stack([source, to[exists]]).to(device))
+        return self.read(nodes.numpy()).to(device), torch.stack([source, to]).to(device)
 
 
-def _spacing(brain: Mouse) -> int:
-    """Grid steps between neighbouring voxels of this brain: 1, or what ``step`` of `load_mouse` made of it."""
-    levels = np.unique(brain.voxels["AP"])
-    return int(np.diff(levels).min()) if len(levels) > 1 else 1
-
-
-def _precision(wanted: str, device: torch.device, rows: int, inner: int, columns: int) -> str:
+def _precision(wanted: str, device: torch.device, genes: int) -> str:
+    """Choose the arithmetic of the large products by what the processor has, not by a stopwatch: same machine, same."""
     if wanted not in ("auto", "float32", "bfloat16"):
         raise ValueError(f"precision is {wanted!r}; expected 'auto', 'float32' or 'bfloat16'.")
     if wanted != "auto":
         return wanted
-    return "bfloat16" if inner >= 1000 and _bfloat16_gain(device, rows, inner, columns) > 1.5 else "float32"
-
-
-@lru_cache
-def _bfloat16_gain(device: torch.device, rows: int, inner: int, columns: int) -> float:
-    """Time the encoder's first product in both arithmetics: float32 time over bfloat16 time."""
-    took = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        left, right = (torch.zeros(shape, device=device, dtype=dtype) for shape in ((rows, inner), (inner, columns)))
-        times = []
-        for _ in range(4):
-            started = time.perf_counter()
-            left @ right
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            times.append(time.perf_counter() - started)
-        took[dtype] = min(times)
-    return took[torch.float32] / took[torch.bfloat16]
+    if device.type == "cuda":
+        has = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        can = getattr(torch.cpu, "get_capabilities", dict)()
+        has = can.get("avx512_bf16", False) or can.get("amx_bf16", False)
+    return "bfloat16" if has and genes >= _BFLOAT16_FROM else "float32"
