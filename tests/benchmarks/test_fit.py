@@ -16,6 +16,7 @@ from torch import nn
 from torch_geometric.nn import GCNConv
 
 import xsg
+from xsg.machine import fast_products
 from xsg.training import refit
 from xsg.training.refits import CHUNK
 
@@ -133,11 +134,15 @@ def test_a_thousand_refits(one_thread):
     work = sum(2 * a * b * c for a, b, c in shapes)
 
     def throughput() -> float:
-        spent = 0.0
+        """The better of torch's two libraries: MKL, and oneDNN where it is exact."""
+        spent = {0: 0.0, n**3: 0.0}
         for a, b, c in shapes:
             left, right, out = torch.randn(CHUNK, a, b), torch.randn(CHUNK, b, c), torch.empty(CHUNK, a, c)
-            spent += min(seconds(lambda x=left, y=right, o=out: torch.bmm(x, y, out=o))[0] for _ in range(30))
-        return CHUNK * work / spent
+            for smallest in spent:
+                with fast_products(smallest):
+                    took = [seconds(lambda x=left, y=right, o=out: torch.bmm(x, y, out=o))[0] for _ in range(30)]
+                spent[smallest] += min(took)
+        return CHUNK * work / min(spent.values())
 
     maps = pd.DataFrame(np.random.default_rng(0).normal(size=(THOUSAND, n)), columns=cortex.regions)
     model = xsg.CrossScaleVAE(epochs=EPOCHS)
