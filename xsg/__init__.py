@@ -17,6 +17,7 @@ _PUBLIC = {
     "evaluate": "xsg.report",
     "Mouse": "xsg.data.mouse",
     "load_mouse": "xsg.data.mouse",
+    "SpatialVAE": "xsg.training.spatial_vae",
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -8,8 +8,9 @@ Generative story, for a voxel with expression x and position y = (AP, SI, LR):
     s | z ~ Categorical(h(z))                      structure (optional), summed up the tree for its ancestors
 
 with q(z | x) = N(μ, diag σ²) given by a perceptron of x (and, optionally, of the mean over sampled neighbours). The
-loss is L = w_recon L_recon + β L_KL + w_cls Σ_axes L_cls + w_reg Σ_axes L_reg + w_reg L_euclidean (+ w_region Σ_levels L_s),
-the sum of the terms that `SpatialVAENet.loss` returns by name; a weight of 0 leaves its term out.
+loss is the sum of the terms that `SpatialVAENet.loss` returns by name; a weight of 0 leaves its term out:
+
+    L = w_recon L_recon + β L_KL + w_cls Σ_axes L_cls + w_reg Σ_axes L_reg + w_reg L_euclidean (+ w_region Σ_levels L_s)
 
 Reference: Ahmed (2024), Spatial-VAE, whose text and notebook differ (`xsg.training.spatial_vae.PRESETS` has both);
 Kingma & Welling (2014), arXiv:1312.6114, for the variational autoencoder; Hamilton et al. (2017), arXiv:1706.02216, for

@@ -541,7 +541,8 @@ class SpatialVAE:
             ) from None
         if facts.get("class") != "SpatialVAE":
             raise ValueError(f"{path} holds {facts.get('class', 'no xsg model')}, expected a SpatialVAE saved by xsg.")
-        model = cls(**facts["params"])
+        # JSON knows no tuples.
+        model = cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in facts["params"].items()})
         chosen = model.settings
         model.all_genes_ = pd.Index(facts["genes"][1], name=facts["genes"][0])
         model.levels_ = [pd.Index(level) for level in facts["levels"]]
@@ -553,7 +554,8 @@ class SpatialVAE:
         for name, holder in _LEARNED.items():
             if f"preprocess.{name}" in arrays:
                 setattr(getattr(model.preprocess_, holder), name, arrays[f"preprocess.{name}"].numpy())
-        model.genes_ = model.all_genes_[model.preprocess_.select_.genes_]
+        chosen_genes = model.preprocess_.impute_.genes_ = model.preprocess_.select_.genes_
+        model.genes_ = model.all_genes_[chosen_genes]
         model.device_ = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         state = {name.removeprefix("net."): value for name, value in arrays.items() if name.startswith("net.")}
         mask = state.get("decoder.mask")
@@ -630,9 +632,9 @@ class _Stream:
 
     def __init__(self, table: _Table, preprocess: Preprocessor, rows: np.ndarray, folder: Path | None):
         self.rows, self._table, self._preprocess, self._x = rows, table, preprocess, None
-        width = preprocess.n_features
         if folder is None:
             return
+        width = preprocess.n_features
         if len(rows) * width * 4 <= _IN_MEMORY:
             self._x = preprocess.transform(table, rows)
             return
