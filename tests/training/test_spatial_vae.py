@@ -56,7 +56,9 @@ def test_every_preset_fits_predicts_and_logs_its_terms(brain, train):
         "xsg": ["reconstruction", "kl"],
     }
     for preset, terms in named.items():
-        model = SpatialVAE(preset, epochs=2, batch=200).fit(brain.expression, brain.voxels, train=train, progress=False)
+        model = SpatialVAE(preset, epochs=2, batch=200, hidden=(90, 60)).fit(
+            brain.expression, brain.voxels, train=train, progress=False
+        )
         history = model.history_
         assert list(history.columns) == [*terms, "euclidean", "total", "validation", "lr"]
         assert np.allclose(history[[*terms, "euclidean"]].sum(axis=1), history["total"])
@@ -68,7 +70,7 @@ def test_every_preset_fits_predicts_and_logs_its_terms(brain, train):
 
 
 def test_it_learns_where_voxels_lie(brain, train):
-    model = fit(brain, train, folded=True, epochs=40, batch=50)
+    model = fit(brain, train, folded=True, epochs=25, batch=50)
     y = fold(brain.voxels.to_numpy())
     off = np.linalg.norm(model.predict_place(brain.expression, rows=~train) - y[~train], axis=1)
     centroid = np.linalg.norm(y[train].mean(axis=0) - y[~train], axis=1)
@@ -244,7 +246,7 @@ def test_sampled_neighbours(brain):
 def test_dropout_before_batchnorm_shifts_what_evaluation_sees(brain, train):
     """The published network predicts too low at evaluation, since its BatchNorm remembers the noise of dropout."""
     # Adam, so that a small network is trained in a second.
-    changes = {"optimiser": "adam", "lr": 1e-2, "latent": 10, "hidden": (100, 50), "epochs": 60}
+    changes = {"optimiser": "adam", "lr": 1e-2, "latent": 10, "hidden": (100, 50), "epochs": 50}
     changes |= {"impute": 0, "batch": 100}
     with_dropout = SpatialVAE("notebook", **changes).fit(brain.expression, brain.voxels, train=train, progress=False)
     without = SpatialVAE("notebook", dropout=0.0, **changes).fit(
@@ -272,7 +274,7 @@ def test_dropout_before_batchnorm_shifts_what_evaluation_sees(brain, train):
 def test_bfloat16_is_as_accurate(brain, train):
     errors = {}
     for precision in ("float32", "bfloat16"):
-        model = fit(brain, train, precision=precision, folded=True, epochs=20, batch=50)
+        model = fit(brain, train, precision=precision, folded=True, epochs=12, batch=50)
         off = model.predict_place(brain.expression, rows=~train) - fold(brain.voxels.to_numpy())[~train]
         errors[precision] = np.linalg.norm(off, axis=1).mean()
         assert model.precision_ == precision

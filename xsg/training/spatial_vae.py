@@ -172,8 +172,8 @@ class SpatialVAE:
         "float32" or "bfloat16", the arithmetic of the large products in training; predictions are float32.
     folded_, interrupted_ : bool
         Whether the third coordinate is the distance from the midline; whether Ctrl-C ended the fit.
-    voxels_per_second_ : float
-        Throughput of training, validation included.
+    seconds_ : list of float
+        What each epoch took.
 
     Examples
     --------
@@ -338,7 +338,7 @@ class SpatialVAE:
         bar = tqdm(total=total_steps, desc=f"SpatialVAE {self.preset}", unit="step", leave=False, disable=not progress)
         self.interrupted_ = False
         net.bfloat16 = self.precision_ == "bfloat16"
-        begun = time.perf_counter()
+        self.seconds_ = []
 
         def terms_of(batch: np.ndarray, learning: bool) -> dict[str, Tensor]:
             x = stream.read(batch).to(device)
@@ -353,6 +353,7 @@ class SpatialVAE:
         try:
             with self._fast():
                 for epoch in range(chosen["epochs"]):
+                    begun = time.perf_counter()
                     net.train()
                     order = torch.randperm(n, generator=generator).numpy()
                     total: dict[str, Tensor] = {}
@@ -382,6 +383,7 @@ class SpatialVAE:
                     if chosen["schedule"] == "plateau":
                         schedule.step(row["validation"] if len(stream.rows) > n else row["total"])
                     history.append(row)
+                    self.seconds_.append(time.perf_counter() - begun)
         except KeyboardInterrupt:
             self.interrupted_ = True
             warnings.warn(f"training interrupted after {len(history)} of {chosen['epochs']} epochs.", stacklevel=3)
@@ -389,7 +391,6 @@ class SpatialVAE:
             bar.close()
             net.eval()
             net.bfloat16 = False
-        self.voxels_per_second_ = len(history) * steps * min(chosen["batch"], n) / (time.perf_counter() - begun)
         self.history_ = pd.DataFrame(history, index=pd.RangeIndex(1, len(history) + 1, name="epoch"))
 
     @torch.no_grad()
@@ -405,9 +406,8 @@ class SpatialVAE:
         if not hasattr(self, "net_"):
             raise ValueError("this SpatialVAE is not fitted yet. Call fit(expression, voxels) first.")
 
-    @torch.no_grad()
-    def _run(self, expression, voxels, rows, seed: int | None = None) -> Iterator[tuple[np.ndarray, Output]]:
-        """Yield rows and the network's output, at the posterior mean or at a draw, block by block."""
+    def _run(self, expression, voxels, rows) -> Iterator[tuple[np.ndarray, Output]]:
+        """Yield rows and the network's output at the posterior mean, block by block."""
         self._check_fitted()
         table = _Table(expression, voxels)
         if not table.genes.equals(self.all_genes_):
@@ -415,7 +415,6 @@ class SpatialVAE:
                 f"expression has {len(table.genes)} genes, {table.genes[0]!r} first; the model was fitted on "
                 f"{len(self.all_genes_)}, {self.all_genes_[0]!r} first. Give it the same genes in the same order."
             )
-        generator = torch.Generator().manual_seed(0 if seed is None else seed)
         wanted = _rows(table, rows)
         stream = _Stream(table, self.preprocess_, np.arange(len(table.voxels)), None)
         if self.settings["neighbours"]:
@@ -425,12 +424,10 @@ class SpatialVAE:
                 some = wanted[start : start + _PREDICT]
                 near = None
                 if self.settings["neighbours"]:
-                    near = stream.neighbourhood(some, None, generator, self.device_)
-                noise = None
-                if seed is not None:
-                    noise = torch.randn(len(some), self.settings["latent"], generator=generator).to(self.device_)
-                yield some, self.net_(stream.read(some).to(self.device_), noise, near)
+                    near = stream.neighbourhood(some, None, None, self.device_)
+                yield some, self.net_(stream.read(some).to(self.device_), None, near)
 
+    @torch.no_grad()
     def _frame(self, outputs, part, columns) -> pd.DataFrame:
         found = [(rows, part(output)) for rows, output in outputs]
         values = torch.cat([value for _, value in found]).float().cpu().numpy()
@@ -469,11 +466,14 @@ class SpatialVAE:
 
     def spread(self, expression, voxels=None, rows: np.ndarray | None = None, n: int = 20, seed: int = 0):
         """Return the standard deviation of the position over n draws of the posterior, in voxels: DataFrame (m, 3)."""
-        draws = [
-            self._frame(self._run(expression, voxels, rows, seed + k), lambda output: output.position, list(AXES))
-            for k in range(n)
-        ]
-        return pd.DataFrame(np.std(draws, axis=0, ddof=1), draws[0].index, list(AXES))
+        generator = torch.Generator().manual_seed(seed)
+
+        def part(output: Output) -> Tensor:
+            noise = torch.randn(n, *output.mean.shape, generator=generator).to(self.device_)
+            draws = output.mean + torch.exp(0.5 * output.log_variance) * noise
+            return torch.stack([self.net_.position(each) for each in draws]).std(dim=0)
+
+        return self._frame(self._run(expression, voxels, rows), part, list(AXES))
 
     def predict_region(self, expression, voxels=None, rows: np.ndarray | None = None, level: int = -1) -> pd.DataFrame:
         """Return probabilities of the structures at a level (−1: the finest): DataFrame (m, structures)."""
@@ -568,7 +568,7 @@ class SpatialVAE:
 
 _WEIGHTS = ("reconstruction", "beta", "classification", "regression", "euclidean", "power", "unit")
 _OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adagrad": torch.optim.Adagrad}
-_FITTED = ("folded_", "interrupted_", "precision_", "voxels_per_second_")
+_FITTED = ("folded_", "interrupted_", "precision_", "seconds_")
 # What the preprocessing learns, and which of its parts.
 _LEARNED = {
     **dict.fromkeys(("genes_",), "select_"),
@@ -664,13 +664,14 @@ class _Stream:
         self.near = np.stack([place[tuple((voxels + step * (np.array(o) - 1)).T)] for o in offsets], axis=1)
 
     def neighbourhood(
-        self, places: np.ndarray, k: int | None, generator: torch.Generator, device: torch.device
+        self, places: np.ndarray, k: int | None, generator: torch.Generator | None, device: torch.device
     ) -> tuple[Tensor, Tensor]:
         """Return expression (M, p) of neighbours and the edges (2, E) from them: k drawn for each voxel; None: all."""
-        candidates = torch.from_numpy(self.near[places])
-        # The k of smallest random rank among those that exist.
-        rank = torch.rand(candidates.shape, generator=generator).masked_fill_(candidates < 0, 2.0)
-        taken = candidates if k is None else candidates.gather(1, rank.argsort(dim=1)[:, :k])
+        taken = torch.from_numpy(self.near[places])
+        if k is not None:
+            # The k of smallest random rank among those that exist.
+            rank = torch.rand(taken.shape, generator=generator).masked_fill_(taken < 0, 2.0)
+            taken = taken.gather(1, rank.argsort(dim=1)[:, :k])
         exists = taken >= 0
         to = torch.arange(len(places))[:, None].expand_as(taken)[exists]
         # A neighbour of several voxels of the batch is read once.
