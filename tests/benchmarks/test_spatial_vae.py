@@ -13,6 +13,7 @@ import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -102,7 +103,8 @@ def products() -> dict:
 def apart(call: str) -> dict:
     """Run in a process of its own, so that peak memory is its own."""
     code = f"import json, sys; sys.path[:0] = sys.argv[1:]; import test_spatial_vae as t; print(json.dumps(t.{call}))"
-    paths = [os.path.dirname(__file__), os.path.dirname(os.path.dirname(os.path.dirname(__file__)))]
+    here = Path(__file__).resolve()
+    paths = [str(here.parent), str(here.parents[2])]
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code, *paths], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.splitlines()[-1])

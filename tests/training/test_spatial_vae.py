@@ -56,9 +56,8 @@ def test_every_preset_fits_predicts_and_logs_its_terms(brain, train):
         "xsg": ["reconstruction", "kl"],
     }
     for preset, terms in named.items():
-        model = SpatialVAE(preset, epochs=2, batch=200, hidden=(90, 60)).fit(
-            brain.expression, brain.voxels, train=train, progress=False
-        )
+        model = SpatialVAE(preset, epochs=2, batch=200, hidden=(90, 60))
+        model.fit(brain.expression, brain.voxels, train=train, progress=False)
         history = model.history_
         assert list(history.columns) == [*terms, "euclidean", "total", "validation", "lr"]
         assert np.allclose(history[[*terms, "euclidean"]].sum(axis=1), history["total"])
