@@ -18,6 +18,7 @@ _PUBLIC = {
     "Mouse": "xsg.data.mouse",
     "load_mouse": "xsg.data.mouse",
     "SpatialVAE": "xsg.training.spatial_vae",
+    "localise": "xsg.evaluation.localise",
 }
 __all__ = ["__version__", *_PUBLIC]
 

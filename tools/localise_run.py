@@ -1,0 +1,82 @@
+"""Make xsg/data/localised.csv, the errors of Spatial-VAE that chapter 16 draws: every preset under every split.
+
+tools/localise_run.py            reduced: every second voxel along each axis, 400 genes; about half an hour on one core
+tools/localise_run.py --full     adds the full size, every voxel × 3,000 genes: a quarter of an hour or more a fold
+
+Goes on where it was cut short (_build/localise_run). One row per size, split, fold and method, the columns as in
+`xsg.evaluation.localise.Places.table`. The chapter trains a sample of the reduced rows again and compares. Run it anew
+whenever the training, the simulator or the folds change.
+"""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+import xsg
+from xsg.evaluation.localise import Places
+
+ROOT = Path(__file__).resolve().parents[1]
+# As many updates of the weights on an eighth of the voxels: an eighth of the batch.
+SIZES = {"reduced": ({"n_genes": 400, "step": 2}, 125), "full": ({"n_genes": 3000, "step": 1}, 1000)}
+BOTH = ("random", "blocks")
+
+
+def plan(full: bool) -> list[tuple[str, str, str, bool, int]]:
+    """Return (size, preset, split, folded, fold) of everything that is trained, most wanted first."""
+    rows = [
+        ("reduced", preset, split, False, k) for split in BOTH for preset in ("xsg", "notebook") for k in range(1, 6)
+    ]
+    if full:
+        rows += [("full", preset, split, False, 1) for preset in ("xsg", "notebook") for split in BOTH]
+    rows += [("reduced", "xsg", "slabs", False, k) for k in range(1, 6)]
+    rows += [("reduced", "xsg", "hemisphere", folded, k) for folded in (True, False) for k in (1, 2)]
+    rows += [("reduced", "xsg", "blocks", True, k) for k in range(1, 6)]
+    rows += [("reduced", "paper", split, False, 1) for split in BOTH]
+    if full:
+        rows += [("full", "xsg", split, False, k) for split in BOTH for k in range(2, 6)]
+    return rows
+
+
+def run(size: str, preset: str, split: str, folded: bool, fold: int, baselines: bool = True) -> Places:
+    """Train one preset in one fold; the simpler methods beside it where the preset is ours."""
+    choices, batch = SIZES[size]
+    changes = {} if preset == "xsg" else {"batch": batch}
+    return xsg.localise(
+        xsg.SpatialVAE(preset, **changes),
+        xsg.load_mouse("simulated", geometry="drawn", **choices),
+        split,
+        folds=(fold,),
+        folded=folded,
+        baselines=baselines and preset == "xsg",
+        progress=False,
+    )
+
+
+def main() -> None:
+    """Train what is missing, fold by fold, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true")
+    options = parser.parse_args()
+    kept = ROOT / "_build/localise_run"
+    kept.mkdir(parents=True, exist_ok=True)
+    tables = []
+    for job in tqdm(plan(options.full), unit="fold"):
+        file = kept / ("_".join(map(str, job)) + ".csv")
+        if not file.is_file():
+            places = run(*job)
+            found = places.table.rename_axis("method").reset_index()
+            found.insert(1, "voxels", len(places.true))
+            found.insert(2, "distance_um", places.voxels["distance_um"].median())
+            found.to_csv(file, index=False)
+        size, preset, split, folded, fold = job
+        table = pd.read_csv(file).replace({"method": {"model": preset}})
+        tables.append(table.assign(size=size, split=split, folded=folded, fold=fold))
+    table = pd.concat(tables)
+    table = table[["size", "split", "folded", "fold", *table.columns[:-4]]].round(4)
+    table.to_csv(ROOT / "xsg/data/localised.csv", index=False)
+
+
+if __name__ == "__main__":
+    main()
