@@ -2,7 +2,8 @@
 
 Same work: 3,000 genes, all voxels of the drawn brain, encoder 1000–500, latent 200, batches of 1,000, the same terms of
 the loss, Adagrad. The loop holds everything in memory as a TensorDataset and reads it through a DataLoader; ours maps
-the expression from disk and streams. Each side's best epoch counts; the products are timed before and after.
+the expression from disk and streams. Each side's best epoch counts; the products are timed before and after. On one
+thread processor time is taken, so that others who use the machine matter less; else the time on the wall.
 
     OMP_NUM_THREADS=1 python -m pytest -s tests/benchmarks/test_spatial_vae.py
 """
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -22,9 +24,11 @@ from torch.utils.data import DataLoader, TensorDataset
 import xsg
 from xsg.machine import fast_products
 from xsg.models.spatial_vae import SpatialVAENet
+from xsg.training import spatial_vae
 from xsg.training.spatial_vae import PRESETS, SpatialVAE
 
 GENES, HELD_OUT, BATCH = 3000, 10_000, 1000
+clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
 EPOCHS = int(os.environ.get("XSG_BENCH_EPOCHS", 3))
 NOTEBOOK = PRESETS["notebook"]
 WEIGHTS = {k: NOTEBOOK[k] for k in ("reconstruction", "beta", "regression", "euclidean", "power")}
@@ -40,9 +44,10 @@ def ours(precision: str) -> dict:
     brain, train, held_out = brain_and_voxels()
     # Filling in from neighbours is neither side's training.
     model = SpatialVAE("notebook", precision=precision, epochs=EPOCHS, impute=0, validation=0.0)
-    begun = time.perf_counter()
+    spatial_vae.time = SimpleNamespace(perf_counter=clock)
+    begun = clock()
     model.fit(brain.expression, brain.voxels, train=train, progress=False)
-    whole = time.perf_counter() - begun
+    whole = clock() - begun
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     off = model.predict_place(brain.expression, rows=held_out) - brain.voxels.loc[held_out]
     steps = len(train) // BATCH
@@ -66,7 +71,7 @@ def plain_loop() -> dict:
     optimiser = torch.optim.Adagrad(net.parameters(), lr=NOTEBOOK["lr"], weight_decay=NOTEBOOK["weight_decay"])
     took = []
     for _ in range(EPOCHS):
-        begun, steps = time.perf_counter(), 0
+        begun, steps = clock(), 0
         for x, y in DataLoader(data, BATCH, shuffle=True, drop_last=True):
             loss = sum(net.loss(net(x, torch.randn(BATCH, NOTEBOOK["latent"])), x, y, **WEIGHTS).values())
             optimiser.zero_grad()
@@ -74,7 +79,7 @@ def plain_loop() -> dict:
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimiser.step()
             steps += 1
-        took.append((time.perf_counter() - begun) / steps)
+        took.append((clock() - begun) / steps)
     return {"step": min(took), "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
@@ -92,9 +97,9 @@ def products() -> dict:
             for call in calls:
                 times = []
                 for _ in range(20):
-                    begun = time.perf_counter()
+                    begun = clock()
                     call()
-                    times.append(time.perf_counter() - begun)
+                    times.append(clock() - begun)
                 spent += min(times)
                 work += 2 * BATCH * p * q
     return {"step": spent, "gflops": work / spent / 1e9}

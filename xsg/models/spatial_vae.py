@@ -236,7 +236,7 @@ class SpatialVAENet(nn.Module):
         """
         terms = {}
         if reconstruction and output.expression is not None:
-            terms["reconstruction"] = reconstruction * (x - output.expression).square().mean()
+            terms["reconstruction"] = reconstruction * F.mse_loss(output.expression, x)
         if beta:
             divergence = output.mean.square() + output.log_variance.exp() - 1 - output.log_variance
             terms["kl"] = beta * 0.5 * divergence.sum(-1).mean()

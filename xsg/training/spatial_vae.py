@@ -292,7 +292,8 @@ class SpatialVAE:
                 f"pathways: {None if pathways is None else np.shape(pathways)}; pathways=True needs fit(…, pathways=), "
                 f"a bool table with a row for each pathway and a column for each of the {wanted} genes."
             )
-        if isinstance(pathways, pd.DataFrame) and not pathways.columns.equals(self.all_genes_):
+        named = isinstance(pathways, pd.DataFrame) and not isinstance(self.all_genes_, pd.RangeIndex)
+        if named and not pathways.columns.equals(self.all_genes_):
             raise ValueError("pathways: its columns are not the genes of the expression table, in their order.")
         return torch.from_numpy(np.asarray(pathways, dtype=bool)[:, chosen])
 
