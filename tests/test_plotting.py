@@ -84,3 +84,17 @@ def test_points_with_intervals_stand_in_the_order_given():
     points = [tuple(line.get_xydata()[0]) for line in ax.lines if line.get_marker() in "oD"]
     assert points == [(0.5, 0), (-0.1, 1)]
     assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first row is at the top
+
+
+def test_slices_cut_where_they_say():
+    volume = np.arange(67 * 41 * 58, dtype=float).reshape(67, 41, 58)
+    figure = plotting.slices({"one": volume, "two": -volume}, "energy", at=(30, 11, 50), limits=(-1, 9))
+    images = [ax.images[0] for ax in figure.axes[:6]]
+    np.testing.assert_array_equal(images[0].get_array(), volume[30])
+    np.testing.assert_array_equal(images[1].get_array(), volume[:, :, 50].T)
+    np.testing.assert_array_equal(images[2].get_array(), volume[:, 11].T)
+    np.testing.assert_array_equal(images[5].get_array(), -volume[:, 11].T)
+    assert images[0].get_clim() == (-1, 9)
+    assert images[1].get_extent() == pytest.approx([0, 13.4, 8.2, 0])
+    assert figure.axes[6].get_ylabel() == "energy"
+    assert len(plotting.slices({"": volume}, "", bar=False).axes) == 3

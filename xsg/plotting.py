@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
+from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 
 from xsg.atlas import Graph, Parcellation, align, load_parcellation, mesh
@@ -250,3 +250,57 @@ def points_with_intervals(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set_yticks(range(len(table)), labels)
     ax.set_ylim(len(table) - 0.5, -0.6)
     return ax
+
+
+def slices(
+    volumes: dict[str, np.ndarray],
+    label: str,
+    at: tuple[int, int, int] = (33, 20, 22),
+    cmap: str | ListedColormap | None = None,
+    limits: tuple[float, float] | None = None,
+    bar: bool = True,
+) -> Figure:
+    """Cut volumes of the mouse grid along the three planes, a row of panels for each.
+
+    Parameters
+    ----------
+    volumes
+        By title: (67, 41, 58), AP, SI, LR; NaN is left white.
+    label
+        What the colour means, with its unit; labels the colour bar.
+    at
+        Grid index of the coronal (AP), horizontal (SI) and sagittal (LR) cut.
+    cmap, limits
+        Colour map, and values of the ends of the colour bar; by default all rows share the 1st and 99th percentile.
+    bar
+        Draw the colour bar.
+
+    Returns
+    -------
+    Figure
+    """
+    every = np.concatenate([np.asarray(each, dtype=float).reshape(-1) for each in volumes.values()])
+    low, high = limits or np.nanpercentile(every, [1, 99])
+    cmap = cmap or (DIVERGING if low < 0 < high and limits is not None else SEQUENTIAL)
+    figure, axes = plt.subplots(
+        len(volumes), 3, figsize=(9.6, 2.5 * len(volumes) + 0.3), squeeze=False, layout="constrained"
+    )
+    ap, si, lr = at
+    shown = None
+    for row, (title, volume) in zip(axes, volumes.items(), strict=True):
+        cuts = (
+            (volume[ap], f"coronal, AP {ap}", "left to right (mm)", "superior to inferior (mm)"),
+            (volume[:, :, lr].T, f"sagittal, LR {lr}", "anterior to posterior (mm)", "superior to inferior (mm)"),
+            (volume[:, si].T, f"horizontal, SI {si}", "anterior to posterior (mm)", "left to right (mm)"),
+        )
+        for ax, (cut, plane, across, down) in zip(row, cuts, strict=True):
+            extent = (0, 0.2 * cut.shape[1], 0.2 * cut.shape[0], 0)
+            shown = ax.imshow(cut, cmap=cmap, vmin=low, vmax=high, extent=extent, interpolation="nearest")
+            ax.set(xlabel=across, ylabel=down)
+            ax.set_title(f"{title}: {plane}" if title and ax is row[0] else plane, fontsize=10)
+            ax.tick_params(labelsize=8)
+            ax.xaxis.label.set_size(8.5)
+            ax.yaxis.label.set_size(8.5)
+    if bar:
+        figure.colorbar(shown, ax=axes, shrink=0.8, pad=0.01).set_label(label)
+    return figure
