@@ -2,10 +2,15 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 import threading
+import time
 import zipfile
 from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
 import numpy as np
@@ -242,7 +247,9 @@ class Handler(BaseHTTPRequestHandler):
         server.log.append(self.path)
         trouble = server.trouble.get(url.path, [])
         kind = trouble.pop(0) if trouble else "fine"
-        if isinstance(kind, int):
+        if kind == "stall":
+            time.sleep(0.6)  # longer than the client waits, which has hung up by then
+        elif isinstance(kind, int):
             self.send_error(kind)
         elif url.path == "/api/v2/data/query.json":
             self._send(self._answer(parse_qs(url.query)["criteria"][0], kind))
@@ -322,8 +329,9 @@ def test_listing_query_asks_for_what_is_meant(api):
         assert part in criteria
 
 
-@pytest.mark.parametrize("passing", [["html"], [503, 502]])
-def test_listing_survives_a_moment_of_trouble(api, passing):
+@pytest.mark.parametrize("passing", [["html"], [503, 502], [429], ["stall"]])
+def test_listing_survives_a_moment_of_trouble(api, passing, monkeypatch):
+    monkeypatch.setattr(mouse, "_TIMEOUT", (5, 0.2))
     api.trouble[QUERY] = passing
     assert len(list_experiments(api.base, progress=False)) == 5
 
@@ -413,6 +421,28 @@ def test_bulk_of_the_wrong_length(tmp_path):
     (tmp_path / "gene-expression.bin").unlink()
     with pytest.raises(ValueError, match="download_bulk"):
         open_bulk(tmp_path)
+
+
+def test_bulk_at_full_size_is_not_read(tmp_path):
+    """4,345 experiments, 1.39 GB (with holes, so that the disk need not hold them), in a process of its own."""
+    with (tmp_path / "gene-expression.bin").open("wb") as file:
+        file.truncate(4345 * N_VOXELS * 2)
+    table = pd.DataFrame({"id": range(4345), "gene": [f"g{k % 4082}" for k in range(4345)]})
+    table.to_csv(tmp_path / "gene-expression.csv", index=False)
+    script = (
+        "import resource, sys\n"
+        "from xsg.data.mouse import open_bulk\n"
+        "low = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "experiments, matrix = open_bulk(sys.argv[1])\n"
+        "assert matrix[::1000, 30, 20, 10].sum() == 0\n"
+        "print(matrix.nbytes, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - low)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-W", "error", "-c", script, str(tmp_path)]
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    size, rise = map(int, printed.split())
+    assert size == 1_384_542_940
+    assert rise < 60 * 1024, "kilobytes"
 
 
 def test_bulk_table_without_pyarrow(tmp_path, monkeypatch):

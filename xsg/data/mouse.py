@@ -399,7 +399,8 @@ def _persist(get: Callable, url: str):
             return get()
         except (requests.RequestException, ValueError) as error:  # no JSON is a ValueError, as is a damaged zip
             status = getattr(getattr(error, "response", None), "status_code", None)
-            lasting = status is not None and 400 <= status < 500
+            # 408 and 429 say "not now", the other 4xx "never".
+            lasting = status is not None and 400 <= status < 500 and status not in (408, 429)
             if lasting or attempt == _TRIES - 1:
                 raise DownloadError(f"{url}: {error} (after {attempt + 1} of {_TRIES} attempts)") from error
             time.sleep(_WAIT * 2**attempt)
