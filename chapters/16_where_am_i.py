@@ -1,0 +1,490 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: xsg
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   xsg: {data: []}
+# ---
+
+# %% [markdown]
+# # Where am I?
+#
+# *Prerequisites: [the mouse brain](14_mouse_brain.ipynb), [Spatial-VAE](15_spatial_vae.ipynb), [splits](10_splits.ipynb). Time: 40
+# minutes to read, under a minute to run.*
+#
+# ## What you will learn
+#
+# - what was reported of Spatial-VAE, and what such a number depends on;
+# - why a network that trains well can predict every voxel too far forward, and how to mend it without training;
+# - how the error changes when what is held out does not touch what trains;
+# - that four simple methods find the right structure on the wrong side of the brain;
+# - how the error grows with the distance to the nearest training voxel;
+# - whether the model knows what it does not know.
+
+# %% [markdown]
+# ## Set-up
+
+# %% tags=["parameters"]
+STEP = 2  # every second voxel along each axis; 1: all of them
+N_GENES = 400
+BATCH = 125  # of the published presets: an eighth of 1,000, for an eighth of the voxels (1000 with STEP 1)
+SEED = 0
+
+# %% tags=["remove-cell"]
+import importlib.util
+import sys
+
+if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
+    from IPython import get_ipython
+
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg")
+
+# %%
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+
+import xsg
+from xsg.claims import claim
+from xsg.evaluation.localise import voxel_folds
+from xsg.plotting import slices, use_style
+
+use_style()
+AXES = ["AP", "SI", "LR"]
+brain = xsg.load_mouse("simulated", n_genes=N_GENES, step=STEP, geometry="drawn", seed=SEED)
+
+# %% [markdown]
+# ## The question in a picture
+#
+# Somebody hands you a voxel of a mouse brain, 200 µm wide, and tells you the expression of 400 genes in it, nothing else. Where does
+# it come from? We train two models on four fifths of the voxels and ask them about the last fifth: the preset `"notebook"`, Spatial-VAE as
+# its authors' notebook ran it, and the preset `"xsg"`, ours ([chapter 15](15_spatial_vae.ipynb) builds both). The brain is simulated, so that everybody can
+# run this; the numbers of this page are for comparing methods.
+
+# %%
+train, held_out = voxel_folds(brain.voxels, "random", seed=SEED)[0]
+published = xsg.SpatialVAE("notebook", batch=BATCH)
+published.fit(brain.expression, brain.voxels, train=train, progress=False)
+ours = xsg.localise(xsg.SpatialVAE("xsg"), brain, "random", SEED, folds=(1,), baselines=False, progress=False)
+found = {
+    "notebook": published.predict_place(brain.expression, brain.voxels, rows=held_out),
+    "xsg": ours.predicted["model"],
+}
+
+# %% mystnb={"image": {"alt": "Two rows of three scatter plots of predicted against true index along AP, SI and LR, with the line of identity. Above, the notebook preset: wide clouds that lie below the line on all three axes. Below, preset xsg: narrow bands on the line; on LR some points lie on the other diagonal, mirror images."}}
+figure, axes = plt.subplots(2, 3, figsize=(9.4, 6.2), layout="constrained")
+for row, (name, places) in zip(axes, found.items(), strict=True):
+    for ax, axis in zip(row, AXES, strict=True):
+        ax.plot(ours.true[axis], places[axis], ".", ms=2.5, alpha=0.5)
+        ends = [ours.true[axis].min(), ours.true[axis].max()]
+        ax.plot(ends, ends, color="0.2", lw=1)
+        ax.set(xlabel=f"true {axis} (voxels)", ylabel=f"predicted {axis}", title=f"{name}, {axis}")
+
+# %% [markdown]
+# Above, the cloud lies *below* the line on every axis: the published network puts voxels too far forward, too far up and too far to
+# one side, all at once. Below, there is no such shift; what remains on the third axis are voxels put on the wrong side of the brain. Why
+# the first happens, and what the second means, is what this chapter is about.
+#
+# ## What was reported
+#
+# On the real atlas (3,000 experiments with the largest variance, 66,289 voxels, 20 % of them held out at random) the notebook
+# of Spatial-VAE shows, over its runs:
+#
+# | on test voxels behind AP index 25 | AP | SI | LR |
+# |---|---|---|---|
+# | bias (voxels; read off its figures) | −1.0<!-- claim:where-am-i-reported-bias-ap --> | −0.75<!-- claim:where-am-i-reported-bias-si --> | −1.5<!-- claim:where-am-i-reported-bias-lr --> |
+# | lowest $R^2$ | 0.972<!-- claim:where-am-i-reported-r2-ap --> | 0.979<!-- claim:where-am-i-reported-r2-si --> | 0.981<!-- claim:where-am-i-reported-r2-lr --> |
+#
+# and a mean Euclidean error of 2.25<!-- claim:where-am-i-reported-low --> to 2.52<!-- claim:where-am-i-reported-high --> voxels, about half a millimetre.
+# For a held-out voxel $i$ at $y_i$ that is put at $\hat y_i$,
+#
+# $$\text{error} = \frac{200\ \text{µm}}{m} \sum_i \lVert \hat y_i - y_i \rVert, \qquad
+#   \text{bias} = \frac{1}{m} \sum_i (\hat y_i - y_i), \qquad
+#   R^2 = 1 - \frac{\sum_i (\hat y_i - y_i)^2}{\sum_i (y_i - \bar y)^2}\ \text{per axis}.$$
+#
+# An $R^2$ of 0.98 sounds like the end of the matter. But along AP the brain is 67 voxels long, and an error of two voxels is $R^2$ = 0.98. A
+# *bias* of one voxel in the same direction for everybody is strange: the training loss punishes it, and one added constant would remove it.
+#
+# ## Why everybody is too far forward
+#
+# The published encoder has dropout ($p$ = 0.7) and, behind the next linear layer, batch normalisation. In training, dropout replaces an activation $a$
+# by $a\,m/(1-p)$ with $m$ 1 with probability $1-p$, else 0. Its mean stays; its second moment does not:
+#
+# $$\mathbb{E}\left[\left(\tfrac{a\,m}{1-p}\right)^2\right] = \frac{\mathbb{E}[a^2]}{1-p} = 3.3\ \mathbb{E}[a^2] \quad\text{at } p = 0.7 .$$
+#
+# So the next layer's sums vary more in training than they will ever vary again, and batch normalisation *remembers* that variance. At evaluation dropout
+# is off, the sums vary less, and are divided by the remembered, too large standard deviation: everything behind comes out shrunk
+# ([Li et al. 2019](https://doi.org/10.1109/CVPR.2019.00279) called it the variance shift). Positions are counted from 0 at one corner of the box, and they
+# are sums of what has shrunk: all three become too small. Look into the network for it:
+
+
+# %%
+def standard_deviations(model: xsg.SpatialVAE, x: torch.Tensor) -> tuple[float, float]:
+    """What the second BatchNorm remembers from training, and what it meets with dropout off: median over its units."""
+    layers = list(model.net_.encoder)
+    second = [k for k, layer in enumerate(layers) if isinstance(layer, torch.nn.BatchNorm1d)][1]
+    linear, norm = layers[second - 1], layers[second]
+    met = []
+    hook = linear.register_forward_hook(lambda _layer, _given, out: met.append(out))
+    with torch.no_grad():
+        model.net_.eval().encode(x)
+    hook.remove()
+    return float(norm.running_var.sqrt().median()), float(met[0].std(dim=0).median())
+
+
+x = torch.from_numpy(published.preprocess_.transform(brain, train)).to(published.device_)
+remembered, met = standard_deviations(published, x)
+print(f"standard deviation before the second normalisation: remembered {remembered:.3f}, met {met:.3f}")
+
+# %% [markdown]
+# If that is the reason, the cure needs no training. Keep every weight, show the training voxels once more *without* dropout, and let batch
+# normalisation remember those:
+
+
+# %%
+def recalibrate(model: xsg.SpatialVAE, x: torch.Tensor) -> None:
+    """Replace what BatchNorm remembers by the statistics of x (n, genes) with dropout off; weights stay as they are."""
+    norms = [layer for layer in model.net_.encoder if isinstance(layer, torch.nn.BatchNorm1d)]
+    model.net_.eval()
+    for layer in norms:
+        layer.reset_running_stats()
+        layer.momentum = None  # a plain mean over batches
+        layer.train()
+    with torch.no_grad():
+        model.net_.encode(x)
+    model.net_.eval()
+
+
+def bias(model: xsg.SpatialVAE) -> pd.Series:
+    """Mean of predicted − true over the held-out voxels, in voxels."""
+    found = model.predict_place(brain.expression, brain.voxels, rows=held_out)
+    return (found - brain.voxels[held_out]).mean()
+
+
+before = bias(published)
+recalibrate(published, x)
+after = bias(published)
+pd.DataFrame({"as trained": before, "recalibrated, same weights": after}).round(2)
+
+# %% tags=["nbval-check-output"]
+claim("where-am-i-shift", remembered / met)
+claim("where-am-i-bias-before", before.abs().min())
+claim("where-am-i-bias-after", after.abs().max())
+
+# %% [markdown]
+# Batch normalisation remembers a standard deviation 1.6<!-- claim:where-am-i-shift --> times that which it meets. The bias was at least
+# 5<!-- claim:where-am-i-bias-before --> voxels on each axis, always towards 0, and with the same weights it is at most
+# 1.0<!-- claim:where-am-i-bias-after --> after recalibration. So the shift is in no way learned from the data. Preset `"xsg"` has no
+# dropout in front of a normalisation, normalises within a voxel (LayerNorm), and predicts positions centred on the brain.
+#
+# (The network on this page is further off than the reported one: it learned from an eighth of the voxels and 400 genes that are noisier than real ones. We
+# reproduce the *kind* of failure, on all three axes and with the reported sign, not its size.)
+#
+# ## Every split, every method
+#
+# One fold is one sample. `tools/localise_run.py` trained every fold of every split, 5 × 2 splits × 2 presets and more, with five simpler methods
+# beside ours, and its rows are kept with the book:
+#
+# - **centroid**: always the middle of the training voxels;
+# - **kNN**: the mean place of the $k$ training voxels most alike in 50 principal components;
+# - **PCA + ridge**, **NMF + ridge**: a linear map from up to 200 components, or from 11 non-negative factors as published for this atlas;
+# - **plain VAE**: our network without any term of place in its loss, and a linear map from its latents.
+#
+# Whatever they choose, $k$ or a penalty, they choose inside the training voxels. The splits, from `xsg.evaluation.localise.voxel_folds`:
+#
+# - **random**: voxels dealt like cards;
+# - **blocks**: cubes of 1.6 mm, each held out together with its mirror image, and nothing within 0.4 mm of them trains;
+# - **slabs**: five runs of coronal sections, with the same buffer.
+
+# %%
+rows = pd.read_csv(Path(xsg.__file__).parent / "data/localised.csv")
+
+
+def pooled(size: str, folded: bool = False) -> pd.DataFrame:
+    """Mean over folds, weighted by their held-out voxels: by split and method. Exact for errors, biases and shares."""
+    chosen = rows[(rows["size"] == size) & (rows["folded"] == folded)]
+    columns = ["error_voxels", "error_um", "bias_AP", "bias_SI", "bias_LR", "division", "structure", "distance_um"]
+    weighted = chosen[columns].mul(chosen["voxels"], axis=0).groupby([chosen["split"], chosen["method"]]).sum()
+    return weighted.div(chosen.groupby(["split", "method"])["voxels"].sum(), axis=0)
+
+
+reduced = pooled("reduced")
+METHODS = ["xsg", "notebook", "centroid", "kNN", "PCA + ridge", "NMF + ridge", "plain VAE"]
+table = reduced["error_voxels"].unstack("split").loc[METHODS, ["random", "blocks", "slabs"]]
+table.rename_axis(None, axis=1).rename_axis("mean error (voxels)").round(2)
+
+# %% mystnb={"image": {"alt": "Mean error in millimetres of seven methods under random folds, blocks and slabs. Preset xsg is lowest everywhere: 0.35, 1.0 and 2.6 mm. kNN follows with 1.1, 2.0 and 3.3; ridge and plain VAE lie between 2 and 3.5; notebook at 3.4 and 3.7; centroid above 4."}}
+figure, ax = plt.subplots(figsize=(7.4, 3.9), layout="constrained")
+for k, (method, marker) in enumerate(zip(METHODS, "o*xsD^v", strict=True)):
+    ax.plot(
+        range(3),
+        0.2 * table.loc[method],
+        marker + "-",
+        color=f"C{k}",
+        ms=10 if marker == "*" else 7,
+        lw=1.2,
+        label=method,
+    )
+ax.set_xticks(
+    range(3), [f"{each}\n({0.001 * reduced.loc[(each, 'xsg'), 'distance_um']:.1f} mm)" for each in table.columns]
+)
+ax.set(
+    ylabel="mean error (mm)",
+    ylim=(0, None),
+    xlabel="split (median distance to the nearest training voxel)",
+    xlim=(-0.2, 2.2),
+)
+_ = ax.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
+
+# %% tags=["nbval-check-output"]
+claim("where-am-i-random-xsg", table.loc["xsg", "random"])
+claim("where-am-i-random-notebook", table.loc["notebook", "random"])
+claim("where-am-i-random-knn", table.loc["kNN", "random"])
+claim("where-am-i-blocks-xsg", table.loc["xsg", "blocks"])
+claim("where-am-i-blocks-notebook", table.loc["notebook", "blocks"])
+claim("where-am-i-blocks-best-baseline", table.loc[METHODS[2:], "blocks"].min())
+claim("where-am-i-slabs-xsg", table.loc["xsg", "slabs"])
+claim("where-am-i-slabs-best-baseline", table.loc[METHODS[2:], "slabs"].min())
+
+# %% [markdown]
+# Held out at random, `xsg` is 1.7<!-- claim:where-am-i-random-xsg --> voxels off, the notebook's preset 16.9<!-- claim:where-am-i-random-notebook -->,
+# the best simple method, kNN, 5.6<!-- claim:where-am-i-random-knn -->. With blocks, where nothing near has been seen, it is
+# 5.0<!-- claim:where-am-i-blocks-xsg -->, against 18.5<!-- claim:where-am-i-blocks-notebook --> and, for the best simple method,
+# 10.2<!-- claim:where-am-i-blocks-best-baseline -->. So *the same model is three times worse* when the question is asked fairly; it still beats all others.
+# With slabs, it has to say where sections come from that lie beyond any it knows: 13.1<!-- claim:where-am-i-slabs-xsg --> voxels (best simple method
+# 16.4<!-- claim:where-am-i-slabs-best-baseline -->). Nobody can do that well: networks do not extrapolate, and neither do neighbours.
+#
+# We do not ask you to take kept rows on trust. Train one of them again:
+
+# %% tags=["nbval-check-output"]
+again = xsg.localise(
+    xsg.SpatialVAE("xsg"),
+    brain,
+    "blocks",
+    SEED,
+    folds=(1, 2),
+    baselines=("centroid", "kNN", "PCA + ridge"),
+    progress=False,
+)
+kept = rows[(rows["size"] == "reduced") & (rows["split"] == "blocks") & ~rows["folded"] & rows["fold"].isin([1, 2])]
+for method in ("xsg", "kNN"):
+    chosen = kept[kept["method"] == method]
+    expected = np.average(chosen["error_voxels"], weights=chosen["voxels"])
+    ratio = again.table.loc["model" if method == "xsg" else method, "error_voxels"] / expected
+    claim(f"where-am-i-again-{method.lower()}", ratio)
+
+# %% [markdown]
+# ## The right street in the wrong town
+#
+# Look at kNN under random folds again. Its neighbours in expression should be a voxel's neighbours in space; why
+# is it five voxels off? Ask it for the *structure* instead:
+
+# %% tags=["nbval-check-output"]
+claim("where-am-i-structure-knn", 100 * reduced.loc[("random", "kNN"), "structure"])
+claim("where-am-i-structure-xsg", 100 * reduced.loc[("random", "xsg"), "structure"])
+claim("where-am-i-structure-xsg-blocks", 100 * reduced.loc[("blocks", "xsg"), "structure"])
+claim("where-am-i-division-xsg-blocks", 100 * reduced.loc[("blocks", "xsg"), "division"])
+
+# %% [markdown]
+# In 99<!-- claim:where-am-i-structure-knn --> % of the voxels it names the right structure (`xsg`: 80<!-- claim:where-am-i-structure-xsg --> %; with blocks
+# 48<!-- claim:where-am-i-structure-xsg-blocks --> %, and the right division in 87<!-- claim:where-am-i-division-xsg-blocks --> %). It finds the voxel's mirror image:
+# same structure, wrong side. The biology of a brain is the same left and right, so what tells the sides apart are artefacts of the measurement: a tilted knife,
+# an uneven stain. They are local, and they do not carry far. Hence two fairer questions. First, ask for the distance from the midline, $|\text{LR} - 28.5|$, instead of
+# LR (`folded=True`). Second, train on one **hemisphere** and ask about the other:
+
+# %%
+folded = pooled("reduced", folded=True)
+pd.DataFrame(
+    {
+        "blocks": reduced.loc["blocks", "error_voxels"],
+        "blocks, folded": folded.loc["blocks", "error_voxels"],
+        "hemisphere": reduced.loc["hemisphere", "error_voxels"],
+        "hemisphere, folded": folded.loc["hemisphere", "error_voxels"],
+    }
+).loc[[each for each in METHODS if each != "notebook"]].rename_axis("mean error (voxels)").round(2)
+
+# %% tags=["nbval-check-output"]
+claim("where-am-i-folded-xsg", folded.loc[("blocks", "xsg"), "error_voxels"])
+claim("where-am-i-folded-best-baseline", folded.loc["blocks", "error_voxels"].drop("xsg").min())
+claim("where-am-i-hemisphere-xsg", reduced.loc[("hemisphere", "xsg"), "error_voxels"])
+claim("where-am-i-hemisphere-folded-xsg", folded.loc[("hemisphere", "xsg"), "error_voxels"])
+
+# %% [markdown]
+# Folded, with blocks: 2.2<!-- claim:where-am-i-folded-xsg --> voxels, 0.45 mm (best simple method 4.6<!-- claim:where-am-i-folded-best-baseline -->). More than half of the error with
+# blocks was the side. And a model that never saw the right hemisphere puts its voxels 21.7<!-- claim:where-am-i-hemisphere-xsg --> voxels off, for it knows
+# places on the left only; folded, it is 1.6<!-- claim:where-am-i-hemisphere-folded-xsg --> off, *better than with random folds*: the mirror image of every voxel was in the training
+# set. That is how much a split leaks that parts mirror images, and why our blocks keep them together.
+#
+# ## Error against distance
+#
+# Within one split, too, some held-out voxels lie nearer to the training set than others:
+
+# %% mystnb={"image": {"alt": "Mean error in millimetres against the distance to the nearest training voxel, 0.6 to 1.6 mm. xsg rises from about 0.7 to 1.5 mm; kNN and PCA plus ridge lie at 1.8 to 2.9 mm and rise as well."}}
+by_distance = again.by_distance()
+by_distance = by_distance[by_distance["voxels"] >= 50]
+figure, ax = plt.subplots(figsize=(6.2, 3.5), layout="constrained")
+for k, (method, name) in enumerate({"model": "xsg", "kNN": "kNN", "PCA + ridge": "PCA + ridge"}.items()):
+    ax.plot(by_distance["distance_um"] / 1000, by_distance[method] / 1000, "osD"[k] + "-", label=name)
+ax.set(xlabel="distance to the nearest training voxel (mm)", ylabel="mean error (mm)", ylim=(0, None))
+_ = ax.legend(fontsize=9)
+
+# %% tags=["nbval-check-output"]
+claim("where-am-i-near", by_distance["model"].iloc[0] / 1000)
+claim("where-am-i-far", by_distance["model"].iloc[-1] / 1000)
+
+# %% [markdown]
+# From 0.9<!-- claim:where-am-i-near --> mm at the rim of a block to 1.2<!-- claim:where-am-i-far --> mm in its middle. An error is only worth something together with the distance over
+# which it was measured. Where in the brain are the large ones?
+
+# %% mystnb={"image": {"alt": "Three cuts through the brain with the error of each held-out voxel of two folds of blocks, in millimetres; the rest is white. Most voxels are dark, below 1 mm; bright ones, over 4 mm, lie in whole patches."}}
+error = pd.Series(np.nan, range(len(brain.voxels)))
+error[again.true.index] = again.errors() / 1000
+cell = brain.volume(error.to_numpy())
+for axis in range(3):  # every second voxel was simulated: draw each twice as wide
+    cell = np.fmax(cell, np.roll(cell, 1, axis=axis)) if STEP == 2 else cell
+figure = slices({"": cell}, "error (mm)", at=(32, 20, 20), limits=(0, 6))
+
+# %% [markdown]
+# ## Does it know what it does not know?
+#
+# A variational autoencoder has an opinion about its uncertainty: its posterior. Draw latents from it, look how far the places scatter, and count how many held-out voxels
+# lie inside the ellipsoid that should hold 50, 80, 90, 95 % of them.
+
+# %%
+again.calibration.round(2)
+
+# %% tags=["nbval-check-output"]
+claim("where-am-i-calibration", 100 * again.calibration.loc[0.9, "posterior"])
+claim("where-am-i-calibration-widened", 100 * again.calibration.loc[0.9, "widened"])
+
+# %% [markdown]
+# It does not. The ellipsoid of 90 % holds 5<!-- claim:where-am-i-calibration --> % of the voxels. That is no accident: $\beta$ is small, the posterior shrinks until noise in the latent costs the training loss
+# nothing, and the training loss knows nothing of blocks that were never seen. So do not read the posterior as an error bar. What works is dull: widen the ellipsoids as much as *other* held-out folds need. Then
+# 90<!-- claim:where-am-i-calibration-widened --> % lie inside (column "widened"; this is conformal prediction, [Angelopoulos & Bates 2023](https://doi.org/10.1561/2200000101)), as wide as that may be.
+#
+# ## All voxels, more genes
+#
+# The page runs on an eighth of the voxels. On every voxel of the simulated brain and 1,000 genes, from the rows of `python tools/localise_run.py`
+# (and from `tools/build.py --chapter 16 -p STEP 1 -p N_GENES 1000 -p BATCH 1000` for the cells above):
+
+# %%
+whole = pooled("whole")
+whole.loc[
+    ["random", "blocks"], ["error_voxels", "error_um", "bias_AP", "bias_SI", "bias_LR", "division", "structure"]
+].round(2)
+
+# %% tags=["nbval-check-output"]
+claim("where-am-i-whole-random-xsg", whole.loc[("random", "xsg"), "error_voxels"])
+claim("where-am-i-whole-random-notebook", whole.loc[("random", "notebook"), "error_voxels"])
+claim("where-am-i-whole-blocks-xsg", whole.loc[("blocks", "xsg"), "error_voxels"])
+claim("where-am-i-whole-blocks-notebook", whole.loc[("blocks", "notebook"), "error_voxels"])
+claim("where-am-i-whole-blocks-best-baseline", whole.loc["blocks", "error_voxels"].drop(["xsg", "notebook"]).min())
+side = ["bias_AP", "bias_SI", "bias_LR"]
+claim("where-am-i-whole-random-bias", whole.loc[("random", "xsg"), side].abs().max())
+claim("where-am-i-whole-blocks-bias", whole.loc[("blocks", "xsg"), side].abs().max())
+
+# %% [markdown]
+# WHOLE-TEXT
+
+# %% [markdown]
+# ## Honesty box
+#
+# | the notebook says | we get | differs because |
+# |---|---|---|
+# | held out at random: mean error 2.25<!-- claim:where-am-i-reported-low -->–2.52<!-- claim:where-am-i-reported-high --> voxels | its preset: 16.9<!-- claim:where-am-i-random-notebook --> voxels, held out, on the simulated brain | other data: fewer and noisier genes, an eighth of the voxels; and all voxels are scored, not those behind AP 25 |
+# | bias at evaluation, all three axes negative | the same, larger; gone with recalibrated normalisation | dropout in front of batch normalisation |
+# | (not asked) | held out by blocks the error of our preset is 5.0<!-- claim:where-am-i-blocks-xsg --> voxels, at random 1.7<!-- claim:where-am-i-random-xsg --> | neighbours and mirror images of random voxels are in the training set |
+#
+# All errors on this page are held-out, none is in-sample, and the null is the centroid, which knows no gene. Settings of preset `"xsg"` were chosen on this simulator, if not on these folds; the simpler methods
+# had their settings chosen in every fold. Nothing here says how well either preset does on the real brain with blocks: the matrix of all experiments was not at hand.
+
+# %% [markdown]
+# ## Key takeaways
+#
+# - Dropout in front of batch normalisation shifts every prediction; recalibration mends it: [why](#why-everybody-is-too-far-forward).
+# - The same model is three times worse when held-out voxels do not touch training voxels: [every split](#every-split-every-method).
+# - Mirror images leak, and most of the rest of the error is the side: [the right street](#the-right-street-in-the-wrong-town).
+# - Say over which distance an error was measured: [error against distance](#error-against-distance).
+# - A posterior is not an error bar until it has been checked on held-out data: [calibration](#does-it-know-what-it-does-not-know).
+
+# %% [markdown]
+# ## Exercises
+#
+# ### Exercise 1: is R² enough?
+#
+# Add the reported bias to the predictions of `ours`. How much does the lowest $R^2$ change, and how much the mean error?
+
+# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
+shifted = ours.predicted["model"] + [-1.0, -0.75, -1.5]
+gap = shifted - ours.true
+r2 = 1 - (gap**2).sum() / ((ours.true - ours.true.mean()) ** 2).sum()
+error_shifted = np.linalg.norm(gap, axis=1).mean()
+print(
+    f"lowest R² {ours.r2.min():.3f} → {r2.min():.3f}; mean error {ours.error_voxels:.2f} → {error_shifted:.2f} voxels"
+)
+# A shift that half as much again as doubles the error hardly shows in R²: the brain is long.
+assert ours.r2.min() - r2.min() < 0.05
+assert error_shifted > 1.3 * ours.error_voxels
+
+# %% [markdown]
+# ### Exercise 2: how many on the wrong side?
+#
+# Count the held-out voxels of `again` that are put on the other side of the midline, and the mean error of the others.
+
+# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
+wrong = (again.predicted["model"]["LR"] > 28.5) != (again.true["LR"] > 28.5)
+errors = again.errors() / 200
+print(
+    f"{wrong.mean():.0%} on the wrong side; mean error {errors[wrong].mean():.1f} voxels, of the others {errors[~wrong].mean():.1f}"
+)
+assert 0.02 < wrong.mean() < 0.4
+assert errors[wrong].mean() > 2 * errors[~wrong].mean()
+
+# %% [markdown]
+# ### Exercise 3: a wider buffer
+#
+# Hold the same blocks out with a buffer of 1 mm (5 voxels). How many training voxels are left, and does kNN suffer?
+
+# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
+
+
+class Nothing:
+    """In the model's place, so that only the simpler methods are run: always says 0."""
+
+    def get_params(self):
+        return {}
+
+    def fit(self, *_, **__):
+        return self
+
+    def predict_place(self, expression, voxels, rows):
+        return pd.DataFrame(0.0, rows, AXES)
+
+    def spread(self, expression, voxels, rows, n):
+        return pd.DataFrame(1.0, rows, AXES)
+
+
+left = [voxel_folds(brain.voxels, "blocks", seed=SEED, buffer=each)[0].train.sum() for each in (2, 5)]
+wide = xsg.localise(Nothing(), brain, "blocks", SEED, folds=(1, 2), baselines=("kNN",), buffer=5, progress=False)
+print(
+    f"{left[0]} → {left[1]} training voxels; kNN {again.table.loc['kNN', 'error_voxels']:.1f} → {wide.table.loc['kNN', 'error_voxels']:.1f} voxels"
+)
+assert left[1] < 0.8 * left[0]
+assert wide.table.loc["kNN", "error_voxels"] > again.table.loc["kNN", "error_voxels"]
+
+# %% [markdown]
+# ## References
+#
+# - Ahmed (2024). Spatial-VAE, the text and the notebook that this part follows; see [its page](../book/model_spatial_vae.md).
+# - Angelopoulos AN, Bates S (2023). Conformal prediction: a gentle introduction. *Foundations and Trends in Machine Learning* 16:494.
+#   [doi:10.1561/2200000101](https://doi.org/10.1561/2200000101)
+# - Lein ES et al. (2007). Genome-wide atlas of gene expression in the adult mouse brain. *Nature* 445:168.
+#   [doi:10.1038/nature05453](https://doi.org/10.1038/nature05453)
+# - Li X, Chen S, Hu X, Yang J (2019). Understanding the disharmony between dropout and batch normalization by variance shift. *CVPR*.
+#   [doi:10.1109/CVPR.2019.00279](https://doi.org/10.1109/CVPR.2019.00279)
+# - Roberts DR et al. (2017). Cross-validation strategies for data with temporal, spatial, hierarchical, or phylogenetic
+#   structure. *Ecography* 40:913. [doi:10.1111/ecog.02881](https://doi.org/10.1111/ecog.02881)
