@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import xsg
-from xsg.training import PAPER_UNKNOWN, PRESETS, CrossScaleVAE
+from xsg.training import PAPER_UNKNOWN, PRESETS, CrossScaleVAE, spatial_vae
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 
@@ -58,3 +58,22 @@ def test_notation_page_names_things_that_exist():
 @pytest.mark.parametrize("name", ["expression", "thinning"])
 def test_notation_shapes_hold(name):
     assert len(getattr(xsg.load_cortex("simulated"), name)) == 68
+
+
+def test_page_of_the_spatial_model_matches_signatures_settings_and_presets():
+    names = code_names("model_spatial_vae.md")
+    assert len(names) == 20
+    for name in names:
+        if call := re.fullmatch(r"SpatialVAE\.(\w+)\((\w+)\)", name):
+            method, argument = call.groups()
+            assert argument in inspect.signature(getattr(xsg.SpatialVAE, method)).parameters
+        else:
+            assert name in spatial_vae.PRESETS["paper"]
+    text = (BOOK / "model_spatial_vae.md").read_text(encoding="utf-8")
+    paper, notebook = (spatial_vae.PRESETS[name] for name in ("paper", "notebook"))
+    assert (paper["latent"], paper["optimiser"], paper["power"], paper["scale"]) == (50, "adam", 2, "robust")
+    assert (notebook["latent"], notebook["optimiser"], notebook["lr"]) == (200, "adagrad", 1e-3)
+    assert (notebook["weight_decay"], notebook["reconstruction"], notebook["regression"]) == (1e-7, 1e6, 100)
+    assert paper["hidden"] == notebook["hidden"] == (1000, 500)
+    for stated in ("50 latents", "200 latents", "$10^{-3}$", "$10^{-7}$", "reconstruction $10^6$", "dropout 0.7"):
+        assert stated in text
