@@ -69,7 +69,7 @@ def test_every_preset_fits_predicts_and_logs_its_terms(brain, train):
 
 
 def test_it_learns_where_voxels_lie(brain, train):
-    model = fit(brain, train, folded=True, epochs=25, batch=50)
+    model = fit(brain, train, folded=True, epochs=40, batch=50)
     y = fold(brain.voxels.to_numpy())
     off = np.linalg.norm(model.predict_place(brain.expression, rows=~train) - y[~train], axis=1)
     centroid = np.linalg.norm(y[train].mean(axis=0) - y[~train], axis=1)

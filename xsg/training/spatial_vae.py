@@ -27,6 +27,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ from tqdm.auto import tqdm
 
 from xsg.data.mouse import AXES, SHAPE, fold
 from xsg.data.preprocess import Preprocessor, _rows
-from xsg.machine import fast_products
+from xsg.machine import fast_products, one_thread
 from xsg.models.spatial_vae import Output, SpatialVAENet
 
 # Everything that can be set, with what it means; a preset gives each a value.
@@ -143,6 +144,7 @@ PAPER_UNKNOWN = (
 
 _IN_MEMORY = 256 * 2**20  # bytes of float32; a larger input is written to a file and read batch by batch
 _PREDICT = 4096  # voxels of one step of prediction
+_ALL_THREADS_FROM = 3e8  # multiplications in the first layer for one batch; threads only wait for each other below
 _BFLOAT16_FROM = 1000  # genes; "auto" leaves a smaller first layer in float32, on every machine
 
 
@@ -313,10 +315,14 @@ class SpatialVAE:
         )
         return net.to(self.device_)
 
-    def _fast(self):
-        """Switch on float32 products that are as exact and faster, where the machine has them."""
+    @contextmanager
+    def _fast(self) -> Iterator[None]:
+        """Use one thread for small products, and float32 products that are as exact and faster where there are some."""
         chosen = self.settings
-        return fast_products(min(chosen["batch"], _PREDICT) * min(chosen["latent"], *chosen["hidden"]) ** 2)
+        first = chosen["batch"] * self.preprocess_.n_features * chosen["hidden"][0]
+        smallest = chosen["batch"] * chosen["latent"] * min(chosen["hidden"])
+        with one_thread() if first < _ALL_THREADS_FROM else nullcontext(), fast_products(smallest):
+            yield
 
     def _train(self, stream: _Stream, answers: list[Tensor], n: int, generator: torch.Generator, progress: bool):
         """Minimise the loss over the first n rows of the stream; the others judge."""
