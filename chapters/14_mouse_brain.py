@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # A brain in 159,326 voxels
+# # 14. A brain in 159,326 voxels
 #
 # *Prerequisites: [expression](02_expression.ipynb); for the last section, [splits](10_splits.ipynb). Time: 35 minutes to read,
 # under a minute to run.*
