@@ -8,10 +8,11 @@ grid, a connectome or a cortical graph (so that −L stands where a textbook wri
 it grows, f by which law (`LAWS`).
 
 Method: each of the two parts alone has an exact solution. Diffusion is a decay of the Laplacian's eigenvectors,
-reaction is a scalar equation with a closed form; Strang's splitting (1968, SIAM J. Numer. Anal. 5:506, doi:10.1137/0705041)
-alternates half a step of diffusion, a step of reaction, half a step of diffusion, with an error of second order in the
-step. Both parts keep u in [0, 1], so every step does, however long. The order matters: on the disc, with diffusion
-outside, the error is a third of what it is with reaction outside, and neighbouring half-steps melt into one.
+reaction is a scalar equation with a closed form; Strang's splitting (1968, SIAM J. Numer. Anal. 5:506,
+doi:10.1137/0705041) alternates half a step of diffusion, a step of reaction, half a step of diffusion, with an error of
+second order in the step. Both parts keep u in [0, 1], so every step does, however long. The order matters: on the disc,
+with diffusion outside, the error is a third of what it is with reaction outside, and neighbouring half-steps melt into
+one.
 """
 
 from collections.abc import Callable
