@@ -13,6 +13,8 @@ _PUBLIC = {
     "build_graph": "xsg.atlas",
     "load_parcellation": "xsg.atlas",
     "CrossScaleVAE": "xsg.training",
+    "Spread": "xsg.data.spread",
+    "load_spread": "xsg.data.spread",
 }
 __all__ = ["__version__", *_PUBLIC]
 

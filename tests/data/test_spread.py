@@ -1,0 +1,83 @@
+"""The simulated cohort is the benchmark it says it is."""
+
+import numpy as np
+import pytest
+import torch
+
+import xsg
+from xsg.data.spread import disc
+from xsg.physics import ReactionDiffusion
+
+SIZES = {"n_train": 12, "n_validation": 3, "n_test": 7}
+
+
+def test_shapes_and_parts():
+    cohort = xsg.load_spread("disc", **SIZES)
+    assert cohort.images.shape == (22, 3, 32, 32)
+    assert cohort.mask.sum() == 697
+    assert cohort.values.shape == (22, 3, 697)
+    assert cohort.times[5].tolist() == [0, 6, 24]
+    assert [len(cohort.part(which).subjects) for which in ("train", "validation", "test")] == [12, 3, 7]
+    assert (cohort.images[..., ~cohort.mask] == 0).all()
+    assert cohort.simulated
+    assert "SIMULATED" in repr(cohort)
+
+
+def test_the_bump_is_cut_at_a_quarter_of_the_width():
+    mask, bump = disc(32)
+    assert bump[16, 16] == 1
+    assert bump[16, 23] == pytest.approx(np.exp(-49 / (2 * 7.75**2)))
+    assert bump[16, 24] == 0
+    assert not mask[0].any()
+    assert not mask[:, 0].any()
+
+
+def test_rates_fill_their_ranges():
+    rates = xsg.load_spread("disc", n_train=300, n_validation=0, n_test=0, times=[0.0]).truth.rates
+    assert 0.01 <= rates["D"].min() < 0.03 < 0.97 < rates["D"].max() <= 1
+    assert 0.01 <= rates["R"].min() < 0.012 < 0.098 < rates["R"].max() <= 0.1
+    assert rates["law"].value_counts().between(80, 120).all()
+
+
+def test_agrees_with_the_solver_that_will_fit_it():
+    cohort = xsg.load_spread("disc", laws=("diffusion", "logistic", "damped", "cooperative"), **SIZES)
+    truth = cohort.truth
+    solver = ReactionDiffusion.on_grid(cohort.mask)
+    assert np.array_equal(solver._diffusion.vectors.shape, cohort.laplacian.shape)
+    for law, rates in truth.rates.groupby("law"):
+        of_law = (truth.rates["law"] == law).to_numpy()
+        u0 = torch.tensor(truth.initial).expand(len(rates), -1)
+        d, r = (torch.tensor(rates[name].to_numpy()) for name in "DR")
+        solved = solver.solve(u0, [0.0, 6.0, 24.0], d, r, law, steps=60)
+        np.testing.assert_allclose(cohort.values[of_law], solved, atol=5e-5)
+    np.testing.assert_array_equal(truth.at([0.0, 6.0, 24.0]), cohort.values)
+
+
+def test_noise_only_adds_and_has_the_stated_size():
+    clean, noisy = (xsg.load_spread("disc", noise=noise, seed=1, **SIZES) for noise in (None, 5))
+    added = noisy.values - clean.values
+    assert added.min() >= 0
+    sd = clean.images.mean(axis=(1, 2, 3)) / 5
+    np.testing.assert_allclose(noisy.truth.noise_sd, sd, rtol=1e-5)
+    np.testing.assert_allclose(np.sqrt((added**2).mean(axis=(1, 2))), sd, rtol=0.1)
+    assert (clean.truth.noise_sd == 0).all()
+
+
+def test_a_subject_does_not_depend_on_who_else_is_there():
+    few = xsg.load_spread("disc", noise=5, seed=2, n_train=2, n_validation=0, n_test=3)
+    many = xsg.load_spread("disc", noise=5, seed=2, n_train=9, n_validation=4, n_test=3)
+    np.testing.assert_array_equal(few.values[:2], many.values[:2])
+    np.testing.assert_array_equal(few.part("test").values, many.part("test").values)
+
+
+def test_errors_say_what_to_do():
+    with pytest.raises(ValueError, match="spread 'disk' is unknown; expected 'disc'"):
+        xsg.load_spread("disk")
+    with pytest.raises(ValueError, match="noise is 0"):
+        xsg.load_spread("disc", noise=0)
+    with pytest.raises(ValueError, match="gompertz"):
+        xsg.load_spread("disc", laws=("gompertz",))
+    with pytest.raises(ValueError, match="expected rising times"):
+        xsg.load_spread("disc", times=[0.0, 24.0, 6.0])
+    with pytest.raises(ValueError, match="has no part 'tests'; it has 'train', 'validation', 'test'"):
+        xsg.load_spread("disc", **SIZES).part("tests")
