@@ -13,6 +13,8 @@ _PUBLIC = {
     "build_graph": "xsg.atlas",
     "load_parcellation": "xsg.atlas",
     "CrossScaleVAE": "xsg.training",
+    "MechanisticMixture": "xsg.training_mechanistic",
+    "MechanisticVAE": "xsg.training_mechanistic",
     "Spread": "xsg.data.spread",
     "load_spread": "xsg.data.spread",
 }

@@ -246,7 +246,7 @@ def load_spread(
     return Spread(
         "disc",
         values,
-        np.broadcast_to(times, (len(rates), len(times))),
+        np.tile(times, (len(rates), 1)),
         rates.index,
         laplacian.toarray(),
         pd.RangeIndex(int(mask.sum())),
@@ -280,8 +280,8 @@ def _laplacian(mask: np.ndarray) -> sparse.csr_array:
 def _integrate(rates: pd.DataFrame, initial: np.ndarray, laplacian: sparse.csr_array, times: np.ndarray) -> np.ndarray:
     """Classical Runge-Kutta, steps of at most 1 over the stiffest mode: float32 (S, T, n).
 
-    Subjects go in groups of like D, because the slow ones need fewer steps; the groups are fixed, so that a subject does
-    not depend on the others.
+    Subjects go in groups of like D, because the slow ones need fewer steps; the groups are fixed: no subject depends on
+    another.
     """
     stiffest = 2 * laplacian.diagonal().max()  # Gershgorin
     out = np.empty((len(rates), len(times), len(initial)), dtype=np.float32)
