@@ -70,8 +70,26 @@ def test_a_subject_does_not_depend_on_who_else_is_there():
     np.testing.assert_array_equal(few.part("test").values, many.part("test").values)
 
 
+def test_mouse_tau(real_data):
+    tau = xsg.load_spread("mouse-tau")
+    assert tau.values.shape == (14, 4, 426)
+    assert not tau.simulated
+    assert tau.times[tau.subjects.get_loc("DS9")].tolist() == [4, 8, 12, 12]
+    strain = tau.values[tau.subjects.get_loc("DS9")]
+    assert np.isfinite(strain).sum(axis=1).tolist() == [194, 194, 194, 0]
+    assert np.nanmean(strain[2]) * 3 == pytest.approx(0.716, abs=1e-3)
+    assert 0 <= np.nanmin(tau.values) < np.nanmax(tau.values) <= 1
+    assert np.diag(tau.laplacian).mean() == pytest.approx(1)
+    assert tau.places.is_unique
+    assert not np.allclose(tau.laplacian, xsg.load_spread("mouse-tau", network="space").laplacian)
+    with pytest.raises(ValueError, match="network 'axons' is unknown; expected 'connectome', 'space'"):
+        xsg.load_spread("mouse-tau", network="axons")
+    with pytest.raises(ValueError, match=r"use \.values"):
+        tau.images  # noqa: B018
+
+
 def test_errors_say_what_to_do():
-    with pytest.raises(ValueError, match="spread 'disk' is unknown; expected 'disc'"):
+    with pytest.raises(ValueError, match="spread 'disk' is unknown; expected 'disc' or 'mouse-tau'"):
         xsg.load_spread("disk")
     with pytest.raises(ValueError, match="noise is 0"):
         xsg.load_spread("disc", noise=0)

@@ -24,6 +24,7 @@ _RATES = {
     "damped": lambda u: u * (1 - u) ** 2,
     "cooperative": lambda u: u**2 * (1 - u),
 }
+_MOUSE_TAU = ("eNDM_mousedata.mat", "KaufmanDiamond_datasets_dat_and_seed.mat", "CCF_labels.mat")
 BENCHMARK_LAWS = ("logistic", "damped", "cooperative")
 
 
@@ -168,13 +169,16 @@ def load_spread(
     n_test: int = 1000,
     laws: Sequence[str] = BENCHMARK_LAWS,
     times: Sequence[float] = (0.0, 6.0, 24.0),
+    network: str = "connectome",
 ) -> Spread:
     """Load a cohort in which pathology spreads.
 
     Parameters
     ----------
     name
-        ``"disc"``: simulate the synthetic benchmark of arXiv:2509.15124.
+        ``"disc"``: simulate the synthetic benchmark of arXiv:2509.15124. ``"mouse-tau"``: tau in 426 regions of the
+        mouse brain after injection, 14 experiments, each the mean of several mice a time point, as gathered by Anand et
+        al. (2022, doi:10.21203/rs.3.rs-1189757/v1); of the options below only ``network`` then counts.
     noise
         Signal-to-noise ratio of the observations, 5 in the benchmark; None for none. As there, noise is the absolute
         value of a normal draw whose standard deviation is the mean of the subject's images (with what is outside the
@@ -187,6 +191,9 @@ def load_spread(
         The laws that subjects follow, drawn evenly.
     times
         When everybody is seen.
+    network
+        What tau spreads along in the mouse: ``"connectome"`` (Oh et al. 2014, doi:10.1038/nature13186, both directions
+        averaged) or ``"space"`` (closeness). Weights are divided by the mean degree.
 
     Returns
     -------
@@ -203,8 +210,10 @@ def load_spread(
     >>> cohort.images.shape, int(cohort.mask.sum()), len(cohort.part("test").subjects)
     ((11, 3, 32, 32), 697, 3)
     """
+    if name == "mouse-tau":
+        return _mouse_tau(network)
     if name != "disc":
-        raise ValueError(f"spread {name!r} is unknown; expected 'disc'.")
+        raise ValueError(f"spread {name!r} is unknown; expected 'disc' or 'mouse-tau'.")
     if noise is not None and not noise > 0:
         raise ValueError(f"noise is {noise!r}; expected a signal-to-noise ratio above 0, such as 5, or None for none.")
     if seed < 0:
@@ -254,6 +263,46 @@ def load_spread(
         pd.Series(splits, rates.index, name="split"),
         truth,
         provenance,
+    )
+
+
+def _mouse_tau(network: str) -> Spread:
+    """Read the 14 experiments; NaN where a region was not scored or an experiment has fewer visits."""
+    from scipy.io import loadmat
+
+    from xsg.data.fetch import fetch
+
+    networks = {"connectome": "nd", "space": "spat"}
+    if network not in networks:
+        raise ValueError(f"network {network!r} is unknown; expected {', '.join(map(repr, networks))}.")
+    folder = "mouse/tauopathy/"
+    files = [loadmat(fetch(folder + name), squeeze_me=True) for name in _MOUSE_TAU[:2]]
+    labels = loadmat(fetch(folder + _MOUSE_TAU[2]), squeeze_me=True)["CCF_labels"]
+    weights = np.asarray(files[0]["Networks"][networks[network]].item(), dtype=float)
+    weights = (weights + weights.T) / 2
+    np.fill_diagonal(weights, 0)
+    weights /= weights.sum(axis=1).mean()
+    values, times, subjects = np.full((14, 4, 426), np.nan, dtype=np.float32), np.zeros((14, 4)), []
+    for file in files:
+        for subject in file["data426"].dtype.names:
+            scores, when = file["data426"][subject].item(), file["tpts"][subject].item()
+            row, visits = len(subjects), len(when)
+            values[row, :visits] = scores.T / (6.0 if subject == "Hurtado" else 3.0)
+            times[row] = np.pad(when.astype(float), (0, 4 - visits), mode="edge")
+            subjects.append(subject)
+    places = [f"{side[0]}_{region}" for region, _, _, side in labels]
+    return Spread(
+        "mouse-tau",
+        values,
+        times,
+        pd.Index(subjects, name="experiment"),
+        np.diag(weights.sum(axis=1)) - weights,
+        pd.Index(places, name="region"),
+        provenance=[
+            "tau scores of 14 experiments in 426 regions, each the mean of several mice killed at each time (months); "
+            "as a share of 3, the top of the scale (of 6, the largest score, for Hurtado)",
+            f"network: {network}, divided by its mean degree",
+        ],
     )
 
 
