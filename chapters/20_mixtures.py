@@ -48,7 +48,7 @@ import torch
 import xsg
 from xsg.claims import claim
 from xsg.plotting import use_style
-from xsg.training_mechanistic import maximum_likelihood, select_laws
+from xsg.training.mechanistic import maximum_likelihood, select_laws
 
 use_style()
 torch.set_num_threads(1)

@@ -13,8 +13,10 @@ _PUBLIC = {
     "build_graph": "xsg.atlas",
     "load_parcellation": "xsg.atlas",
     "CrossScaleVAE": "xsg.training",
-    "MechanisticMixture": "xsg.training_mechanistic",
-    "MechanisticVAE": "xsg.training_mechanistic",
+    "Report": "xsg.report",
+    "evaluate": "xsg.report",
+    "MechanisticMixture": "xsg.training.mechanistic",
+    "MechanisticVAE": "xsg.training.mechanistic",
     "Spread": "xsg.data.spread",
     "load_spread": "xsg.data.spread",
 }

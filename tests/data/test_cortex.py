@@ -9,6 +9,7 @@ import pytest
 import xsg
 from xsg.atlas import REGIONS, build_graph
 from xsg.data.cortex import Cortex
+from xsg.data.vulnerability import load_disorder, load_rvi
 
 SMALL = {"n_genes": 8, "n_controls": 31, "n_patients": 19}
 
@@ -78,7 +79,7 @@ def test_loading_again_gives_the_same_and_spoiling_one_does_not_spoil_the_next(c
 
 
 def test_unknown_names_and_choices_are_refused():
-    with pytest.raises(ValueError, match=r"'mouse' is not known; there are: 'simulated', 'ahba-ad'"):
+    with pytest.raises(ValueError, match=r"'mouse' is not known; there are: 'simulated', 'ahba', 'ahba-ad'"):
         xsg.load_cortex("mouse")
     with pytest.raises(ValueError, match="no choice 'genes'; it has: seed, n_genes"):
         xsg.load_cortex("simulated", genes="landmark")
@@ -111,6 +112,40 @@ def test_the_real_brain(choices, shape, lost):
     assert "Cohen's d" in repr(cortex)
 
 
+@pytest.mark.parametrize(
+    ("name", "shape", "values"),
+    [
+        ("ahba-pd", (66, 776), "66 regions, thinning measured on both sides (homologues are alike"),
+        ("ahba-asd-mega", (64, 776), "64 regions, thinning measured on both sides"),
+        ("ahba-adhd", (66, 776), "66 regions, 34 independent thinning values (homologues share theirs"),
+    ],
+)
+@pytest.mark.usefixtures("real_data")
+def test_every_disorder_has_its_cortex(name, shape, values):
+    cortex = xsg.load_cortex(name)
+    assert (cortex.name, cortex.expression.shape) == (name, shape)
+    assert cortex.graph.n_components == 1
+    thinning = load_disorder(name.removeprefix("ahba-"))
+    pd.testing.assert_series_equal(cortex.thinning, thinning[cortex.regions], check_exact=True)
+    said = "\n".join(cortex.provenance)
+    assert values in said
+    for line in thinning.attrs["provenance"]:
+        assert line in said
+
+
+@pytest.mark.usefixtures("real_data")
+def test_alzheimers_cortex_is_the_rvi_table_to_the_bit():
+    cortex = xsg.load_cortex("ahba-ad")
+    rvi = load_rvi("AD")
+    assert cortex.thinning.to_numpy().tobytes() == rvi[cortex.regions].to_numpy().tobytes()
+    assert cortex.thinning.attrs == {"unit": "Cohen's d"}
+    assert [line for line in cortex.provenance if "hinning" in line][:1] == rvi.attrs["provenance"][:1]
+    assert (
+        "65 regions, 33 independent thinning values (homologues share theirs: keep them in one fold)."
+        in cortex.provenance
+    )
+
+
 def test_check_asks_for_what_the_method_needs():
     cortex = xsg.load_cortex("simulated")
     assert cortex.check(68, 910, binary=True, connected=True) is cortex
@@ -124,3 +159,27 @@ def test_check_asks_for_what_the_method_needs():
     weighted = replace(cortex, graph=build_graph(cortex.parcellation, weights="distance"))
     with pytest.raises(ValueError, match="is not binary: an edge weighs 0"):
         weighted.check(binary=True)
+
+
+@pytest.mark.usefixtures("real_data")
+def test_a_map_of_your_own_is_joined_by_name():
+    own = xsg.load_cortex("simulated").thinning.rename("my map").iloc[::-1].drop("L_insula")
+    cortex = xsg.load_cortex("ahba", thinning=own)
+    assert len(cortex.regions) == 68 - 3
+    assert "L_insula, R_frontalpole, R_temporalpole" in " ".join(cortex.provenance)
+    assert (cortex.thinning == own[cortex.regions]).all()
+    left = xsg.load_cortex("ahba", thinning=own[own.index.str.startswith("L_")])
+    assert len(left.regions) == 33
+    assert "R_" not in " ".join(left.provenance[-2:])
+
+
+def test_a_map_of_your_own_with_wrong_names_is_refused():
+    own = xsg.load_cortex("simulated").thinning
+    with pytest.raises(ValueError, match=r"1 of 68 .* 'L_entorinal' \(did you mean 'L_entorhinal'"):
+        xsg.load_cortex("ahba", thinning=own.rename({"L_entorhinal": "L_entorinal"}))
+    with pytest.raises(ValueError, match="needs thinning="):
+        xsg.load_cortex("ahba")
+    with pytest.raises(ValueError, match="not finite"):
+        xsg.load_cortex("ahba", thinning=own.where(own.index != "L_cuneus"))
+    with pytest.raises(TypeError, match="bare array"):
+        xsg.load_cortex("ahba", thinning=own.to_numpy())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from difflib import get_close_matches
+from functools import lru_cache, partial
 
 import pandas as pd
 
@@ -162,12 +164,15 @@ def load_cortex(name: str = "simulated", **choices: object) -> Cortex:
     Parameters
     ----------
     name : str
-        ``"simulated"``: `xsg.data.simulate.simulate_cortex`, no data needed. ``"ahba-ad"``: Allen Human Brain Atlas
-        expression and Alzheimer's effect sizes (fetched on first use).
+        ``"simulated"``: `xsg.data.simulate.simulate_cortex`, no data needed. ``"ahba-ad"``, ``"ahba-pd"``, …: Allen
+        Human Brain Atlas expression and the effect sizes of a disorder (fetched on first use); the names are those of
+        `xsg.data.vulnerability.disorder_maps`, in lower case. ``"ahba"``: the same expression and a map of your own,
+        ``thinning=``, a Series by region name (``L_bankssts``, …; regions may be missing).
     **choices
-        For "simulated", the arguments of `simulate_cortex` (``seed=0``, …). For "ahba-ad": ``missing="drop"`` or
-        ``"mirror"`` (right frontal and temporal pole, not sampled), ``hemispheres="both"`` or ``"left"`` (the effect
-        sizes are averages of the hemispheres, so "both" gives each value twice), ``genes="landmark"`` or ``"all"``.
+        For "simulated", the arguments of `simulate_cortex` (``seed=0``, …). For "ahba-…": ``missing="drop"`` or
+        ``"mirror"`` (right frontal and temporal pole, not sampled), ``hemispheres="both"`` or ``"left"`` (some effect
+        sizes, Alzheimer's among them, are averages of the hemispheres, so "both" gives each value twice),
+        ``genes="landmark"`` or ``"all"``.
 
     Returns
     -------
@@ -185,12 +190,14 @@ def load_cortex(name: str = "simulated", **choices: object) -> Cortex:
     >>> cortex.expression.shape, cortex.simulated
     ((68, 910), True)
     """
-    if name not in _LOADERS:
-        raise ValueError(f"cortex {name!r} is not known; there are: {', '.join(map(repr, _LOADERS))}.")
-    known = list(inspect.signature(_LOADERS[name]).parameters)
+    known = list(inspect.signature(_loader(name)).parameters)
     unknown = [choice for choice in choices if choice not in known]
     if unknown:
         raise ValueError(f"load_cortex({name!r}) has no choice {unknown[0]!r}; it has: {', '.join(known)}.")
+    if name == "ahba":
+        if "thinning" not in choices:
+            raise ValueError("load_cortex('ahba') needs thinning=, your map as a Series; 'ahba-ad' brings its own.")
+        return _own_map(**choices)
     # A list of genes becomes a tuple, which can be a key.
     frozen = {key: tuple(value) if isinstance(value, list) else value for key, value in choices.items()}
     cortex = _load(name, tuple(sorted(frozen.items())))
@@ -200,7 +207,7 @@ def load_cortex(name: str = "simulated", **choices: object) -> Cortex:
 
 @lru_cache(maxsize=8)
 def _load(name: str, choices: tuple[tuple[str, object], ...]) -> Cortex:
-    return _LOADERS[name](**dict(choices))
+    return _loader(name)(**dict(choices))
 
 
 def _simulated(
@@ -211,31 +218,68 @@ def _simulated(
     return simulate_cortex(seed, n_genes, n_programs, n_controls, n_patients)
 
 
-def _ahba_ad(missing: str = "drop", hemispheres: str = "both", genes: str = "landmark") -> Cortex:
+def _ahba(disorder: str, missing: str = "drop", hemispheres: str = "both", genes: str = "landmark") -> Cortex:
+    from xsg.data.vulnerability import load_disorder
+
+    return _joined(f"ahba-{disorder}", load_disorder(disorder, hemispheres=hemispheres), missing, hemispheres, genes)
+
+
+def _own_map(thinning: pd.Series, missing: str = "drop", genes: str = "landmark") -> Cortex:
+    """Join a map of the user's: names must be those of the parcellation, a region may be missing."""
+    regions = load_parcellation("dk").regions
+    thinning = align(thinning, getattr(thinning, "index", regions), "thinning")
+    if len(unknown := thinning.index.difference(regions, sort=False)):
+        near = get_close_matches(str(unknown[0]), regions, n=1)
+        raise ValueError(
+            f"thinning: {len(unknown)} of {len(thinning)} regions are not Desikan-Killiany's: {unknown[0]!r}"
+            + (f" (did you mean {near[0]!r}?)" if near else f"; names look like {regions[0]!r}")
+            + ". Rename them, or make an xsg.Cortex of your own parcellation."
+        )
+    hemispheres = "both" if thinning.index.str.startswith("R_").any() else "left"
+    own = thinning.rename("thinning")
+    own.attrs = {
+        "unit": thinning.attrs.get("unit", "as given"),
+        "provenance": [f"Thinning: a map of your own, {len(thinning)} regions."],
+    }
+    return _joined("ahba", own, missing, hemispheres, genes)
+
+
+def _joined(name: str, thinning: pd.Series, missing: str, hemispheres: str, genes: str) -> Cortex:
+    """Join a map to Allen Human Brain Atlas expression, over the regions that have both."""
     from xsg.data.expression import load_ahba
-    from xsg.data.vulnerability import load_rvi
+    from xsg.data.vulnerability import hemispheres_averaged
 
     parcellation = load_parcellation("dk")
     expression = load_ahba(genes=genes, missing=missing)
-    thinning = load_rvi("AD", hemispheres=hemispheres)
     regions = [r for r in parcellation.regions if r in expression.index and r in thinning.index]
     considered = parcellation.regions[
         parcellation.table["hemisphere"].isin(["L"] if hemispheres == "left" else ["L", "R"])
     ]
     lost = [r for r in considered if r not in regions]
-    values = len({r[2:] for r in regions})
+    attrs, thinning = thinning.attrs, thinning.loc[regions]
+    pairs = len({r[2:] for r in regions})
+    if hemispheres_averaged(thinning):
+        values = f"{pairs} independent thinning values"
+        values += " (homologues share theirs: keep them in one fold)" * (len(regions) > pairs)
+    else:
+        values = f"thinning measured on both sides (homologues are alike: keep the {pairs} pairs together)"
     provenance = [
         *expression.attrs.get("provenance", []),
-        *thinning.attrs.get("provenance", []),
+        *attrs.get("provenance", []),
         f"Left out for want of expression or effect size: {', '.join(lost) or 'none'}.",
-        f"{len(regions)} regions, {values} independent thinning values"
-        + (" (homologues share theirs: keep them in one fold)." if len(regions) > values else "."),
+        f"{len(regions)} regions, {values}.",
     ]
     graph = build_graph(parcellation, homotopic=True).subset(regions)
-    attrs = thinning.attrs
-    thinning = thinning.loc[regions]
     thinning.attrs = {"unit": attrs["unit"]}
-    return Cortex("ahba-ad", expression.loc[regions], thinning, graph, parcellation, provenance)
+    return Cortex(name, expression.loc[regions], thinning, graph, parcellation, provenance)
 
 
-_LOADERS = {"simulated": _simulated, "ahba-ad": _ahba_ad}
+def _loader(name: str) -> Callable[..., Cortex]:
+    """Find what loads a cortex of that name."""
+    from xsg.data.vulnerability import MAP_NAMES
+
+    loaders = {"simulated": _simulated, "ahba": _own_map}
+    loaders |= {f"ahba-{each.lower()}": partial(_ahba, each.lower()) for each in MAP_NAMES}
+    if name not in loaders:
+        raise ValueError(f"cortex {name!r} is not known; there are: {', '.join(map(repr, loaders))}.")
+    return loaders[name]

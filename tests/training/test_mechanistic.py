@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xsg
-from xsg.training_mechanistic import PRESETS, maximum_likelihood, select_laws
+from xsg.training.mechanistic import PRESETS, maximum_likelihood, select_laws
 
 
 @pytest.fixture(scope="module")
