@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from scipy.integrate import solve_ivp
 
 from xsg.physics import LAWS, ReactionDiffusion, grid_laplacian
 
@@ -182,6 +183,35 @@ def test_agrees_with_torchdiffeq_at_tight_tolerance(connectome, law):
     times = torch.tensor([0.0, 1.0, 3.0], dtype=torch.float64)
     expected = odeint(change, u0, times, method="dopri5", rtol=1e-10, atol=1e-12).transpose(0, 1)
     torch.testing.assert_close(connectome.solve(u0, times, d, r, law, steps=600), expected, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_directed_network_agrees_with_an_integrator(law):
+    weights = np.random.default_rng(3).random((7, 7))
+    laplacian = np.diag(weights.sum(1)) - weights
+    u0, d, r = subjects(7)
+    found = ReactionDiffusion(laplacian, directed=True).solve(u0, [1.0, 3.0], d, r, law, steps=400)
+    for row in range(len(u0)):
+
+        def change(_, u, row=row):
+            rate = LAWS[law].rate(torch.tensor(u)).numpy()
+            return -float(d[row]) * laplacian @ u + float(r[row]) * rate
+
+        expected = solve_ivp(change, (0, 3), u0[row].numpy(), t_eval=[1.0, 3.0], rtol=1e-9, atol=1e-11).y.T
+        np.testing.assert_allclose(found[row], expected, atol=2e-5)
+
+
+def test_a_directed_network_has_gradients_and_single_precision():
+    weights = np.random.default_rng(3).random((7, 7))
+    way = ReactionDiffusion(np.diag(weights.sum(1)) - weights, directed=True)
+    u0, d, r = subjects(7)
+    d, r = d[:3].requires_grad_(), r[:3].requires_grad_()
+    assert torch.autograd.gradcheck(lambda *rates: way.solve(u0[:3], [1.0], *rates, steps=3), (d, r))
+    single = way.solve(u0.float(), [1.0], 0.3, 0.5)
+    torch.testing.assert_close(single.double(), way.solve(u0, [1.0], 0.3, 0.5), rtol=0, atol=1e-5)
+    chain = np.diag(np.ones(6), -1)
+    with pytest.raises(ValueError, match="eigenvectors of condition"):
+        ReactionDiffusion(np.diag(chain.sum(1)) - chain, directed=True)
 
 
 def test_a_minute_is_not_lost_on_what_cannot_be(connectome):

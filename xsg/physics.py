@@ -132,24 +132,39 @@ def _numerical(u: Tensor, s: Tensor, rate: Callable[[Tensor], Tensor]) -> Tensor
 
 
 class _Modes:
-    """Diffusion in the eigenbasis of a Laplacian: to the modes, decay, and back, two products (B, n) × (n, n)."""
+    """Diffusion in the eigenbasis of a Laplacian: to the modes, decay, and back, two products (B, n) × (n, n).
 
-    def __init__(self, laplacian: np.ndarray):
-        values, vectors = np.linalg.eigh(laplacian)
-        self.values, self.vectors = torch.tensor(values.clip(min=0)), torch.tensor(vectors)
+    A directed one has complex eigenvectors, and their inverse takes the place of their transpose.
+    """
+
+    def __init__(self, laplacian: np.ndarray, directed: bool):
+        values, vectors = np.linalg.eig(laplacian) if directed else np.linalg.eigh(laplacian)
+        condition = np.linalg.cond(vectors) if directed else 1.0
+        if condition > 1e6:
+            raise ValueError(
+                f"the directed laplacian has eigenvectors of condition {condition:.1e}; expected below 1e6: some are "
+                "nearly the same, as on a chain of one-way connections. Add a little of the transpose to the weights."
+            )
+        if not directed:
+            values = values.clip(min=0)
+        self.values, self.vectors = torch.tensor(values), torch.tensor(vectors)
+        self.inverse = torch.tensor(np.linalg.inv(vectors) if directed else vectors.T)
         self._cast: dict[torch.dtype, tuple[Tensor, Tensor, Tensor]] = {}
 
     def _basis(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
         if dtype not in self._cast:
-            vectors = self.vectors.to(dtype)
-            self._cast[dtype] = self.values.to(dtype), vectors, vectors.T.contiguous()
+            kind = dtype.to_complex() if self.vectors.is_complex() else dtype
+            enter, leave = (part.to(kind).T.contiguous() for part in (self.inverse, self.vectors))
+            self._cast[dtype] = self.values.to(kind), enter, leave
         return self._cast[dtype]
 
     def enter(self, u: Tensor) -> Tensor:
-        return u @ self._basis(u.dtype)[1]
+        basis = self._basis(u.dtype)[1]
+        return u.to(basis.dtype) @ basis
 
     def leave(self, modes: Tensor) -> Tensor:
-        return modes @ self._basis(modes.dtype)[2]
+        u = modes @ self._basis(modes.real.dtype if modes.is_complex() else modes.dtype)[2]
+        return u.real if u.is_complex() else u
 
     def decay(self, d: Tensor, time: Tensor) -> Callable[[Tensor], Tensor]:
         left = torch.exp(-self._basis(d.dtype)[0] * (d * time))
@@ -194,6 +209,9 @@ class ReactionDiffusion:
     laplacian
         Combinatorial Laplacian (n, n): symmetric, rows summing to zero, nothing positive off the diagonal; for instance
         `xsg.Graph.laplacian`. For images use `on_grid`.
+    directed
+        Take a Laplacian that is not symmetric: entry [i, j] is minus the weight of what i receives from j. A place then
+        moves towards the mean of those that it receives from; u stays in [0, 1], its sum is not kept.
 
     Attributes
     ----------
@@ -222,7 +240,7 @@ class ReactionDiffusion:
     [[1.0, 0.0], [0.684, 0.316], [0.5, 0.5]]
     """
 
-    def __init__(self, laplacian: np.ndarray):
+    def __init__(self, laplacian: np.ndarray, directed: bool = False):
         laplacian = np.asarray(laplacian, dtype=float)
         if laplacian.ndim != 2 or laplacian.shape[0] != laplacian.shape[1] or not len(laplacian):
             raise ValueError(f"laplacian has shape {laplacian.shape}; expected a square matrix (n, n).")
@@ -230,7 +248,7 @@ class ReactionDiffusion:
         off = laplacian - np.diag(np.diag(laplacian))
         problems = {
             "not finite": ~np.isfinite(laplacian),
-            "not symmetric": np.abs(laplacian - laplacian.T) > 1e-9 * scale,
+            "not symmetric": (np.abs(laplacian - laplacian.T) > 1e-9 * scale) & (not directed),
             "positive off the diagonal": off > 1e-9 * scale,
             "not zero in the sum of a row": np.broadcast_to(
                 np.abs(laplacian.sum(1, keepdims=True)) > 1e-7 * scale, laplacian.shape
@@ -241,10 +259,10 @@ class ReactionDiffusion:
                 i, j = np.argwhere(where)[0]
                 raise ValueError(
                     f"laplacian is {problem}, first at [{i}, {j}] = {laplacian[i, j]:g}. Expected D − W of symmetric "
-                    "weights W ≥ 0, as xsg.Graph.laplacian() gives it."
+                    "weights W ≥ 0, as xsg.Graph.laplacian() gives it; directed=True takes one that is not symmetric."
                 )
         self.n = len(laplacian)
-        self._diffusion = _Modes(laplacian)
+        self._diffusion = _Modes(laplacian, directed)
 
     @classmethod
     def on_grid(cls, mask: np.ndarray) -> "ReactionDiffusion":

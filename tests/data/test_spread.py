@@ -99,3 +99,15 @@ def test_errors_say_what_to_do():
         xsg.load_spread("disc", times=[0.0, 24.0, 6.0])
     with pytest.raises(ValueError, match="has no part 'tests'; it has 'train', 'validation', 'test'"):
         xsg.load_spread("disc", **SIZES).part("tests")
+    cohort = xsg.load_spread("disc", **SIZES)
+    for what, value, message in (
+        ("times", -1.0, r"times of subject 'S0002' hold -1.0; expected 0 or later"),
+        ("times", np.nan, r"times of subject 'S0002' hold nan"),
+        ("values", np.inf, r"values of subject 'S0002' hold inf; expected finite values, or NaN"),
+    ):
+        wrong = getattr(cohort, what).copy()
+        wrong[1, 1] = value
+        with pytest.raises(ValueError, match=message):
+            replace(cohort, **{what: wrong})
+    with pytest.raises(ValueError, match=r"times has shape \(\d+, 2\); expected \(\d+, 3\)"):
+        replace(cohort, times=cohort.times[:, :2])

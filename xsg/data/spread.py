@@ -110,6 +110,16 @@ class Spread:
         for what, (found, expected) in wanted.items():
             if found != expected:
                 raise ValueError(f"spread {self.name!r}: {what} has shape {found}; expected {expected}.")
+        for what, wrong, expected in (
+            ("times", ~np.isfinite(self.times) | (self.times < 0), "0 or later (repeat the last of a shorter series)"),
+            ("values", np.isinf(self.values), "finite values, or NaN where a place was not measured"),
+        ):
+            if wrong.any():
+                subject = self.subjects[np.argwhere(wrong)[0][0]]
+                raise ValueError(
+                    f"spread {self.name!r}: {what} of subject {subject!r} hold {getattr(self, what)[wrong][0]}; "
+                    f"expected {expected}."
+                )
         if (np.diff(self.times, axis=1) < 0).any():
             worst = self.subjects[(np.diff(self.times, axis=1) < 0).any(axis=1)][0]
             raise ValueError(f"spread {self.name!r}: the visits of subject {worst!r} go back in time. Sort them.")
