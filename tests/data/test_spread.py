@@ -1,11 +1,13 @@
 """The simulated cohort is the benchmark it says it is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 import xsg
-from xsg.data.spread import disc
+from xsg.data.spread import disc, mouse_sections, tau_moments
 from xsg.physics import ReactionDiffusion
 
 SIZES = {"n_train": 12, "n_validation": 3, "n_test": 7}
@@ -82,14 +84,52 @@ def test_mouse_tau(real_data):
     assert np.diag(tau.laplacian).mean() == pytest.approx(1)
     assert tau.places.is_unique
     assert not np.allclose(tau.laplacian, xsg.load_spread("mouse-tau", network="space").laplacian)
-    with pytest.raises(ValueError, match="network 'axons' is unknown; expected 'connectome', 'space'"):
+    with pytest.raises(ValueError, match="network 'axons' is unknown for 'mouse-tau'; expected 'connectome', 'antero"):
         xsg.load_spread("mouse-tau", network="axons")
     with pytest.raises(ValueError, match=r"use \.values"):
         tau.images  # noqa: B018
 
 
+def test_which_way_axons_run(real_data):
+    """The striatum projects to the pallidum and the nigra, and the cortex to the striatum; not the other way."""
+    tau = {which: xsg.load_spread("mouse-tau", network=which) for which in ("connectome", "anterograde", "retrograde")}
+    ways = {which: -some.laplacian for which, some in tau.items()}
+    place = tau["connectome"].places.get_loc
+    striatum, nigra = place("R_Caudoputamen"), place("R_Substantia nigra, reticular part")
+    assert ways["anterograde"][nigra, striatum] > 20 * ways["anterograde"][striatum, nigra]
+    assert ways["retrograde"][striatum, nigra] == ways["anterograde"][nigra, striatum]
+    lrrk2 = xsg.load_spread("mouse-lrrk2", network="anterograde")
+    place = lrrk2.places.get_loc
+    assert -lrrk2.laplacian[place("iCP"), place("iMOp")] > 0.1  # and the striatum sends nothing back
+    assert lrrk2.laplacian[place("iMOp"), place("iCP")] == 0
+    for some in (*tau.values(), lrrk2):
+        np.testing.assert_allclose(some.laplacian.sum(1), 0, atol=1e-9)
+        assert np.diag(some.laplacian).mean() == pytest.approx(1)
+
+
+def test_mouse_sections(real_data):
+    sections = mouse_sections()
+    assert sections.shape == (43, 134)
+    assert sections.groupby(level="genotype").size().to_dict() == {"G20": 19, "NTG": 24}
+    lrrk2 = xsg.load_spread("mouse-lrrk2")
+    assert lrrk2.values.shape == (2, 4, 132)
+    assert lrrk2.subjects.tolist() == ["NTG", "G20"]
+    mean = sections.loc[("G20", 9), "iDG"].mean() / np.nanmax(sections.to_numpy())
+    assert lrrk2.values[1, 3, lrrk2.places.get_loc("iDG")] == pytest.approx(mean)
+    with pytest.raises(ValueError, match="network 'space' is unknown for 'mouse-lrrk2'"):
+        xsg.load_spread("mouse-lrrk2", network="space")
+
+
+def test_tau_moments(real_data):
+    moments = tau_moments()
+    assert set(moments.index) == set(xsg.load_parcellation("dk").regions)
+    assert (moments["high"] > moments["low"]).all()
+    assert moments.loc["L_entorhinal", "high"] == pytest.approx(1.5814, abs=1e-4)
+    assert moments.loc["L_entorhinal", "low_sd"] == pytest.approx(0.009053**0.5, abs=1e-4)
+
+
 def test_errors_say_what_to_do():
-    with pytest.raises(ValueError, match="spread 'disk' is unknown; expected 'disc' or 'mouse-tau'"):
+    with pytest.raises(ValueError, match="spread 'disk' is unknown; expected 'disc', 'mouse-tau' or"):
         xsg.load_spread("disk")
     with pytest.raises(ValueError, match="noise is 0"):
         xsg.load_spread("disc", noise=0)

@@ -24,6 +24,7 @@ _RATES = {
     "damped": lambda u: u * (1 - u) ** 2,
     "cooperative": lambda u: u**2 * (1 - u),
 }
+_NETWORKS = ("connectome", "anterograde", "retrograde", "space")
 _MOUSE_TAU = ("eNDM_mousedata.mat", "KaufmanDiamond_datasets_dat_and_seed.mat", "CCF_labels.mat")
 BENCHMARK_LAWS = ("logistic", "damped", "cooperative")
 
@@ -69,7 +70,8 @@ class Spread:
     subjects : Index, shape (S,)
         Their names.
     laplacian : ndarray, shape (n, n)
-        D − W of the places: what spreads, spreads along it.
+        D − W of the places: what spreads, spreads along it. W[i, j] is what i receives from j; symmetric, unless
+        the network is a directed one.
     mask : ndarray of bool, shape (H, W), or None
         Which pixels the places are, where the data are images.
     split : Series or None
@@ -188,7 +190,9 @@ def load_spread(
     name
         ``"disc"``: simulate the synthetic benchmark of arXiv:2509.15124. ``"mouse-tau"``: tau in 426 regions of the
         mouse brain after injection, 14 experiments, each the mean of several mice a time point, as gathered by Anand et
-        al. (2022, doi:10.21203/rs.3.rs-1189757/v1); of the options below only ``network`` then counts.
+        al. (2022, doi:10.21203/rs.3.rs-1189757/v1). ``"mouse-lrrk2"``: tau in 132 regions of normal mice (NTG) and mice
+        with the mutation G2019S of LRRK2 (G20), means of the mice of `mouse_sections` by genotype and month. Of the
+        options below only ``network`` counts for the mice.
     noise
         Signal-to-noise ratio of the observations, 5 in the benchmark; None for none. As there, noise is the absolute
         value of a normal draw whose standard deviation is the mean of the subject's images (with what is outside the
@@ -203,7 +207,8 @@ def load_spread(
         When everybody is seen.
     network
         What tau spreads along in the mouse: ``"connectome"`` (Oh et al. 2014, doi:10.1038/nature13186, both directions
-        averaged) or ``"space"`` (closeness). Weights are divided by the mean degree.
+        averaged), ``"anterograde"`` (from a neuron's body to where its axon ends), ``"retrograde"`` (the other way)
+        or, for ``"mouse-tau"`` only, ``"space"`` (closeness). Weights are divided by the mean degree.
 
     Returns
     -------
@@ -220,10 +225,14 @@ def load_spread(
     >>> cohort.images.shape, int(cohort.mask.sum()), len(cohort.part("test").subjects)
     ((11, 3, 32, 32), 697, 3)
     """
-    if name == "mouse-tau":
-        return _mouse_tau(network)
+    mice = {"mouse-tau": (_mouse_tau, _NETWORKS), "mouse-lrrk2": (_mouse_lrrk2, _NETWORKS[:3])}
+    if name in mice:
+        load, networks = mice[name]
+        if network not in networks:
+            raise ValueError(f"network {network!r} is unknown for {name!r}; expected {', '.join(map(repr, networks))}.")
+        return load(network)
     if name != "disc":
-        raise ValueError(f"spread {name!r} is unknown; expected 'disc' or 'mouse-tau'.")
+        raise ValueError(f"spread {name!r} is unknown; expected 'disc', 'mouse-tau' or 'mouse-lrrk2'.")
     if noise is not None and not noise > 0:
         raise ValueError(f"noise is {noise!r}; expected a signal-to-noise ratio above 0, such as 5, or None for none.")
     if seed < 0:
@@ -282,16 +291,14 @@ def _mouse_tau(network: str) -> Spread:
 
     from xsg.data.fetch import fetch
 
-    networks = {"connectome": "nd", "space": "spat"}
-    if network not in networks:
-        raise ValueError(f"network {network!r} is unknown; expected {', '.join(map(repr, networks))}.")
     folder = "mouse/tauopathy/"
     files = [loadmat(fetch(folder + name), squeeze_me=True) for name in _MOUSE_TAU[:2]]
     labels = loadmat(fetch(folder + _MOUSE_TAU[2]), squeeze_me=True)["CCF_labels"]
-    weights = np.asarray(files[0]["Networks"][networks[network]].item(), dtype=float)
-    weights = (weights + weights.T) / 2
-    np.fill_diagonal(weights, 0)
-    weights /= weights.sum(axis=1).mean()
+    networks = files[0]["Networks"]
+    if network == "space":
+        laplacian = _network_laplacian(np.asarray(networks["spat"].item(), dtype=float), "connectome")
+    else:
+        laplacian = _network_laplacian(np.asarray(networks["ant"].item(), dtype=float), network)
     values, times, subjects = np.full((14, 4, 426), np.nan, dtype=np.float32), np.zeros((14, 4)), []
     for file in files:
         for subject in file["data426"].dtype.names:
@@ -306,7 +313,7 @@ def _mouse_tau(network: str) -> Spread:
         values,
         times,
         pd.Index(subjects, name="experiment"),
-        np.diag(weights.sum(axis=1)) - weights,
+        laplacian,
         pd.Index(places, name="region"),
         provenance=[
             "tau scores of 14 experiments in 426 regions, each the mean of several mice killed at each time (months); "
@@ -314,6 +321,95 @@ def _mouse_tau(network: str) -> Spread:
             f"network: {network}, divided by its mean degree",
         ],
     )
+
+
+def _network_laplacian(received: np.ndarray, network: str) -> np.ndarray:
+    """D − W of one direction of a network; received[i, j] is what axons that start in j bring to i."""
+    weights = {"anterograde": received, "retrograde": received.T, "connectome": (received + received.T) / 2}[network]
+    weights = weights.copy()
+    np.fill_diagonal(weights, 0)
+    weights /= weights.sum(axis=1).mean()
+    return np.diag(weights.sum(axis=1)) - weights
+
+
+def mouse_sections() -> pd.DataFrame:
+    """Read tau in the brains of 43 mice, each killed once: per cent of the area of a region that is stained.
+
+    Tau from human brains was injected into the hippocampus and the cortex above it of normal mice (NTG) and of mice
+    with the mutation G2019S of LRRK2 (G20); Cornblath et al. (2021, Sci. Adv., doi:10.1126/sciadv.abg6677).
+
+    Returns
+    -------
+    DataFrame, shape (43, 134)
+        By genotype and month (1, 3, 6, 9); columns are regions, with "i" before those on the side of the injection and
+        "c" before the others.
+    """
+    from xsg.data.fetch import fetch
+
+    table = pd.read_csv(fetch("mouse/tau_spread/PathData.csv"))
+    return table.rename(columns={"Condition": "genotype", "Month": "month"}).set_index(["genotype", "month"])
+
+
+def _mouse_lrrk2(network: str) -> Spread:
+    """Means by genotype and month over the connectome, its regions merged into the coarser ones of the sections."""
+    from xsg.data.fetch import fetch
+
+    folder = "mouse/tau_spread/"
+    same, other = (
+        pd.read_csv(fetch(f"{folder}Connectome_{side}.csv"), index_col=0, encoding="utf-8-sig")
+        for side in ("Ipsi", "Contra")
+    )
+    number = {region: row for row, region in enumerate(same.index)}
+    full = np.block([[same.to_numpy(), other.to_numpy()], [other.to_numpy(), same.to_numpy()]])  # rows send
+    parts = pd.read_csv(fetch(f"{folder}CNDRtoABA.csv"), encoding="utf-8-sig").groupby("Designation")["ABA"]
+    sections = mouse_sections()
+    members = {}
+    for region in sections.columns:
+        named = {part.strip() for parts_of in parts.get_group(region) for part in parts_of.split(",")}
+        found = [number[part] + (len(number) if region[0] == "c" else 0) for part in named if part in number]
+        if found:
+            members[region] = found
+    merge = np.zeros((len(members), len(full)))
+    for row, found in enumerate(members.values()):
+        merge[row, found] = 1 / len(found)
+    sections = sections[list(members)]
+    means = sections.groupby(level=["genotype", "month"]).mean() / np.nanmax(sections.to_numpy())
+    months = [1, 3, 6, 9]
+    genotypes = ["NTG", "G20"]
+    return Spread(
+        "mouse-lrrk2",
+        np.stack([means.loc[genotype].loc[months].to_numpy(dtype=np.float32) for genotype in genotypes]),
+        np.tile(np.array(months, dtype=float), (2, 1)),
+        pd.Index(genotypes, name="genotype"),
+        _network_laplacian(merge @ full.T @ merge.T, network),
+        pd.Index(sections.columns, name="region"),
+        provenance=[
+            "tau in 43 mice, means of 3 to 8 a genotype and month: stained area as a share of the largest, "
+            f"{np.nanmax(sections.to_numpy()):.1f} % of a region; ZI left out, as the connectome has no such region",
+            f"network: {network}, divided by its mean degree",
+        ],
+    )
+
+
+def tau_moments() -> pd.DataFrame:
+    """Read where tau is low and high in people: moments of tau PET by cortical region, from a cohort (ADNI).
+
+    In each region a mixture of two normals was fitted to the uptake (SUVR) of many people (Chaggar et al. 2025, as
+    given with the code of their atrophy model): those without and those with tau there.
+
+    Returns
+    -------
+    DataFrame, shape (68, 4)
+        By region of the Desikan-Killiany atlas: ``low``, ``high``, the means, and ``low_sd``, ``high_sd``.
+    """
+    from xsg.data.fetch import fetch
+
+    table = pd.read_csv(fetch("human/pet/component_moments.csv"), index_col="region")
+    table = table[table.index.str.startswith("ctx_")]
+    names = table.index.str.replace("ctx_lh_", "L_").str.replace("ctx_rh_", "R_")
+    low, high, low_var, high_var = table[["C0_mean", "C1_mean", "C0_cov", "C1_cov"]].to_numpy().T
+    moments = {"low": low, "high": high, "low_sd": np.sqrt(low_var), "high_sd": np.sqrt(high_var)}
+    return pd.DataFrame(moments, pd.Index(names, name="region"))
 
 
 def disc(size: int) -> tuple[np.ndarray, np.ndarray]:
