@@ -3,7 +3,7 @@
 Same work: the 32 × 32 disc, D ~ U(0.01, 1), R ~ U(0.01, 0.1), seen at t = 6 and 24, float32, one thread, one process,
 forward and backward to D and R. dopri5 runs at the benchmark's tolerances (rtol 1e-3, atol 1e-4) with the Laplacian in
 the two ways one writes it: by rolling the image, as the benchmark's authors do, and by slices, which is quicker. Errors
-are against a solution that is exact to about 1e-7.
+are against a solution that is exact to about 1e-7. `conftest.row` says how to keep the rows that chapter 18 draws.
 """
 
 import time
@@ -75,7 +75,7 @@ def gradients(solve, d, r):
     return u.detach(), d.grad, r.grad
 
 
-def test_against_dopri5():
+def test_against_dopri5(row):
     mask, bump, d, r = subjects()
     solver = ReactionDiffusion.on_grid(mask)
     inside = torch.tensor(mask)
@@ -105,6 +105,8 @@ def test_against_dopri5():
             largest, mean = error(u)
             rivals.append((took, largest, mean))
             print(f"{law:12} dopri5, {name:8} {1e3 * took:9.1f} ms   error: max {largest:.1e}, rms {mean:.1e}")
+            row("solver", law, f"dopri5, {name}: seconds", took)
+            row("solver", law, f"dopri5, {name}: largest error", largest)
         rival = min(rivals)
         for steps in (3, 5, 8):
 
@@ -118,6 +120,10 @@ def test_against_dopri5():
                 f"{law:12} xsg, {steps} steps        {1e3 * took:7.1f} ms   error: max {largest:.1e}, root mean square "
                 f"{mean:.1e}   {ratio:5.1f} × the quicker, {max(rivals)[0] / took:5.1f} × the authors'"
             )
+            row("solver", law, f"xsg, {steps} steps: seconds", took)
+            row("solver", law, f"xsg, {steps} steps: largest error", largest)
+            row("solver", law, f"xsg, {steps} steps: root mean square error", mean)
+            row("solver", law, f"xsg, {steps} steps: times as fast", ratio)
             if steps == 3:
                 assert largest <= rival[1]
                 worst = min(worst, ratio)
@@ -125,7 +131,7 @@ def test_against_dopri5():
     assert worst > 25  # the aim is 50; half of it leaves room for a busy machine
 
 
-def test_time_against_batch_and_size():
+def test_time_against_batch_and_size(row):
     """Time of one forward and backward pass, and its arithmetic as a share of what a matrix product alone reaches."""
     square = torch.rand(1024, 1024)
     took, _ = seconds(lambda: square @ square, 10)
@@ -148,5 +154,8 @@ def test_time_against_batch_and_size():
         line += f"{1e3 * took:8.1f} ms, {1e3 * took / batch:6.2f} ms a subject"
         if kind == "disc":
             products = 2 * (1 + 2 * steps + len(TIMES)) - 1  # to modes and back at every step and look, both ways
-            line += f", {2 * products * batch * solver.n**2 / took / peak:4.0%} of matrix product throughput"
+            share = 2 * products * batch * solver.n**2 / took / peak
+            line += f", {share:4.0%} of matrix product throughput"
+            row("time", f"{kind} {size} {batch}", "share of matrix product throughput", share)
+        row("time", f"{kind} {size} {batch}", "seconds", took)
         print(line)
