@@ -46,7 +46,11 @@ def _lambert(x: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
     """
     log = x.log()
     k = x + log + s
-    w = torch.minimum(log + s / (1 + x), torch.where(k > 1, k, torch.e).log().where(k > 1, torch.inf))
+    # w is concave in s: the tangent lies above it, from where Newton's method falls straight to it. Far along, where the
+    # tangent is far above, ln k is nearer.
+    w = log + s / (1 + x)
+    if s.max() > 2:
+        w = torch.minimum(w, torch.where(k > 1, k, torch.e).log().where(k > 1, torch.inf))
     enough = torch.finfo(x.dtype).eps ** 0.5  # Newton doubles the digits: the step after this one is below rounding
     for _ in range(100):
         e = w.exp()
