@@ -51,7 +51,11 @@ def test_model_page_states_the_presets():
 
 
 def test_model_c_page_matches_the_signatures():
-    classes = {"MechanisticMixture": xsg.MechanisticMixture, "ReactionDiffusion": ReactionDiffusion, "Posterior": Posterior}
+    classes = {
+        "MechanisticMixture": xsg.MechanisticMixture,
+        "ReactionDiffusion": ReactionDiffusion,
+        "Posterior": Posterior,
+    }
     names = code_names("model_mechanistic.md")
     assert len(names) == 17
     for name in names:
