@@ -8,11 +8,11 @@ grid, a connectome or a cortical graph (so that −L stands where a textbook wri
 it grows, f by which law (`LAWS`).
 
 Method: each of the two parts alone has an exact solution. Diffusion is a decay of the Laplacian's eigenvectors,
-reaction is a scalar equation with a closed form; Strang's splitting (1968, SIAM Journal on Numerical
-Analysis 5:506, doi:10.1137/0705041) alternates half a step of diffusion, a step of reaction, half a step of diffusion, with an error of
-second order in the step. Both parts keep u in [0, 1], so every step does, however long. The order matters: on the disc,
-with diffusion outside, the error is a third of what it is with reaction outside, and neighbouring half-steps melt into
-one.
+reaction is a scalar equation with a closed form; Strang's splitting (1968, SIAM Journal on Numerical Analysis 5:506,
+doi:10.1137/0705041) alternates half a step of diffusion, a step of reaction, half a step of diffusion, with an error
+of second order in the step. Both parts keep u in [0, 1], so every step does, however long. The order matters: on the
+disc, with diffusion outside, the error is a third of what it is with reaction outside, and neighbouring half-steps
+melt into one.
 """
 
 from collections.abc import Callable
@@ -46,11 +46,12 @@ def _lambert(x: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
     """
     log = x.log()
     k = x + log + s
-    # w is concave in s: the tangent lies above it, from where Newton's method falls straight to it. Far along, where
-    # the tangent is far above, ln k is nearer.
-    w = log + s / (1 + x)
-    if s.max() > 2:
-        w = torch.minimum(w, torch.where(k > 1, k, torch.e).log().where(k > 1, torch.inf))
+    first = s / (1 + x)
+    if s.max() > 2:  # the tangent may be far above: ln k is nearer then, and from above Newton's method falls straight
+        guess = torch.where(k > 1, k, torch.e).log().where(k > 1, torch.inf)
+        w = torch.minimum(log + first, guess)
+    else:
+        w = log + first - x / (1 + x) * first.square() / 2  # Taylor's polynomial
     enough = torch.finfo(x.dtype).eps ** 0.5  # Newton doubles the digits: the step after this one is below rounding
     for _ in range(100):
         e = w.exp()

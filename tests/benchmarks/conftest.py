@@ -1,4 +1,8 @@
-"""Keep what a benchmark measures: XSG_ROWS=xsg/data/mechanistic.csv pytest -s tests/benchmarks/test_mechanistic.py …"""
+"""Keep what a benchmark measures, for the chapters to draw.
+
+rm xsg/data/mechanistic.csv
+XSG_ROWS=xsg/data/mechanistic.csv pytest -s tests/benchmarks/test_physics.py tests/benchmarks/test_mechanistic.py
+"""
 
 import csv
 import os

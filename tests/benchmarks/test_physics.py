@@ -101,7 +101,7 @@ def test_against_dopri5(row):
                 u = odeint(change, image, torch.tensor([0.0, *TIMES]), method="dopri5", rtol=1e-3, atol=1e-4)
                 return u[1:].transpose(0, 1)[..., inside]
 
-            took, (u, *_) = seconds(lambda dopri5=dopri5: gradients(dopri5, d, r), 2)
+            took, (u, *_) = seconds(lambda dopri5=dopri5: gradients(dopri5, d, r), 5)
             largest, mean = error(u)
             rivals.append((took, largest, mean))
             print(f"{law:12} dopri5, {name:8} {1e3 * took:9.1f} ms   error: max {largest:.1e}, rms {mean:.1e}")
@@ -113,7 +113,7 @@ def test_against_dopri5(row):
             def ours(d, r, steps=steps, law=law):
                 return solver.solve(u0.float(), TIMES, d, r, law, steps=steps)
 
-            took, (u, *_) = seconds(lambda ours=ours: gradients(ours, d, r), 10)
+            took, (u, *_) = seconds(lambda ours=ours: gradients(ours, d, r), 40)
             largest, mean = error(u)
             ratio = rival[0] / took
             print(
