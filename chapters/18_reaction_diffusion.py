@@ -282,11 +282,12 @@ assert (
 ).all()
 
 # %% [markdown]
-# Three steps have a smaller largest error than dopri5 and are at least 50<!-- claim:reaction-diffusion-speed --> times as
-# fast, for every law. The *mean* error of so few steps is larger than dopri5's; to match that too takes eight, and the ratio
-# falls to 22<!-- claim:reaction-diffusion-speed-mean -->. Of what a bare matrix product reaches on the same thread, the solver
-# gets a share of 0.75<!-- claim:reaction-diffusion-throughput --> with 64 subjects; there is little left to gain on this
-# machine. These are times of the machine that made the table; the script prints yours.
+# Three steps have a smaller largest error than dopri5 and are at least 57<!-- claim:reaction-diffusion-speed --> times as
+# fast, for every law, as the quicker of two ways of writing dopri5's Laplacian. The *mean* error of so few steps is larger
+# than dopri5's; to match that too takes eight, and the least ratio falls to
+# 23<!-- claim:reaction-diffusion-speed-mean -->. Of what a bare matrix product reaches on the same thread, the solver gets a
+# share of 0.53<!-- claim:reaction-diffusion-throughput --> with 64 subjects. The machine that made the table was busy with other
+# work (the share was up to three quarters in other runs, the ratio at least 50 in most); the script prints yours.
 
 # %% [markdown]
 # ## What a solver must not do

@@ -182,7 +182,6 @@ ax.tick_params(axis="x", rotation=60)
 _ = ax.legend()
 
 # %% tags=["nbval-check-output"]
-favourite = gain.idxmax(axis=1).value_counts().reindex(gain.columns, fill_value=0)
 close = (gain["logistic"] - gain["damped"]).abs() < 5
 claim("real-tau-grows", (gain.max(axis=1) > 10).sum())
 claim("real-tau-undecided", close.sum())
@@ -629,7 +628,7 @@ tell = pd.DataFrame(
     ],
     columns=["question", "kind", "answer (90 % interval)"],
 )
-tell.style.hide(axis="index")
+tell.set_index("question")
 
 # %% [markdown]
 # ## Honesty box
