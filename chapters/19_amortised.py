@@ -183,7 +183,7 @@ claim("amortised-profile-late", np.median(lost))
 
 # %% [markdown]
 # Both rates are identified by three visits if the law is known. Without the late visit intervals are
-# 5<!-- claim:amortised-profile-late --> times as wide (median of four): time is what tells growth. Which *law* it is, is harder;
+# 3.0<!-- claim:amortised-profile-late --> times as wide (median of four): time is what tells growth. Which *law* it is, is harder;
 # that is the subject of [the next chapter](20_mixtures.ipynb#planning-a-study).
 #
 # ## Every subject at once
