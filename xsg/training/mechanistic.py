@@ -20,6 +20,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from xsg.data.spread import Spread
+from xsg.machine import one_thread
 from xsg.models.mechanistic import (
     ImageEncoder,
     MechanisticNet,
@@ -286,17 +287,16 @@ class MechanisticMixture(BaseEstimator):
         values, valid, times = self._read(cohort)
         self._learn_initial(values, valid)
         visits = Visits(values, valid, times, self._initial(values, valid))
-        before, state = torch.get_num_threads(), torch.random.get_rng_state()
-        torch.set_num_threads(1)
+        state = torch.random.get_rng_state()
         try:
-            torch.manual_seed(self.seed)
-            self.net_ = self._make_net()
-            for encoder in (self.net_.encoder, self.net_.law_encoder):
-                if encoder is not None:
-                    encoder.learn_scale(visits)
-            self.history_ = self._train(visits, progress)
+            with one_thread():
+                torch.manual_seed(self.seed)
+                self.net_ = self._make_net()
+                for encoder in (self.net_.encoder, self.net_.law_encoder):
+                    if encoder is not None:
+                        encoder.learn_scale(visits)
+                self.history_ = self._train(visits, progress)
         finally:
-            torch.set_num_threads(before)
             torch.random.set_rng_state(state)
         return self
 
