@@ -247,7 +247,7 @@ rows = pd.read_csv(files("xsg.data") / "mechanistic.csv")
 race = rows[rows["what"] == "solver"].pivot(index="case", columns="quantity", values="value")
 race[[f"{way}: {what}" for what in ("seconds", "largest error") for way in ("dopri5, sliced", "xsg, 3 steps")]]
 
-# %% mystnb={"image": {"alt": "Left: milliseconds a subject against batch size, falling from about two at one subject to below one at 256. Right: milliseconds a subject against the number of pixels, rising a little slower than the square for the disc; whole squares, solved by kernels, lie far below."}}
+# %% mystnb={"image": {"alt": "Left: milliseconds a subject against batch size, falling from nearly three at one subject to below one at 256. Right: milliseconds a subject against the number of pixels, rising a little slower than the square for the disc; whole squares, solved by kernels, lie far below."}}
 timed = rows[rows["what"] == "time"].pivot(index="case", columns="quantity", values="value")
 timed = timed.set_index(timed.index.str.split(expand=True).set_names(["shape", "size", "batch"])).reset_index()
 timed = timed.astype({"size": int, "batch": int})
@@ -282,12 +282,12 @@ assert (
 ).all()
 
 # %% [markdown]
-# Three steps have a smaller largest error than dopri5 and are at least 57<!-- claim:reaction-diffusion-speed --> times as
+# Three steps have a smaller largest error than dopri5 and are at least 56<!-- claim:reaction-diffusion-speed --> times as
 # fast, for every law, as the quicker of two ways of writing dopri5's Laplacian. The *mean* error of so few steps is larger
 # than dopri5's; to match that too takes eight, and the least ratio falls to
-# 23<!-- claim:reaction-diffusion-speed-mean -->. Of what a bare matrix product reaches on the same thread, the solver gets a
-# share of 0.53<!-- claim:reaction-diffusion-throughput --> with 64 subjects. The machine that made the table was busy with other
-# work (the share was up to three quarters in other runs, the ratio at least 50 in most); the script prints yours.
+# 33<!-- claim:reaction-diffusion-speed-mean -->. Of what a bare matrix product reaches on the same thread, the solver gets a
+# share of 0.75<!-- claim:reaction-diffusion-throughput --> with 64 subjects. The machine that made the table was busy with other work,
+# and ratios vary from run to run by a fifth and more: take them for an order of magnitude, and let the script print yours.
 
 # %% [markdown]
 # ## What a solver must not do

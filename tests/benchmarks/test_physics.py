@@ -91,7 +91,7 @@ def test_against_dopri5(row):
             miss = u.double() - exact
             return float(miss.abs().max()), float(miss.square().mean().sqrt())
 
-        rivals = []
+        works = {}
         for name, laplacian in (("rolled", rolled(inside.float())), ("sliced", sliced(inside.float()))):
 
             def dopri5(d, r, laplacian=laplacian, law=law):
@@ -101,31 +101,37 @@ def test_against_dopri5(row):
                 u = odeint(change, image, torch.tensor([0.0, *TIMES]), method="dopri5", rtol=1e-3, atol=1e-4)
                 return u[1:].transpose(0, 1)[..., inside]
 
-            took, (u, *_) = seconds(lambda dopri5=dopri5: gradients(dopri5, d, r), 5)
-            largest, mean = error(u)
-            rivals.append((took, largest, mean))
-            print(f"{law:12} dopri5, {name:8} {1e3 * took:9.1f} ms   error: max {largest:.1e}, rms {mean:.1e}")
-            row("solver", law, f"dopri5, {name}: seconds", took)
-            row("solver", law, f"dopri5, {name}: largest error", largest)
-        rival = min(rivals)
+            works[f"dopri5, {name}"] = dopri5
         for steps in (3, 5, 8):
 
             def ours(d, r, steps=steps, law=law):
                 return solver.solve(u0.float(), TIMES, d, r, law, steps=steps)
 
-            took, (u, *_) = seconds(lambda ours=ours: gradients(ours, d, r), 40)
-            largest, mean = error(u)
-            ratio = rival[0] / took
-            print(
-                f"{law:12} xsg, {steps} steps        {1e3 * took:7.1f} ms   error: max {largest:.1e}, root mean square "
-                f"{mean:.1e}   {ratio:5.1f} × the quicker, {max(rivals)[0] / took:5.1f} × the authors'"
+            works[f"xsg, {steps} steps"] = ours
+        # In turns, so that a busy machine slows all alike; the best of each counts.
+        took = dict.fromkeys(works, np.inf)
+        for _ in range(5):
+            for name, work in works.items():
+                repeats = 1 if name.startswith("dopri5") else 10
+                again, _ = seconds(lambda work=work: gradients(work, d, r), repeats)
+                took[name] = min(took[name], again)
+        rival, slower = sorted(took[name] for name in works if name.startswith("dopri5"))
+        allowed = min(error(works[name](d.float(), r.float()))[0] for name in works if name.startswith("dopri5"))
+        for name, work in works.items():
+            largest, mean = error(work(d.float(), r.float()))
+            row("solver", law, f"{name}: seconds", took[name])
+            row("solver", law, f"{name}: largest error", largest)
+            row("solver", law, f"{name}: root mean square error", mean)
+            line = (
+                f"{law:12} {name:15} {1e3 * took[name]:8.1f} ms   error: max {largest:.1e}, root mean square {mean:.1e}"
             )
-            row("solver", law, f"xsg, {steps} steps: seconds", took)
-            row("solver", law, f"xsg, {steps} steps: largest error", largest)
-            row("solver", law, f"xsg, {steps} steps: root mean square error", mean)
-            row("solver", law, f"xsg, {steps} steps: times as fast", ratio)
-            if steps == 3:
-                assert largest <= rival[1]
+            if name.startswith("xsg"):
+                ratio = rival / took[name]
+                row("solver", law, f"{name}: times as fast", ratio)
+                line += f"   {ratio:5.1f} × the quicker, {slower / took[name]:5.1f} × the slower"
+            print(line, flush=True)
+            if name == "xsg, 3 steps":
+                assert largest <= allowed
                 worst = min(worst, ratio)
     print(f"at equal or smaller largest error, all laws, against the quicker dopri5: at least {worst:.0f} ×")
     assert worst > 25  # the aim is 50; half of it leaves room for a busy machine
