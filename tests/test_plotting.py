@@ -66,3 +66,21 @@ def test_loss_terms_and_graph_are_drawn():
     graph = build_graph(load_parcellation("dk"))
     figure = plotting.glass_graph(graph)
     assert len(figure.axes[0].lines) == graph.edges.shape[1]
+
+
+def test_null_distributions_count_every_null_and_mark_the_observed():
+    rng = np.random.default_rng(0)
+    null = pd.DataFrame({"in-sample": rng.normal(0.8, 0.05, 200), "held out": rng.normal(0, 0.2, 200)})
+    ax = plotting.null_distributions(pd.Series({"in-sample": 0.9, "held out": 0.5}), null, "nulls (spin)")
+    assert sum(bar.get_height() for bar in ax.patches) == 2 * 200  # also the lowest, which are drawn at the edge
+    assert [line.get_xdata()[0] for line in ax.lines] == [0.9, 0.5]
+    assert ax.get_ylabel() == "nulls (spin)"
+
+
+def test_points_with_intervals_stand_in_the_order_given():
+    table = pd.DataFrame({"value": [0.5, -0.1], "low": [0.3, np.nan], "high": [0.6, np.nan]}, ["model", "mean"])
+    ax = plotting.points_with_intervals(table)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["model  0.50", "mean  −0.10"]
+    points = [tuple(line.get_xydata()[0]) for line in ax.lines if line.get_marker() in "oD"]
+    assert points == [(0.5, 0), (-0.1, 1)]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first row is at the top

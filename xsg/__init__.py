@@ -13,6 +13,8 @@ _PUBLIC = {
     "build_graph": "xsg.atlas",
     "load_parcellation": "xsg.atlas",
     "CrossScaleVAE": "xsg.training",
+    "Report": "xsg.report",
+    "evaluate": "xsg.report",
 }
 __all__ = ["__version__", *_PUBLIC]
 

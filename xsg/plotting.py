@@ -202,3 +202,50 @@ def glass_graph(graph: Graph, parcellation: Parcellation | None = None, values: 
         names = {"x": "left to right (mm)", "y": "back to front (mm)", "z": "bottom to top (mm)"}
         ax.set(xlabel=names[horizontal], ylabel=names[vertical], title=title, aspect="equal")
     return figure
+
+
+def null_distributions(observed: pd.Series, null: pd.DataFrame, label: str, ax: Axes | None = None) -> Axes:
+    """Draw what chance gives as histograms and what was observed as lines in the same colour.
+
+    Parameters
+    ----------
+    observed
+        Series (k,), one value per statistic.
+    null
+        DataFrame (nulls, k), columns named as ``observed``.
+    label
+        What is counted; labels the vertical axis.
+    ax
+        Axes to draw on.
+    """
+    ax = ax or plt.subplots(figsize=(6, 3))[1]
+    low, high = null.quantile(0.01).min(), max(null.max().max(), observed.max())
+    bins = np.linspace(low, high, 31)
+    colours = sns.color_palette("colorblind")
+    for (name, values), colour, hatch, dash in zip(
+        null.items(), (colours[1], colours[0]), ("//", ""), ("--", "-"), strict=False
+    ):
+        ax.hist(values.clip(low), bins, color=colour, alpha=0.35, hatch=hatch, edgecolor=colour, label=f"{name}, null")
+        ax.axvline(observed[name], color=colour, ls=dash, lw=2.2, label=f"{name}, observed: {observed[name]:.2f}")
+    ax.set(ylabel=label)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=9)  # above, so that it hides no bar
+    return ax
+
+
+def points_with_intervals(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw one labelled point per row of ``value``, with a bar from ``low`` to ``high`` where these are given.
+
+    The first row, at the top, is the one that the others are compared with: a thin line leads down from it.
+    """
+    ax = ax or plt.subplots(figsize=(6, 0.4 * len(table) + 1))[1]
+    colours = sns.color_palette("colorblind")
+    ax.axvline(table["value"].iloc[0], color=colours[0], lw=1, zorder=0)
+    ax.axvline(0, color="0.8", lw=1, zorder=0)
+    for place, (_, line) in enumerate(table.iterrows()):
+        colour = colours[0] if place == 0 else "0.25"
+        ax.plot([line["low"], line["high"]], [place, place], color=colour, lw=5, alpha=0.35, solid_capstyle="butt")
+        ax.plot(line["value"], place, "o" if place == 0 else "D", color=colour, ms=8 if place == 0 else 6)
+    labels = [f"{name}  {value:.2f}".replace("-", "−") for name, value in table["value"].items()]
+    ax.set_yticks(range(len(table)), labels)
+    ax.set_ylim(len(table) - 0.5, -0.6)
+    return ax

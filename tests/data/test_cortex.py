@@ -9,6 +9,7 @@ import pytest
 import xsg
 from xsg.atlas import REGIONS, build_graph
 from xsg.data.cortex import Cortex
+from xsg.data.vulnerability import load_disorder, load_rvi
 
 SMALL = {"n_genes": 8, "n_controls": 31, "n_patients": 19}
 
@@ -109,6 +110,40 @@ def test_the_real_brain(choices, shape, lost):
     assert f"{shape[0]} regions, 33 independent thinning values" in said
     assert "real data" in repr(cortex)
     assert "Cohen's d" in repr(cortex)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "values"),
+    [
+        ("ahba-pd", (66, 776), "66 regions, thinning measured on both sides (homologues are alike"),
+        ("ahba-asd-mega", (64, 776), "64 regions, thinning measured on both sides"),
+        ("ahba-adhd", (66, 776), "66 regions, 34 independent thinning values (homologues share theirs"),
+    ],
+)
+@pytest.mark.usefixtures("real_data")
+def test_every_disorder_has_its_cortex(name, shape, values):
+    cortex = xsg.load_cortex(name)
+    assert (cortex.name, cortex.expression.shape) == (name, shape)
+    assert cortex.graph.n_components == 1
+    thinning = load_disorder(name.removeprefix("ahba-"))
+    pd.testing.assert_series_equal(cortex.thinning, thinning[cortex.regions], check_exact=True)
+    said = "\n".join(cortex.provenance)
+    assert values in said
+    for line in thinning.attrs["provenance"]:
+        assert line in said
+
+
+@pytest.mark.usefixtures("real_data")
+def test_alzheimers_cortex_is_the_rvi_table_to_the_bit():
+    cortex = xsg.load_cortex("ahba-ad")
+    rvi = load_rvi("AD")
+    assert cortex.thinning.to_numpy().tobytes() == rvi[cortex.regions].to_numpy().tobytes()
+    assert cortex.thinning.attrs == {"unit": "Cohen's d"}
+    assert [line for line in cortex.provenance if "hinning" in line][:1] == rvi.attrs["provenance"][:1]
+    assert (
+        "65 regions, 33 independent thinning values (homologues share theirs: keep them in one fold)."
+        in cortex.provenance
+    )
 
 
 def test_check_asks_for_what_the_method_needs():

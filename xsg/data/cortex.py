@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import pandas as pd
 
@@ -162,12 +163,14 @@ def load_cortex(name: str = "simulated", **choices: object) -> Cortex:
     Parameters
     ----------
     name : str
-        ``"simulated"``: `xsg.data.simulate.simulate_cortex`, no data needed. ``"ahba-ad"``: Allen Human Brain Atlas
-        expression and Alzheimer's effect sizes (fetched on first use).
+        ``"simulated"``: `xsg.data.simulate.simulate_cortex`, no data needed. ``"ahba-ad"``, ``"ahba-pd"``, …: Allen
+        Human Brain Atlas expression and the effect sizes of a disorder (fetched on first use); the names are those of
+        `xsg.data.vulnerability.disorder_maps`, in lower case.
     **choices
-        For "simulated", the arguments of `simulate_cortex` (``seed=0``, …). For "ahba-ad": ``missing="drop"`` or
-        ``"mirror"`` (right frontal and temporal pole, not sampled), ``hemispheres="both"`` or ``"left"`` (the effect
-        sizes are averages of the hemispheres, so "both" gives each value twice), ``genes="landmark"`` or ``"all"``.
+        For "simulated", the arguments of `simulate_cortex` (``seed=0``, …). For "ahba-…": ``missing="drop"`` or
+        ``"mirror"`` (right frontal and temporal pole, not sampled), ``hemispheres="both"`` or ``"left"`` (some effect
+        sizes, Alzheimer's among them, are averages of the hemispheres, so "both" gives each value twice),
+        ``genes="landmark"`` or ``"all"``.
 
     Returns
     -------
@@ -185,9 +188,7 @@ def load_cortex(name: str = "simulated", **choices: object) -> Cortex:
     >>> cortex.expression.shape, cortex.simulated
     ((68, 910), True)
     """
-    if name not in _LOADERS:
-        raise ValueError(f"cortex {name!r} is not known; there are: {', '.join(map(repr, _LOADERS))}.")
-    known = list(inspect.signature(_LOADERS[name]).parameters)
+    known = list(inspect.signature(_loader(name)).parameters)
     unknown = [choice for choice in choices if choice not in known]
     if unknown:
         raise ValueError(f"load_cortex({name!r}) has no choice {unknown[0]!r}; it has: {', '.join(known)}.")
@@ -200,7 +201,7 @@ def load_cortex(name: str = "simulated", **choices: object) -> Cortex:
 
 @lru_cache(maxsize=8)
 def _load(name: str, choices: tuple[tuple[str, object], ...]) -> Cortex:
-    return _LOADERS[name](**dict(choices))
+    return _loader(name)(**dict(choices))
 
 
 def _simulated(
@@ -211,31 +212,42 @@ def _simulated(
     return simulate_cortex(seed, n_genes, n_programs, n_controls, n_patients)
 
 
-def _ahba_ad(missing: str = "drop", hemispheres: str = "both", genes: str = "landmark") -> Cortex:
+def _ahba(disorder: str, missing: str = "drop", hemispheres: str = "both", genes: str = "landmark") -> Cortex:
     from xsg.data.expression import load_ahba
-    from xsg.data.vulnerability import load_rvi
+    from xsg.data.vulnerability import hemispheres_averaged, load_disorder
 
     parcellation = load_parcellation("dk")
     expression = load_ahba(genes=genes, missing=missing)
-    thinning = load_rvi("AD", hemispheres=hemispheres)
+    thinning = load_disorder(disorder, hemispheres=hemispheres)
     regions = [r for r in parcellation.regions if r in expression.index and r in thinning.index]
     considered = parcellation.regions[
         parcellation.table["hemisphere"].isin(["L"] if hemispheres == "left" else ["L", "R"])
     ]
     lost = [r for r in considered if r not in regions]
-    values = len({r[2:] for r in regions})
+    attrs, thinning = thinning.attrs, thinning.loc[regions]
+    pairs = len({r[2:] for r in regions})
+    if hemispheres_averaged(thinning):
+        values = f"{pairs} independent thinning values"
+        values += " (homologues share theirs: keep them in one fold)" * (len(regions) > pairs)
+    else:
+        values = f"thinning measured on both sides (homologues are alike: keep the {pairs} pairs together)"
     provenance = [
         *expression.attrs.get("provenance", []),
-        *thinning.attrs.get("provenance", []),
+        *attrs.get("provenance", []),
         f"Left out for want of expression or effect size: {', '.join(lost) or 'none'}.",
-        f"{len(regions)} regions, {values} independent thinning values"
-        + (" (homologues share theirs: keep them in one fold)." if len(regions) > values else "."),
+        f"{len(regions)} regions, {values}.",
     ]
     graph = build_graph(parcellation, homotopic=True).subset(regions)
-    attrs = thinning.attrs
-    thinning = thinning.loc[regions]
     thinning.attrs = {"unit": attrs["unit"]}
-    return Cortex("ahba-ad", expression.loc[regions], thinning, graph, parcellation, provenance)
+    return Cortex(f"ahba-{disorder}", expression.loc[regions], thinning, graph, parcellation, provenance)
 
 
-_LOADERS = {"simulated": _simulated, "ahba-ad": _ahba_ad}
+def _loader(name: str) -> Callable[..., Cortex]:
+    """Find what loads a cortex of that name."""
+    from xsg.data.vulnerability import MAP_NAMES
+
+    loaders = {"simulated": _simulated}
+    loaders |= {f"ahba-{each.lower()}": partial(_ahba, each.lower()) for each in MAP_NAMES}
+    if name not in loaders:
+        raise ValueError(f"cortex {name!r} is not known; there are: {', '.join(map(repr, loaders))}.")
+    return loaders[name]

@@ -1,16 +1,138 @@
-"""Splits: which regions a model may not learn from."""
+"""Splits: which regions a model may not learn from.
+
+A split is a bool array (F, n), True where a fold holds the region out; it trains on the rest. What a held-out number
+means depends on how far the held-out regions lie from those in training. Nearest of all is a region's homologue in the
+other hemisphere, which is nearly a copy of it: a split that holds a region out while its homologue (``R_x`` of ``L_x``)
+trains issues a `LeakWarning`.
+"""
+
+import warnings
 
 import numpy as np
 import pandas as pd
+from scipy.spatial.distance import cdist
 
-from xsg.atlas import homologous_pairs
+from xsg.atlas import Parcellation, homologous_pairs
+
+SPLITS = ("random", "homologous", "spatial", "distance", "lobe", "left-to-right")
+
+
+class LeakWarning(UserWarning):
+    """A region is held out while its homologue trains: copying the other hemisphere would predict it."""
+
+
+def split(
+    name: str, parcellation: Parcellation, regions: pd.Index | list[str], n_folds: int = 5, seed: int = 0
+) -> np.ndarray:
+    """Make the folds of a split by its name.
+
+    Parameters
+    ----------
+    name
+        ``"random"``, ``"homologous"``, ``"spatial"``, ``"distance"``, ``"lobe"`` or ``"left-to-right"``: the functions
+        of this module.
+    parcellation
+        Where the regions lie; it may have more of them.
+    regions
+        Names of the n regions, in the order of the data.
+    n_folds, seed
+        Number of folds and seed, where the split leaves them open ("random", "homologous", "spatial").
+
+    Returns
+    -------
+    bool array (F, n)
+        True where the fold holds the region out.
+
+    Raises
+    ------
+    ValueError
+        Unknown split or region, a region given twice, or folds that the regions do not allow.
+
+    Warns
+    -----
+    LeakWarning
+        If a region is held out while its homologue trains.
+
+    Examples
+    --------
+    >>> from xsg.atlas import load_parcellation
+    >>> dk = load_parcellation("dk")
+    >>> split("lobe", dk, dk.regions).shape
+    (6, 68)
+    """
+    if name not in SPLITS:
+        raise ValueError(f"split {name!r} is unknown; expected one of {', '.join(map(repr, SPLITS))}.")
+    regions = checked_regions(parcellation, regions)
+    if name == "random":
+        return random(regions, n_folds, seed)
+    if name == "homologous":
+        return homologous(regions, n_folds, seed)
+    if name == "spatial":
+        return spatial(parcellation, regions, n_folds, seed)
+    return {"distance": distance, "lobe": lobe, "left-to-right": left_to_right}[name](parcellation, regions)
+
+
+def checked_regions(parcellation: Parcellation, regions: pd.Index | list[str]) -> pd.Index:
+    """Return the regions' names as an index, or refuse one that the parcellation lacks or that is given twice."""
+    regions = pd.Index(regions)
+    unknown = regions.difference(parcellation.regions, sort=False)
+    if len(unknown) or not regions.is_unique:
+        odd = unknown[0] if len(unknown) else regions[regions.duplicated()][0]
+        raise ValueError(
+            f"region {odd!r} is {'not in' if len(unknown) else 'given twice for'} parcellation {parcellation.name!r}; "
+            f"its regions are named like {str(parcellation.regions[0])!r}."
+        )
+    return regions
+
+
+def parted_pairs(held_out: np.ndarray, regions: pd.Index | list[str]) -> list[tuple[str, str]]:
+    """List the (held-out region, homologue in training) of all folds.
+
+    Examples
+    --------
+    >>> parted_pairs([[True, False, False]], ["L_insula", "R_insula", "R_cuneus"])
+    [('L_insula', 'R_insula')]
+    """
+    held_out, regions = np.asarray(held_out, dtype=bool), pd.Index(regions)
+    if held_out.ndim != 2 or held_out.shape[1] != len(regions):
+        raise ValueError(f"held_out has shape {held_out.shape}; expected (folds, {len(regions)}), one column a region.")
+    pairs = homologous_pairs(regions)
+    same = pairs[:, None] == pairs
+    _, out, training = np.nonzero(held_out[:, :, None] & ~held_out[:, None, :] & same)
+    return [(str(regions[i]), str(regions[j])) for i, j in zip(out, training, strict=True)]
+
+
+def random(regions: pd.Index | list[str], n_folds: int = 5, seed: int = 0) -> np.ndarray:
+    """Split regions into folds at random, homologues or not: what one should not do.
+
+    It leaks, and is here to show by how much.
+
+    Parameters
+    ----------
+    regions, n_folds, seed
+        As for `homologous`; at most as many folds as regions.
+
+    Returns
+    -------
+    bool array (F, n)
+        Each region is held out once.
+
+    Examples
+    --------
+    >>> random(["L_insula", "L_cuneus", "L_fusiform"], n_folds=3).sum(axis=0).tolist()
+    [1, 1, 1]
+    """
+    if not 2 <= n_folds <= len(regions):
+        raise ValueError(f"n_folds is {n_folds}; expected 2 to {len(regions)}, the number of regions.")
+    fold = np.random.default_rng(seed).permutation(len(regions)) % n_folds
+    return _warned("random", fold == np.arange(n_folds)[:, None], regions)
 
 
 def homologous(regions: pd.Index | list[str], n_folds: int = 5, seed: int = 0) -> np.ndarray:
     """Split regions into folds at random, a region always together with its contralateral homologue.
 
     Copying the other hemisphere predicts a disease map almost perfectly, so a split that parts homologues measures how
-    alike the hemispheres are.
+    alike the hemispheres are. Neighbours are parted still: what is measured is prediction between known regions.
 
     Parameters
     ----------
@@ -37,8 +159,130 @@ def homologous(regions: pd.Index | list[str], n_folds: int = 5, seed: int = 0) -
     [[1, 0, 1, 0], [0, 1, 0, 1]]
     """
     pairs = homologous_pairs(regions)
+    n_pairs = _check_folds(n_folds, pairs)
+    fold_of_pair = np.random.default_rng(seed).permutation(n_pairs) % n_folds
+    return fold_of_pair[pairs] == np.arange(n_folds)[:, None]
+
+
+def spatial(parcellation: Parcellation, regions: pd.Index | list[str], n_folds: int = 5, seed: int = 0) -> np.ndarray:
+    """Split regions into compact clusters by k-means of (``|x|``, y, z), homologues together.
+
+    Most neighbours of a held-out region are held out with it. Clusters differ in size.
+
+    Parameters
+    ----------
+    parcellation, regions
+        Where the n regions lie.
+    n_folds, seed
+        Number of clusters, from 2 to the number of pairs, and the seed of k-means.
+
+    Returns
+    -------
+    bool array (F, n)
+        Each region is held out once.
+    """
+    from sklearn.cluster import KMeans
+
+    pairs, places = _places(parcellation, regions)
+    _check_folds(n_folds, pairs)
+    cluster = KMeans(n_folds, n_init=20, random_state=seed).fit_predict(places)
+    return cluster[pairs] == np.arange(n_folds)[:, None]
+
+
+def distance(parcellation: Parcellation, regions: pd.Index | list[str]) -> np.ndarray:
+    """Hold out what lies farthest from each homologous pair in turn: the farthest quarter of the pairs.
+
+    One fold for each pair, which trains on the three quarters of the pairs nearest to it [1]_. A region at the rim of
+    the cortex is held out in many folds, one in its middle in few or none.
+
+    Parameters
+    ----------
+    parcellation, regions
+        Where the n regions lie.
+
+    Returns
+    -------
+    bool array (pairs, n)
+
+    References
+    ----------
+    .. [1] Hansen et al. 2021, Nature Human Behaviour 5:1240, doi:10.1038/s41562-021-01082-z.
+    """
+    pairs, places = _places(parcellation, regions)
+    n_pairs = _check_folds(2, pairs)
+    rank = cdist(places, places).argsort(axis=1, kind="stable").argsort(axis=1)
+    return (rank >= n_pairs - max(1, n_pairs // 4))[:, pairs]
+
+
+def lobe(parcellation: Parcellation, regions: pd.Index | list[str]) -> np.ndarray:
+    """Hold out one lobe after the other, on both sides at once.
+
+    Returns
+    -------
+    bool array (lobes, n)
+        Each region is held out once; lobes in the order in which they first occur.
+
+    Raises
+    ------
+    ValueError
+        If the parcellation does not say in which lobe a region lies, or all lie in one.
+    """
+    lobes = parcellation.table.loc[checked_regions(parcellation, regions), "lobe"]
+    if lobes.isna().any():
+        raise ValueError(
+            f"parcellation {parcellation.name!r} names no lobe for region {lobes.index[lobes.isna()][0]!r}. Give "
+            "lobes= to Parcellation.from_labels, or use the split 'spatial'."
+        )
+    code, names = pd.factorize(lobes)
+    if len(names) == 1:
+        raise ValueError(f"all {len(lobes)} regions lie in one lobe ({names[0]!r}); nothing would be left to train.")
+    return _warned("lobe", code == np.arange(len(names))[:, None], regions)
+
+
+def left_to_right(parcellation: Parcellation, regions: pd.Index | list[str]) -> np.ndarray:
+    """Train on the left hemisphere, hold the right one out: one fold, in which every homologue leaks.
+
+    Returns
+    -------
+    bool array (1, n)
+
+    Raises
+    ------
+    ValueError
+        If the regions are all in one hemisphere.
+    """
+    right = (parcellation.table.loc[checked_regions(parcellation, regions), "hemisphere"] == "R").to_numpy()
+    if right.all() or not right.any():
+        raise ValueError(
+            f"all {len(right)} regions are on the {'right' if right.all() else 'left'}; 'left-to-right' needs both "
+            "hemispheres. Use 'homologous' or 'spatial'."
+        )
+    return _warned("left-to-right", right[None], regions)
+
+
+def _warned(name: str, held_out: np.ndarray, regions: pd.Index | list[str]) -> np.ndarray:
+    """Return the folds, after a warning if they part homologues."""
+    if parted := parted_pairs(held_out, regions):
+        warnings.warn(
+            f"split {name!r} holds {parted[0][0]} out while its homologue {parted[0][1]} trains, and {len(parted) - 1} "
+            "more such: the hemispheres are near copies, so a held-out score will tell how alike they are. Use "
+            "'homologous' to keep pairs together.",
+            LeakWarning,
+            stacklevel=3,
+        )
+    return held_out
+
+
+def _check_folds(n_folds: int, pairs: np.ndarray) -> int:
+    """Return the number of pairs, which no split can exceed."""
     n_pairs = int(pairs.max()) + 1
     if not 2 <= n_folds <= n_pairs:
         raise ValueError(f"n_folds is {n_folds}; expected 2 to {n_pairs}, the number of homologous pairs.")
-    fold_of_pair = np.random.default_rng(seed).permutation(n_pairs) % n_folds
-    return fold_of_pair[pairs] == np.arange(n_folds)[:, None]
+    return n_pairs
+
+
+def _places(parcellation: Parcellation, regions: pd.Index | list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the number of each region's pair (n,) and the pairs' places (pairs, 3) in mm, hemispheres folded."""
+    pairs = homologous_pairs(regions)
+    xyz = parcellation.table.loc[checked_regions(parcellation, regions), ["x", "y", "z"]]
+    return pairs, xyz.assign(x=xyz["x"].abs()).groupby(pairs).mean().to_numpy()

@@ -1,14 +1,8 @@
-"""Training: one model, or many copies of it side by side, through the same loop.
-
-`CrossScaleVAE` is the estimator a reader meets; `refit` trains it anew for many seeds and training sets in one batched
-pass; both run `_train`.
-"""
+"""The estimator of the cross-scale model: `CrossScaleVAE`, and what it makes of tables before training."""
 
 import json
 import uuid
-import warnings
 from collections.abc import Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,157 +11,10 @@ import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from xsg.atlas import Graph, align, homologous_pairs
-from xsg.models.cross_scale import DENSE_UP_TO, CrossScaleNet, Propagate, dense_propagation, sparse_propagation
-
-# Epochs whose noise is drawn at once: a draw per epoch and copy would cost more than the epoch itself.
-_NOISE_BLOCK = 25
-
-
-class _Wiring(NamedTuple):
-    """A graph as the network wants it."""
-
-    propagate: Propagate
-    edges: Tensor  # (2, E)
-    edge_weight: Tensor  # (E,)
-
-
-class _Trained(NamedTuple):
-    """What `_train` hands back."""
-
-    history: pd.DataFrame
-    best_epoch: np.ndarray  # (K,)
-    interrupted: bool
-
-
-@contextmanager
-def _one_thread():
-    """Train small models on one thread: with more, the threads spend longer meeting than working."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _wire(graph: Graph | None, regions: pd.Index) -> _Wiring:
-    """Bring a graph into the regions' order; None is the graph without edges."""
-    n = len(regions)
-    if graph is None:
-        return _Wiring(lambda h: h, torch.zeros(2, 0, dtype=torch.long), torch.zeros(0))
-    if not isinstance(graph, Graph):
-        raise TypeError(f"graph: expected xsg.Graph or None, got {type(graph).__name__}. Make one with build_graph.")
-    missing = regions.difference(graph.regions, sort=False)
-    if len(missing):
-        raise ValueError(
-            f"graph {graph.name!r} has no region {missing[0]!r}; {len(regions)} regions have expression, "
-            f"{len(graph.regions)} are in the graph. Build it for the same parcellation."
-        )
-    graph = graph.subset(regions).check()
-    edges = torch.tensor(graph.edges)
-    weight = torch.tensor(graph.weights.to_numpy(dtype=np.float32)[tuple(graph.edges)])
-    if n <= DENSE_UP_TO:
-        propagate = dense_propagation(torch.tensor(graph.normalised(), dtype=torch.float32))
-    else:
-        data = graph.to_pyg()
-        propagate = sparse_propagation(data.edge_index, data.edge_weight, n)
-    return _Wiring(propagate, edges, weight)
-
-
-def _train(
-    net: CrossScaleNet,
-    x: Tensor,
-    y: Tensor,
-    weight: Tensor,
-    wiring: _Wiring,
-    generators: list[torch.Generator],
-    *,
-    epochs: int,
-    lr: float,
-    validation: Tensor | None = None,
-    patience: int = 50,
-    progress: bool = False,
-    **loss: float | Tensor,
-) -> _Trained:
-    """Minimise the loss of all K copies together; y, weight and validation are (K, n).
-
-    The copies share no term, so the gradient of the summed loss is each copy's own, and Adam works parameter by
-    parameter: K copies are trained exactly as they would be alone. With ``validation`` (1 where a region judges, never
-    where it trains) each copy ends in its state of least validation error, and training stops when no copy has improved
-    for ``patience`` epochs. The network is left in its best state also after Ctrl-C.
-    """
-    copies, n, latent = len(generators), x.shape[-2], net.mean.weight.shape[-1]
-    optimiser = torch.optim.Adam(net.parameters(), lr=lr, fused=True)
-    best = [parameter.detach().clone() for parameter in net.parameters()]
-    best_error = torch.full((copies,), torch.inf)
-    best_epoch = torch.zeros(copies, dtype=torch.long)
-    history: list[Tensor] = []
-    names: list[str] = []
-    interrupted = False
-    quiet = {} if progress else {"disable": True}  # said only when asked, so that TQDM_DISABLE stays in force
-    bar = tqdm(total=epochs, desc=f"training {copies} model(s)", unit="epoch", leave=False, **quiet)
-    try:
-        for epoch in range(epochs):
-            if epoch % _NOISE_BLOCK == 0:
-                draws = [torch.randn(_NOISE_BLOCK, n, latent, generator=each) for each in generators]
-                noise = torch.stack(draws, dim=1)
-            output = net(x, wiring.propagate, noise[epoch % _NOISE_BLOCK])
-            terms = net.loss(output, y, weight, wiring.edges, wiring.edge_weight, x=x, **loss)
-            stacked = torch.stack(list(terms.values()))
-            names = names or list(terms)
-            values = stacked.detach()
-            if not values.isfinite().all():
-                term, copy = (~values.isfinite()).nonzero()[0].tolist()
-                raise FloatingPointError(
-                    f"the term {names[term]!r} of the loss became {values[term, copy].item()} at epoch {epoch} "
-                    f"(copy {copy}, lr={lr:g}). Lower lr, or look for extreme values in the expression."
-                )
-            optimiser.zero_grad()
-            stacked.sum().backward()
-            optimiser.step()
-            record = values
-            if validation is not None:
-                with torch.no_grad():
-                    residual = (y - net(x, wiring.propagate).thinning).square() * validation
-                    error = residual.sum(-1) / validation.sum(-1)
-                    better = error < best_error
-                    best_error, best_epoch = (
-                        torch.where(better, error, best_error),
-                        best_epoch.where(~better, torch.tensor(epoch + 1)),
-                    )
-                    for kept, parameter in zip(best, net.parameters(), strict=True):
-                        kept[better] = parameter[better]
-                record = torch.cat([values, error[None]])
-            history.append(record)
-            bar.update()
-            if validation is not None and epoch + 1 - int(best_epoch.max()) >= patience:
-                break
-    except KeyboardInterrupt:
-        interrupted = True
-        warnings.warn(
-            f"training interrupted after {len(history)} of {epochs} epochs; the best state so far is kept.",
-            stacklevel=3,
-        )
-    finally:
-        bar.close()
-    if validation is None:
-        best_epoch[:] = len(history)
-    else:
-        with torch.no_grad():
-            for kept, parameter in zip(best, net.parameters(), strict=True):
-                parameter.copy_(kept)
-        names = [*names, "validation"]
-    logged = torch.stack(history).numpy() if history else np.zeros((0, len(names), copies))
-    table = pd.DataFrame(
-        logged.transpose(0, 2, 1).reshape(-1, len(names)),
-        index=pd.MultiIndex.from_product([range(1, len(logged) + 1), range(copies)], names=["epoch", "copy"]),
-        columns=names,
-    )
-    return _Trained(table, best_epoch.numpy(), interrupted)
-
+from xsg.models.cross_scale import CrossScaleNet
+from xsg.training.engine import Trained, Wiring, one_thread, train, wire
 
 # What is described of arXiv:2606.05870 is in "paper" as described; what is not known of it, and is therefore ours, is
 # listed beside it. "xsg" differs where the simulated cortex showed that it helps: the programs must explain the
@@ -331,15 +178,30 @@ class CrossScaleVAE(BaseEstimator):
             raise ValueError(
                 f"train: region {unknown[0]!r} has no expression; names look like {expression.index[0]!r}."
             )
+        self.regions_, self.genes_ = expression.index, expression.columns
+        table = prepare(self, expression)
+        y = align(thinning, expression.index, "thinning").to_numpy(dtype=float)[None]
         masks = expression.index.isin(train)[None]
-        trained, target = _fit_copies(self, expression, thinning, graph, masks, [self.seed], progress)
+        copies = Copies(
+            self.get_params(),
+            [table],
+            [0],
+            [wire(graph, expression.index)],
+            [0],
+            y,
+            masks,
+            [self.seed],
+            np.array([self.smoothness]),
+            homologous_pairs(expression.index),
+        )
+        self.net_, trained, target = train_copies(copies, progress)
+        self._scaling, self._wiring = table.scaling, copies.wirings[0]
         self.history_ = trained.history.xs(0, level="copy")
         self.best_epoch_ = int(trained.best_epoch[0])
         self.interrupted_ = trained.interrupted
         self.y_mean_, self.y_sd_ = (float(value[0, 0]) for value in (target.mean, target.sd))
         self.thinning_name_ = thinning.name
-        with torch.no_grad():
-            residual = target.y - self.net_(self._x, self._wiring.propagate).thinning
+        residual = target.y - trained.predicted
         judged = target.weight if target.validation is None else target.validation
         self.noise_sd_ = self.y_sd_ * float((residual.square() * judged).sum() / judged.sum()) ** 0.5
         return self
@@ -480,8 +342,8 @@ class CrossScaleVAE(BaseEstimator):
         dense = np.zeros((len(model.regions_), len(model.regions_)))
         dense[edges[0], edges[1]] = dense[edges[1], edges[0]] = weight
         graph = Graph(pd.DataFrame(dense, model.regions_, model.regions_)) if len(weight) else None
-        model._wiring = _wire(graph, model.regions_)
-        model.net_ = _network(model, model._scaling, [torch.Generator()])
+        model._wiring = wire(graph, model.regions_)
+        model.net_ = _network(facts["params"], len(model.genes_), _width(model._scaling), [torch.Generator()])
         state = {name.removeprefix("net."): value for name, value in arrays.items() if name.startswith("net.")}
         model.net_.load_state_dict(state)
         return model
@@ -500,7 +362,7 @@ class CrossScaleVAE(BaseEstimator):
             )
         expression = align(expression, self.regions_, "expression")[self.genes_]
         with torch.no_grad():
-            return self.net_(_features(self, expression, self._scaling), self._wiring.propagate)
+            return self.net_(_features(self.normalise, expression, self._scaling)[None], self._wiring.propagate)
 
     def _series(self, values: Tensor) -> pd.Series:
         values = self.y_mean_ + self.y_sd_ * values.numpy().astype(float)
@@ -514,7 +376,15 @@ class CrossScaleVAE(BaseEstimator):
 _FITTED = ("y_mean_", "y_sd_", "noise_sd_", "best_epoch_", "interrupted_", "thinning_name_")
 
 
-class _Target(NamedTuple):
+class Table(NamedTuple):
+    """An expression table as the network wants it."""
+
+    x: Tensor  # (n, q): normalised, rotated
+    n_genes: int
+    scaling: dict[str, np.ndarray]
+
+
+class Target(NamedTuple):
     """Standardised thinning and who trains on it, for K copies."""
 
     y: Tensor  # (K, n)
@@ -524,12 +394,84 @@ class _Target(NamedTuple):
     validation: Tensor | None  # (K, n)
 
 
-def _network(model: CrossScaleVAE, scaling: dict, generators: list[torch.Generator]) -> CrossScaleNet:
-    """Make the network a model's hyper-parameters describe."""
-    n_genes = len(scaling["centre"])
-    n_features = scaling["rotation"].shape[1] if "rotation" in scaling else n_genes
-    widths = {"latent": model.latent, "hidden": model.hidden, "decoder": model.decoder}
-    return CrossScaleNet(n_features, **widths, reconstruct=model.gamma > 0, generators=generators, fan_in=n_genes)
+class Copies(NamedTuple):
+    """All that K copies depend on: plain values, so that they can be sent to another process.
+
+    Copy k reads the ``which_table[k]``-th table and the ``which_wiring[k]``-th graph.
+    """
+
+    params: dict  # of the model, as get_params gives them
+    tables: list[Table]
+    which_table: list[int]
+    wirings: list[Wiring]
+    which_wiring: list[int]
+    y: np.ndarray  # (K, n) thinning
+    masks: np.ndarray  # (K, n) bool, True where the copy trains
+    seeds: list[int]
+    smoothness: np.ndarray  # (K,)
+    pairs: np.ndarray  # (n,) as homologous_pairs numbers them
+
+
+def prepare(model: CrossScaleVAE, expression: pd.DataFrame) -> Table:
+    """Check an expression table, learn its scaling, and make the network's input of it."""
+    expression = align(expression, expression.index, "expression")
+    if not expression.columns.is_unique:
+        raise ValueError(f"expression: gene {expression.columns[expression.columns.duplicated()][0]!r} is given twice.")
+    scaling = _learn_scaling(model, expression)
+    return Table(_features(model.normalise, expression, scaling), expression.shape[1], scaling)
+
+
+def train_copies(copies: Copies, progress: bool = False) -> tuple[CrossScaleNet, Trained, Target]:
+    """Train K copies side by side."""
+    params = copies.params
+    target = _standardise(copies.y, copies.masks, copies.seeds, params["validation"], copies.pairs)
+    generators = [torch.Generator().manual_seed(int(seed)) for seed in copies.seeds]
+    x, wiring = inputs(copies)
+    net = _network(params, copies.tables[0].n_genes, x.shape[-1], generators)
+    with one_thread():
+        trained = train(
+            net,
+            x,
+            target.y,
+            target.weight,
+            wiring,
+            generators,
+            epochs=params["epochs"],
+            lr=params["lr"],
+            validation=target.validation,
+            patience=params["patience"],
+            progress=progress,
+            smoothness=torch.tensor(copies.smoothness, dtype=torch.float32),
+            beta=params["beta"],
+            gamma=params["gamma"],
+        )
+    return net, trained, target
+
+
+def inputs(copies: Copies) -> tuple[Tensor, Wiring]:
+    """Return expression (K, n, q) and graph of K copies.
+
+    On dense graphs they are laid out copy by copy even where all copies share them: a product of one matrix with many
+    is computed otherwise than many products, and rounded otherwise.
+    """
+    x = torch.stack([copies.tables[k].x for k in copies.which_table])
+    first = copies.wirings[0]
+    if first.normalised is None:
+        return x, first
+    chosen = [copies.wirings[k] for k in copies.which_wiring]
+    dense = (torch.cat([getattr(each, name) for each in chosen]) for name in ("normalised", "laplacian"))
+    return x, Wiring(first.n, first.edges, first.edge_weight, *dense)
+
+
+def _width(scaling: dict[str, np.ndarray]) -> int:
+    """Return the number of columns that the network reads."""
+    return scaling["rotation"].shape[1] if "rotation" in scaling else len(scaling["centre"])
+
+
+def _network(params: dict, n_genes: int, n_features: int, generators: list[torch.Generator]) -> CrossScaleNet:
+    """Make the network that a model's hyper-parameters describe."""
+    widths = {name: params[name] for name in ("latent", "hidden", "decoder")}
+    return CrossScaleNet(n_features, **widths, reconstruct=params["gamma"] > 0, generators=generators, fan_in=n_genes)
 
 
 def _learn_scaling(model: CrossScaleVAE, expression: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -548,7 +490,7 @@ def _learn_scaling(model: CrossScaleVAE, expression: pd.DataFrame) -> dict[str, 
         raise ValueError(f"normalise is {model.normalise!r}; expected 'gene', 'region' or 'none'.")
     scaling = {"centre": centre, "scale": scale}
     if model.rotate:
-        rows = _features(model, expression, scaling).numpy().astype(float)
+        rows = _features(model.normalise, expression, scaling).numpy().astype(float)
         _, _, right = np.linalg.svd(rows, full_matrices=False)
         # The sign of a singular vector is the library's whim; a rule makes it the same on every machine.
         right *= np.sign(right[np.arange(len(right)), np.abs(right).argmax(axis=1)])[:, None]
@@ -556,10 +498,10 @@ def _learn_scaling(model: CrossScaleVAE, expression: pd.DataFrame) -> dict[str, 
     return scaling
 
 
-def _features(model: CrossScaleVAE, expression: pd.DataFrame, scaling: dict[str, np.ndarray]) -> Tensor:
+def _features(normalise: str, expression: pd.DataFrame, scaling: dict[str, np.ndarray]) -> Tensor:
     """Return the network's input (n, p or n): normalised, rotated expression."""
     values = expression.to_numpy(dtype=float)
-    if model.normalise == "region":
+    if normalise == "region":
         values = (values - values.mean(axis=1, keepdims=True)) / values.std(axis=1, keepdims=True)
     values = (values - scaling["centre"]) / scaling["scale"]
     if "rotation" in scaling:
@@ -567,7 +509,7 @@ def _features(model: CrossScaleVAE, expression: pd.DataFrame, scaling: dict[str,
     return torch.tensor(values, dtype=torch.float32)
 
 
-def _standardise(model: CrossScaleVAE, y: np.ndarray, masks: np.ndarray, seeds: Sequence[int], regions) -> _Target:
+def _standardise(y: np.ndarray, masks: np.ndarray, seeds: Sequence[int], share: float, pairs: np.ndarray) -> Target:
     """Standardise thinning (K, n) by each copy's own training regions, and set validation regions aside."""
     fewest = int(masks.sum(axis=1).min())
     if fewest < 5:
@@ -578,135 +520,13 @@ def _standardise(model: CrossScaleVAE, y: np.ndarray, masks: np.ndarray, seeds: 
     if not (sd > 0).all():
         raise ValueError("thinning has the same value in every training region; there is nothing to predict.")
     validation = None
-    if model.validation:
-        if not 0 < model.validation < 1:
-            raise ValueError(f"validation is {model.validation!r}; expected a share of the regions in [0, 1).")
-        pairs = homologous_pairs(regions)
+    if share:
+        if not 0 < share < 1:
+            raise ValueError(f"validation is {share!r}; expected a share of the regions in [0, 1).")
         aside = np.zeros_like(masks)
         for row, (mask, seed) in enumerate(zip(masks, seeds, strict=True)):
             groups = np.random.default_rng(seed).permutation(np.unique(pairs[mask]))
-            aside[row] = mask & np.isin(pairs, groups[: max(1, round(model.validation * len(groups)))])
+            aside[row] = mask & np.isin(pairs, groups[: max(1, round(share * len(groups)))])
         weight, validation = weight - aside, torch.tensor(aside, dtype=torch.float32)
     as_tensor = [torch.tensor(value, dtype=torch.float32) for value in ((y - mean) / sd, weight)]
-    return _Target(as_tensor[0], mean, sd, as_tensor[1], validation)
-
-
-def _fit_copies(
-    model: CrossScaleVAE,
-    expression: pd.DataFrame,
-    thinning: pd.Series | pd.DataFrame,
-    graph: Graph | None,
-    masks: np.ndarray,
-    seeds: Sequence[int],
-    progress: bool,
-) -> tuple[_Trained, _Target]:
-    """Check, scale, wire and train K copies; leaves net_, regions_, genes_ and the scaling on the model."""
-    expression = align(expression, expression.index, "expression")
-    if not expression.columns.is_unique:
-        raise ValueError(f"expression: gene {expression.columns[expression.columns.duplicated()][0]!r} is given twice.")
-    regions = expression.index
-    y = align(thinning, regions, "thinning").to_numpy(dtype=float)
-    target = _standardise(model, np.broadcast_to(y, masks.shape), masks, seeds, regions)
-    generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
-    model.regions_, model.genes_ = regions, expression.columns
-    model._wiring = _wire(graph, regions)
-    model._scaling = _learn_scaling(model, expression)
-    model._x = _features(model, expression, model._scaling)
-    model.net_ = _network(model, model._scaling, generators)
-    with _one_thread():
-        trained = _train(
-            model.net_,
-            model._x,
-            target.y,
-            target.weight,
-            model._wiring,
-            generators,
-            epochs=model.epochs,
-            lr=model.lr,
-            validation=target.validation,
-            patience=model.patience,
-            progress=progress,
-            smoothness=model.smoothness,
-            beta=model.beta,
-            gamma=model.gamma,
-        )
-    return trained, target
-
-
-def refit(
-    model: CrossScaleVAE,
-    expression: pd.DataFrame,
-    thinning: pd.Series,
-    graph: Graph | None = None,
-    held_out: np.ndarray | None = None,
-    seeds: Sequence[int] = (0,),
-    progress: bool = True,
-) -> pd.DataFrame:
-    """Train copies of a model for every seed and every held-out set, all side by side, and predict every region.
-
-    Parameters
-    ----------
-    model
-        Hyper-parameters; the model itself is not touched.
-    expression, thinning, graph
-        As for `CrossScaleVAE.fit`.
-    held_out
-        bool (F, n), each row the regions that one fold does not train on (as `xsg.evaluation.splits` makes them), in
-        the order of ``expression``; None holds nothing out (F = 1).
-    seeds
-        S seeds.
-
-    Returns
-    -------
-    DataFrame (S · F, n)
-        Predicted thinning of every region, indexed by (seed, fold). A row is in-sample where its fold trained.
-    """
-    from sklearn.base import clone
-
-    n = len(expression)
-    held_out = np.zeros((1, n), dtype=bool) if held_out is None else np.asarray(held_out, dtype=bool)
-    if held_out.ndim != 2 or held_out.shape[1] != n:
-        raise ValueError(f"held_out has shape {held_out.shape}; expected (folds, {n}), one column per region.")
-    index = pd.MultiIndex.from_product([list(seeds), range(len(held_out))], names=["seed", "fold"])
-    model = clone(model)
-    _, target = _fit_copies(
-        model,
-        expression,
-        thinning,
-        graph,
-        np.tile(~held_out, (len(seeds), 1)),
-        list(index.get_level_values("seed")),
-        progress,
-    )
-    with torch.no_grad():
-        predicted = model.net_(model._x, model._wiring.propagate).thinning.numpy()
-    return pd.DataFrame(target.mean + target.sd * predicted, index, expression.index)
-
-
-def cross_val_predict(
-    model: CrossScaleVAE,
-    expression: pd.DataFrame,
-    thinning: pd.Series,
-    graph: Graph | None = None,
-    *,
-    held_out: np.ndarray,
-    seeds: Sequence[int] = (0,),
-    progress: bool = True,
-) -> pd.DataFrame:
-    """Predict each region by the copy that did not train on it: DataFrame (S seeds, n regions).
-
-    Parameters are those of `refit`. Raises ValueError unless every region is held out in exactly one fold.
-    """
-    held_out = np.asarray(held_out, dtype=bool)
-    times = held_out.sum(axis=0)
-    if (times != 1).any():
-        region = expression.index[times != 1][0]
-        raise ValueError(
-            f"held_out: region {region!r} is held out in {times[times != 1][0]} folds, expected exactly 1. "
-            "Use the folds of xsg.evaluation.splits."
-        )
-    predicted = refit(model, expression, thinning, graph, held_out, seeds, progress).to_numpy()
-    folds = predicted.reshape(len(seeds), len(held_out), -1)
-    fold_of = held_out.argmax(axis=0)
-    values = folds[:, fold_of, np.arange(len(fold_of))]
-    return pd.DataFrame(values, pd.Index(list(seeds), name="seed"), expression.index)
+    return Target(as_tensor[0], mean, sd, as_tensor[1], validation)

@@ -1,0 +1,243 @@
+"""The instrument: it finds a map that genes make, lets a spun one go, and its numbers are what they are said to be."""
+
+import re
+import warnings
+from dataclasses import replace
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+import xsg
+from xsg.atlas import homologous_pairs
+from xsg.evaluation.baselines import BASELINES, baseline
+from xsg.evaluation.metrics import correlation, r_squared
+from xsg.evaluation.nulls import null_maps
+from xsg.evaluation.splits import homologous
+from xsg.report import STATISTICS, _bootstrap, evaluate
+from xsg.training import CrossScaleVAE, cross_val_predict, refit
+
+SMALL = {"latent": 8, "hidden": 32, "decoder": 16, "lr": 1e-2}
+QUICK = CrossScaleVAE(**SMALL, epochs=5)
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def cortex() -> xsg.Cortex:
+    """Make a simulated cortex whose map its programs make; each region is joined to its homologue alone."""
+    whole = xsg.load_cortex("simulated", n_genes=100)
+    twins = whole.parcellation.homologue[whole.regions].to_numpy()
+    weights = (twins[:, None] == whole.regions.to_numpy()).astype(float)
+    return replace(whole, graph=xsg.Graph(pd.DataFrame(weights, whole.regions, whole.regions), "homotopic edges"))
+
+
+@pytest.fixture(scope="module")
+def report(cortex) -> xsg.Report:
+    return evaluate(CrossScaleVAE(**SMALL, epochs=40), cortex, n_nulls=39, n_seeds=2, progress=False)
+
+
+def test_it_finds_what_programs_make(report):
+    assert report.held_out.loc["R²", "value"] > 0.3
+    assert report.p_value["held-out R²"] <= 0.05
+    assert "smoothness alone seldom does so" in report.sentence
+    # In-sample the same model on the same map is nothing special: that number cannot tell.
+    assert report.p_value["in-sample R²"] > 0.1
+
+
+def test_it_lets_spun_maps_go(cortex):
+    spun = null_maps(cortex.thinning, cortex.parcellation, n=2, seed=99, progress=False)
+    for _, values in spun.iterrows():
+        other = replace(cortex, thinning=values.rename("thinning"))
+        found = evaluate(CrossScaleVAE(**SMALL, epochs=40), other, n_nulls=39, baselines=False, progress=False)
+        assert found.p_value["held-out R²"] > 0.1
+        assert "smoothness alone may explain it" in found.sentence
+
+
+def test_numbers_are_those_of_the_parts(cortex, report):
+    model, folds, y = CrossScaleVAE(**SMALL, epochs=40), homologous(cortex.regions), cortex.thinning
+    inside = refit(model, cortex.expression, y, cortex.graph, seeds=(0, 1), progress=False).to_numpy()
+    outside = cross_val_predict(
+        model, cortex.expression, y, cortex.graph, held_out=folds, seeds=(0, 1), progress=False
+    ).to_numpy()
+    expected = np.column_stack([f(y, p) for p in (inside, outside) for f in (r_squared, correlation)])
+    assert np.allclose(report.seeds, expected, atol=1e-5)
+    assert [*report.in_sample, *report.held_out["value"]] == report.seeds.loc[0].to_list()
+    assert list(report.seeds) == list(report.null) == list(report.p_value.index) == list(STATISTICS)
+    assert report.null.shape == (39, 4)
+    for name, p in report.p_value.items():
+        assert p == (1 + (report.null[name] >= report.seeds.loc[0, name]).sum()) / 40
+    null = null_maps(y, cortex.parcellation, n=39, progress=False)
+    again = cross_val_predict(model, cortex.expression, null.iloc[7], cortex.graph, held_out=folds, progress=False)
+    assert report.null.loc[7, "held-out R²"] == pytest.approx(r_squared(null.iloc[7], again.iloc[0]), abs=1e-5)
+    assert list(report.baselines.index) == list(BASELINES)
+    guess = baseline("ridge", cortex.expression, pd.concat([y.to_frame().T, null]), cortex.parcellation, folds)
+    scores = [r_squared(m, g) for m, g in zip([y, *null.to_numpy()], guess, strict=True)]
+    assert report.baselines.loc["ridge", "R²"] == pytest.approx(scores[0])
+    assert report.baselines.loc["ridge", "p R²"] == (1 + np.sum(np.array(scores[1:]) >= scores[0])) / 40
+    assert report.baselines["p R²"].isna().to_list() == [True] + [False] * 4 + [True]
+    assert report.predictions["held out"].to_numpy() == pytest.approx(outside[0], abs=1e-5)
+
+
+def test_it_says_what_it_shows(report):
+    table = report.table()
+    assert table.index.is_unique
+    assert len(table) == 2 + 2 + 2 + len(BASELINES)
+    assert table.loc[("CrossScaleVAE", "held out"), "R²"] == report.held_out.loc["R²", "value"]
+    assert table.loc[("CrossScaleVAE, spin", "null, held out"), "R² high"] == report.null["held-out R²"].quantile(0.95)
+    assert (table["R² low"].dropna() <= table["R² high"].dropna()).all()
+    shown = repr(report)
+    assert f"R² = {report.held_out.loc['R²', 'value']:.2f}" in shown.replace("\n", " ")
+    assert f"p = {report.p_value['held-out R²']:.3f}" in shown.replace("\n", " ")
+    assert report.table().to_html()[:6] == report._repr_html_()[:6]
+    best = report.baselines["R²"].idxmax()
+    assert best in report.sentence
+
+
+def test_a_baseline_that_does_as_well_is_named(report):
+    better = report.baselines.copy()
+    better.loc["ridge", "R²"] = 0.99
+    assert "Something simpler does as well: ridge" in replace(report, baselines=better).sentence
+    for low, words in ((-0.1, "cannot be told from the model on 68 values"), (0.1, "does less well")):
+        worse = report.baselines.assign(**{"R²": 0.1, "lead low": low})
+        assert words in replace(report, baselines=worse).sentence
+
+
+def test_no_praise_for_a_model_worse_than_the_mean(report):
+    bad = report.held_out.copy()
+    bad.loc["R²", "value"] = -0.2
+    sentence = replace(report, held_out=bad).sentence
+    assert "no better than predicting the mean" in sentence
+    assert "seldom" not in sentence
+
+
+def test_figure_marks_every_number(report):
+    above, below = report.plot().axes
+    assert above.get_legend().get_texts()[1].get_text() == f"in-sample, observed: {report.in_sample['R²']:.2f}"
+    lines = {line.get_xdata()[0] for line in above.lines}
+    assert lines == {report.in_sample["R²"], report.held_out.loc["R²", "value"]}
+    labels = [label.get_text() for label in below.get_yticklabels()]
+    assert [re.split(r"  ", label)[0] for label in labels] == ["CrossScaleVAE", *BASELINES]
+    assert f"{report.baselines.loc['ridge', 'R²']:.2f}" in labels[4]
+    low, high = below.get_xlim()
+    assert low < report.held_out.loc["R²", "low"]
+    assert high > report.in_sample["R²"]
+
+
+def test_interval_covers_the_truth_and_keeps_pairs_together():
+    """Correlation 0.6 of 80 pairs: about 19 of 20 intervals hold it, if the pair is what is drawn."""
+    rng = np.random.default_rng(0)
+    pairs = np.tile(np.arange(80), 2)
+    hits, widths = 0, []
+    for seed in range(60):
+        one = rng.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], 80)
+        y, guess = np.tile(one, (2, 1)).T
+        intervals, leads = _bootstrap(y, guess, {"the same": guess, "zero": np.zeros(160)}, pairs, seed)
+        hits += intervals.loc["r", "low"] <= 0.6 <= intervals.loc["r", "high"]
+        widths.append(intervals.loc["r", "high"] - intervals.loc["r", "low"])
+        assert leads.loc["the same"].to_list() == [0, 0]
+    assert 51 <= hits <= 60
+    assert np.mean(widths) == pytest.approx(2 * 1.96 * (1 - 0.6**2) / np.sqrt(80), rel=0.15)
+
+
+def test_own_map_in_three_lines(tmp_path):
+    path = tmp_path / "own.csv"
+    known = xsg.load_cortex("simulated", n_genes=20).thinning
+    known.sample(frac=1, random_state=0).to_csv(path)
+
+    own = pd.read_csv(path, index_col=0).squeeze("columns")
+    cortex = replace(xsg.load_cortex("simulated", n_genes=20), name="mine", thinning=own)
+    found = xsg.evaluate(QUICK, cortex, n_nulls=19, progress=False)
+
+    assert repr(found).startswith("CrossScaleVAE(")
+    assert "mine, 68 regions:" in found.sentence
+    assert np.allclose(found.predictions["observed"], known)
+
+
+def test_other_nulls_and_a_checkpoint(cortex, tmp_path):
+    whole = xsg.load_cortex("simulated", n_genes=20)
+    options = {"n_nulls": 19, "baselines": False, "progress": False}
+    noise = evaluate(QUICK, whole, null="noise-genes", checkpoint=tmp_path / "kept", **options)
+    assert any((tmp_path / "kept").iterdir())
+    again = evaluate(QUICK, whole, null="noise-genes", checkpoint=tmp_path / "kept", **options)
+    pd.testing.assert_frame_equal(noise.null, again.null)
+    assert "tables of noise in place of the genes" in noise.sentence
+    other = evaluate(QUICK, whole, null="rewired", **options)
+    assert "graphs rewired at random" in other.sentence
+    assert not np.allclose(other.null, noise.null)
+
+
+def test_without_nulls_or_baselines(cortex):
+    bare = evaluate(QUICK, cortex, n_nulls=0, baselines=False, progress=False)
+    assert bare.p_value.isna().all()
+    assert len(bare.table()) == 2
+    assert "p =" not in bare.sentence
+    assert len(bare.plot().axes) == 1
+
+
+def test_one_hemisphere_and_another_parcellation(cortex):
+    left = cortex.regions[cortex.regions.str.startswith("L_")]
+    graph = xsg.load_cortex("simulated", n_genes=20).graph.subset(left)
+    half = xsg.Cortex("left", cortex.expression.loc[left], cortex.thinning[left], graph, cortex.parcellation)
+    found = evaluate(QUICK, half, n_nulls=19, progress=False)
+    assert list(found.baselines.index) == list(BASELINES[1:])  # there is nothing to copy
+    assert found.n_values == 34
+
+    dk = cortex.parcellation
+    merged = np.where(dk.labels < 0, -1, dk.labels % 34 // 3 + 12 * (dk.labels >= 34))
+    names = {label: f"{'LR'[label // 12]}_area{label % 12}" for label in range(24)}
+    coarse = xsg.Parcellation.from_labels("coarse", merged, names)
+    rng = np.random.default_rng(0)
+    genes = pd.DataFrame(rng.normal(size=(24, 8)), coarse.regions)
+    values = pd.Series(np.tile(rng.normal(size=12), 2), coarse.regions)
+    own = xsg.Cortex("coarse", genes, values, xsg.build_graph(coarse), coarse)
+    found = evaluate(QUICK, own, n_nulls=19, progress=False)
+    assert found.n_values == 12
+    assert "24 regions (12 independent values)" in found.sentence
+    assert np.isfinite(found.null.to_numpy()).all()
+
+
+def test_a_split_that_leaks_says_so(cortex):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = evaluate(QUICK, cortex, split="left-to-right", n_nulls=0, progress=False)
+    assert any(warning.category.__name__ == "LeakWarning" for warning in caught)
+    assert found.leaks
+    assert "no test on regions unseen" in found.sentence
+    assert "1 fold, 34 regions scored" in found.sentence
+    left = cortex.regions.str.startswith("L_")
+    assert found.predictions["held out"].isna().to_list() == left.tolist()
+    copy = cortex.thinning[cortex.parcellation.homologue[cortex.regions[~left]]]
+    assert found.baselines.loc["contralateral copy", "R²"] == pytest.approx(r_squared(cortex.thinning[~left], copy))
+    pairs = homologous_pairs(cortex.regions)
+    assert len(np.unique(pairs[~left])) == 34
+
+
+def test_what_is_wrong_is_named(cortex, tmp_path):
+    with pytest.raises(TypeError, match=r"model: expected xsg\.CrossScaleVAE, got str"):
+        evaluate("paper", cortex)
+    with pytest.raises(TypeError, match=r"cortex: expected xsg\.Cortex, got DataFrame"):
+        evaluate(QUICK, cortex.expression)
+    with pytest.raises(ValueError, match=r"null 'shuffle' is not known; there are: .*'noise-genes', 'rewired'"):
+        evaluate(QUICK, cortex, null="shuffle")
+    with pytest.raises(ValueError, match=r"'halves'.*'homologous'"):
+        evaluate(QUICK, cortex, split="halves")
+    with pytest.raises(ValueError, match=r"n_nulls is 10: .* p ≤ 0\.05 is out of reach"):
+        evaluate(QUICK, cortex, n_nulls=10)
+    with pytest.raises(ValueError, match="n_seeds is 0"):
+        evaluate(QUICK, cortex, n_seeds=0)
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"checkpoint: cannot write to .*file"):
+        evaluate(QUICK, cortex, checkpoint=tmp_path / "file" / "folder")
+    holed = replace(cortex)
+    holed.thinning.iloc[3] = np.nan
+    with pytest.raises(ValueError, match=f"thinning: 1 of 68 values are not finite.*{cortex.regions[3]!r}"):
+        evaluate(QUICK, holed, n_nulls=0)

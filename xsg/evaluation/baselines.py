@@ -1,0 +1,251 @@
+"""Baselines: simpler ways to predict a map, under the same folds as the model.
+
+Whatever a baseline has to choose or to scale it learns inside the training regions, homologues kept together there too.
+All but the last are written for many maps at once, so that a thousand null maps cost little more than one.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from xsg.atlas import Parcellation, align, homologous_pairs
+from xsg.training import CrossScaleVAE, cross_val_predict
+
+BASELINES = (
+    "contralateral copy",
+    "position (kriging)",
+    "expression PC1",
+    "ridge",
+    "PLS",
+    "VAE without graph",
+)
+PENALTIES = np.logspace(-2, 2, 9)  # of ridge, per gene
+COMPONENTS = 5  # of partial least squares, at most
+LENGTHS = (10.0, 20.0, 40.0, 80.0, 160.0)  # mm; of the Gaussian process
+NUGGETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # variance of the noise over that of the process
+_INNER_FOLDS = 5
+_FEWEST = 5  # training regions, as for the model
+
+
+def baseline(
+    name: str,
+    expression: pd.DataFrame,
+    maps: pd.Series | pd.DataFrame,
+    parcellation: Parcellation,
+    held_out: np.ndarray,
+    seed: int = 0,
+    model: CrossScaleVAE | None = None,
+) -> np.ndarray:
+    """Predict held-out regions of one or many maps by a simpler method than the model.
+
+    Parameters
+    ----------
+    name
+        One of `BASELINES`:
+
+        - ``"contralateral copy"``: the value of the homologous region, where that one trains; else the mean of the
+          training regions (so under a split that keeps homologues together it is the mean).
+        - ``"position (kriging)"``: no genes; a Gaussian process over where regions lie, in mm and with the hemispheres
+          folded onto one; Matérn kernel (ν = 3/2) plus nugget. Length and nugget are those of `LENGTHS` and `NUGGETS`
+          with the largest marginal likelihood, the variance profiled out. [1]_
+        - ``"expression PC1"``: a straight line on the first principal component of expression.
+        - ``"ridge"``: all genes, linear, with the penalty of `PENALTIES` (times the number of genes) that predicts best
+          inside the training regions, over folds of homologous pairs.
+        - ``"PLS"``: partial least squares, one to `COMPONENTS` components chosen in the same way. [2]_
+        - ``"VAE without graph"``: ``model`` trained with no graph.
+    expression
+        DataFrame (n regions, p genes); genes are z-scored over the training regions.
+    maps
+        Series by region, or DataFrame (M maps, n regions).
+    parcellation
+        Where the regions lie.
+    held_out
+        bool (F, n), one row per fold, True where held out, in the order of ``expression``.
+    seed
+        Seed of ``"VAE without graph"``; the others draw nothing.
+    model
+        Hyper-parameters of ``"VAE without graph"``; those of the preset "paper" by default.
+
+    Returns
+    -------
+    ndarray (M, n)
+        Each region's prediction, the mean over the folds that hold it out; NaN where none does. M = 1 for a Series.
+
+    Raises
+    ------
+    ValueError
+        An unknown name; regions that do not match; folds of the wrong shape, or that leave too few regions to train on.
+
+    References
+    ----------
+    .. [1] Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, equations 2.23 and 5.8.
+    .. [2] Rosipal & Trejo 2001, Journal of Machine Learning Research 2:97 (the dual form).
+
+    Examples
+    --------
+    >>> import xsg
+    >>> from xsg.evaluation.splits import homologous
+    >>> cortex = xsg.load_cortex("simulated")
+    >>> folds = homologous(cortex.regions)
+    >>> baseline("ridge", cortex.expression, cortex.thinning, cortex.parcellation, folds).shape
+    (1, 68)
+    """
+    if name not in BASELINES:
+        raise ValueError(f"baseline {name!r} is not known; there are: {', '.join(map(repr, BASELINES))}.")
+    regions = expression.index
+    align(expression, regions, "expression")
+    frame = maps.to_frame().T if isinstance(maps, pd.Series) else maps
+    y = align(frame.T, regions, "maps").T.to_numpy(dtype=float)
+    held_out = np.asarray(held_out)
+    if held_out.dtype != bool or held_out.ndim != 2 or held_out.shape[1] != len(regions):
+        raise ValueError(
+            f"held_out: expected bool (folds, {len(regions)}), one column per region, got {held_out.dtype} "
+            f"{held_out.shape}. Use the folds of xsg.evaluation.splits."
+        )
+    fewest = int((~held_out).sum(axis=1).min())
+    if fewest < _FEWEST:
+        raise ValueError(f"held_out: a fold leaves {fewest} regions to train on; expected at least {_FEWEST}.")
+    if name == "VAE without graph":
+        model = CrossScaleVAE() if model is None else model
+        found = cross_val_predict(model, expression, maps, None, held_out=held_out, seeds=(seed,), progress=False)
+        return found.to_numpy()
+    unknown = regions.difference(parcellation.regions, sort=False)
+    if len(unknown):
+        raise ValueError(f"region {unknown[0]!r} is not in parcellation {parcellation.name!r}.")
+    predict = _PREDICT[name](expression, parcellation)
+    total = np.zeros_like(y)
+    for fold in held_out:
+        total[:, fold] += predict(y[:, ~fold], ~fold, fold)
+    times = held_out.sum(axis=0)
+    return total / np.where(times, times, np.nan)
+
+
+# Each of these returns predict(y (M, m), train (n,), test (n,)) -> (M, t), for the regions of an expression table.
+_Predict = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+def _contralateral_copy(expression: pd.DataFrame, parcellation: Parcellation) -> _Predict:
+    homologue = expression.index.get_indexer(parcellation.homologue.reindex(expression.index))
+
+    def predict(y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+        place = np.cumsum(train) - 1  # of a region among the training regions
+        twin = homologue[test]
+        known = (twin >= 0) & train[twin]
+        return np.where(known, y[:, place[twin]], y.mean(axis=1, keepdims=True))
+
+    return predict
+
+
+def _position(expression: pd.DataFrame, parcellation: Parcellation) -> _Predict:
+    where = parcellation.table.loc[expression.index, ["x", "y", "z"]].to_numpy()
+    where = np.column_stack([np.abs(where[:, 0]), where[:, 1:]])
+    distance = np.linalg.norm(where[:, None] - where[None], axis=-1)
+
+    def predict(y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+        mean = y.mean(axis=1, keepdims=True)
+        best, found = np.full(len(y), -np.inf), np.zeros((len(y), test.sum()))
+        for length in LENGTHS:
+            scaled = np.sqrt(3) * distance / length
+            kernel = (1 + scaled) * np.exp(-scaled)
+            values, vectors = np.linalg.eigh(kernel[np.ix_(train, train)])
+            turned, across = (y - mean) @ vectors, vectors.T @ kernel[np.ix_(train, test)]
+            for nugget in NUGGETS:
+                # At its most likely variance, yᵀ K⁻¹ y / m, the log likelihood is this up to a constant; the prediction
+                # does not depend on the variance.
+                spread = (turned**2 / (values + nugget)).mean(axis=1)
+                score = -len(values) * np.log(spread) - np.log(values + nugget).sum()
+                better = score > best
+                best[better] = score[better]
+                found[better] = (turned[better] / (values + nugget)) @ across
+        return mean + found
+
+    return predict
+
+
+def _principal_component(expression: pd.DataFrame, parcellation: Parcellation) -> _Predict:
+    x = expression.to_numpy(dtype=float)
+
+    def predict(y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+        z = _z_scores(x, train)
+        scores = z @ np.linalg.svd(z[train], full_matrices=False)[2][0]  # mean 0 over the training regions
+        slope = y @ scores[train] / (scores[train] ** 2).sum()
+        return y.mean(axis=1, keepdims=True) + slope[:, None] * scores[test]
+
+    return predict
+
+
+def _ridge_path(y: np.ndarray, inner: np.ndarray, across: np.ndarray, n_genes: int) -> np.ndarray:
+    """Predictions (penalties, M, t) of ridge in its dual form, X (XᵀX + αI)⁻¹ Xᵀ = K (K + αI)⁻¹ with K = XXᵀ."""
+    values, vectors = np.linalg.eigh(inner)
+    mean = y.mean(axis=1, keepdims=True)
+    turned, across = (y - mean) @ vectors, vectors.T @ across
+    return np.stack([mean + (turned / (values + penalty * n_genes)) @ across for penalty in PENALTIES])
+
+
+def _pls_path(y: np.ndarray, inner: np.ndarray, across: np.ndarray, n_genes: int) -> np.ndarray:
+    """Predictions (components, M, t) of partial least squares with one response, in its dual form.
+
+    Score k is t_k = K a_k, the direction in which expression covaries most with what the earlier scores left of y.
+    """
+    mean = y.mean(axis=1, keepdims=True)
+    left, found, path = y - mean, np.repeat(mean, across.shape[1], axis=1), []
+    scores, duals = [], []
+    for _ in range(min(COMPONENTS, len(inner) - 1, n_genes)):
+        score, dual = left @ inner, left.copy()
+        for earlier, its_dual in zip(scores, duals, strict=True):
+            share = (score * earlier).sum(axis=1, keepdims=True)
+            score, dual = score - share * earlier, dual - share * its_dual
+        norm = np.linalg.norm(score, axis=1, keepdims=True)
+        usable = norm > 1e-9 * np.trace(inner) * np.linalg.norm(y - mean, axis=1, keepdims=True)  # else y is exhausted
+        scores.append(np.where(usable, score / np.where(usable, norm, 1), 0))
+        duals.append(np.where(usable, dual / np.where(usable, norm, 1), 0))
+        loading = (left * scores[-1]).sum(axis=1, keepdims=True)
+        left = left - loading * scores[-1]
+        found = found + loading * (duals[-1] @ across)
+        path.append(found)
+    return np.stack(path)
+
+
+def _chosen_inside(path: Callable) -> Callable[[pd.DataFrame, Parcellation], _Predict]:
+    """Make a baseline of a family of predictors: for each map the one with least error inside the training regions."""
+
+    def make(expression: pd.DataFrame, parcellation: Parcellation) -> _Predict:
+        from sklearn.model_selection import GroupKFold
+
+        x, pairs = expression.to_numpy(dtype=float), homologous_pairs(expression.index)
+
+        def along(y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+            z = _z_scores(x, train)
+            return path(y, z[train] @ z[train].T, z[train] @ z[test].T, x.shape[1])
+
+        def predict(y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+            rows = np.flatnonzero(train)
+            folds = GroupKFold(min(_INNER_FOLDS, len(np.unique(pairs[rows]))))
+            errors = []
+            for learn, judge in folds.split(rows, groups=pairs[rows]):
+                guess = along(y[:, learn], rows[learn], rows[judge])
+                errors.append(((guess - y[:, judge]) ** 2).mean(axis=-1))
+            # Inner folds may differ by one in how many components they allow.
+            choices = min(len(error) for error in errors)
+            best = np.mean([error[:choices] for error in errors], axis=0).argmin(axis=0)
+            return along(y, train, test)[best, np.arange(len(y))]
+
+        return predict
+
+    return make
+
+
+def _z_scores(x: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Z-score each gene by its mean and standard deviation over the training regions."""
+    centred, scale = x - x[train].mean(axis=0), x[train].std(axis=0)
+    return centred / np.where(scale > 0, scale, 1)
+
+
+_PREDICT = {
+    "contralateral copy": _contralateral_copy,
+    "position (kriging)": _position,
+    "expression PC1": _principal_component,
+    "ridge": _chosen_inside(_ridge_path),
+    "PLS": _chosen_inside(_pls_path),
+}

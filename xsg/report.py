@@ -1,0 +1,470 @@
+"""The instrument: what a fitted number is worth, as one table, one figure and one sentence per model and map."""
+
+import html
+import tempfile
+import textwrap
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from xsg.atlas import homologous_pairs
+from xsg.data.cortex import Cortex
+from xsg.evaluation.baselines import BASELINES, baseline
+from xsg.evaluation.metrics import correlation, r_squared
+from xsg.evaluation.nulls import MAP_NULLS, noise_genes, null_maps, p_value, rewired
+from xsg.evaluation.splits import split as make_split
+from xsg.training import CrossScaleVAE, refit
+from xsg.training.refits import held_out_mean
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STATISTICS = ("in-sample R²", "in-sample r", "held-out R²", "held-out r")
+NULLS = (*MAP_NULLS, "noise-genes", "rewired")
+_FEWEST_NULLS = 19  # with fewer, 1 / (n + 1) is over 0.05
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Report:
+    """What `evaluate` found: one model, one map, one split, one null.
+
+    In-sample numbers come from a model trained on all regions, held-out numbers from models that did not train on the
+    region they predict. Where nothing else is said they belong to the first seed, as do the null and its p-values.
+
+    Attributes
+    ----------
+    in_sample : Series
+        ``R²`` and ``r`` of the model trained on every region.
+    held_out : DataFrame
+        Rows ``R²`` and ``r``; columns ``value``, ``low`` and ``high`` (95 % interval: bootstrap over homologous pairs).
+        The interval covers which regions happen to be scored. It does not cover training the models anew on other
+        regions, other folds or other seeds.
+    null : DataFrame, shape (n_nulls, 4)
+        The four statistics of `STATISTICS`, one row per null map, noise table or rewired graph, the whole model trained
+        anew for each.
+    p_value : Series
+        Of the same four, one-sided: (1 + how many nulls reach the observed) / (1 + n_nulls). NaN without nulls.
+    baselines : DataFrame
+        By baseline: held-out ``R²`` and ``r``; ``p R²`` and ``p r`` under the same null maps; ``lead low`` and
+        ``lead high``: 95 % interval of the model's R² minus the baseline's, by the same bootstrap. p is NaN where the
+        null is not of maps, for the VAE without graph (it is not trained anew under the null) and for a contralateral
+        copy that has nothing to copy and is the mean (where ``leaks`` is false).
+    seeds : DataFrame, shape (n_seeds, 4)
+        The four statistics by seed.
+    predictions : DataFrame
+        By region: ``observed``, ``in-sample`` and ``held out`` (NaN where no fold holds the region out).
+    cortex, model, split, null_name : str
+        What was evaluated, and how.
+    n_folds, n_values : int
+        Number of folds; number of independent values of the map: that of homologous pairs where homologues share one.
+    leaks : bool
+        Whether a model was trained on the homologue of a region that it was then judged on.
+    """
+
+    cortex: str
+    model: str
+    split: str
+    null_name: str
+    n_folds: int
+    n_values: int
+    leaks: bool
+    in_sample: pd.Series
+    held_out: pd.DataFrame
+    null: pd.DataFrame
+    p_value: pd.Series
+    baselines: pd.DataFrame
+    seeds: pd.DataFrame
+    predictions: pd.DataFrame = field(repr=False)
+
+    def table(self) -> pd.DataFrame:
+        """Everything as one table.
+
+        Indexed by (``what``, ``kind``); ``interval`` says what ``low`` and ``high`` are in that row.
+        """
+        model = "CrossScaleVAE"
+        inside, outside = self.in_sample, self.held_out
+        rows = [
+            _row(model, "in-sample", inside["R²"], inside["r"], p=self.p_value[list(STATISTICS[:2])]),
+            _row(
+                model,
+                "held out",
+                *outside["value"],
+                intervals=outside[["low", "high"]].to_numpy(),
+                interval="95 % over pairs",
+                p=self.p_value[list(STATISTICS[2:])],
+            ),
+        ]
+        spreads = []
+        if len(self.seeds) > 1:
+            spreads.append((f"{model}, {len(self.seeds)} seeds", "", self.seeds, (0, 1), "all seeds"))
+        if len(self.null):
+            spreads.append((f"{model}, {self.null_name}", "null, ", self.null, (0.05, 0.95), "90 % of nulls"))
+        for what, prefix, found, ends, interval in spreads:
+            for kind, columns in (("in-sample", STATISTICS[:2]), ("held out", STATISTICS[2:])):
+                part = found[list(columns)]
+                rows.append(
+                    _row(
+                        what,
+                        prefix + kind,
+                        *part.median(),
+                        intervals=part.quantile(ends).T.to_numpy(),
+                        interval=interval,
+                    )
+                )
+        for name, line in self.baselines.iterrows():
+            rows.append(_row(name, "held out", line["R²"], line["r"], p=line[["p R²", "p r"]]))
+        return pd.DataFrame(rows).set_index(["what", "kind"])
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in plain words."""
+        n, inside, outside = len(self.predictions), self.in_sample, self.held_out
+        scored = int(self.predictions["held out"].notna().sum())
+        values = f" ({self.n_values} independent values)" if self.n_values < n else ""
+        first = f"{self.cortex}, {n} regions{values}: in-sample, R² = {inside['R²']:.2f} and r = {inside['r']:.2f}."
+        line, other = outside.loc["R²"], outside.loc["r"]
+        second = (
+            f"Held out (split {self.split!r}, {self.n_folds} fold{'s' * (self.n_folds > 1)}"
+            + (f", {scored} regions scored" if scored < n else "")
+            + f"), R² = {line['value']:.2f} ({line['low']:.2f} to {line['high']:.2f}) and r = {other['value']:.2f} "
+            f"({other['low']:.2f} to {other['high']:.2f})"
+            + (", no better than predicting the mean." if line["value"] <= 0 else ".")
+        )
+        parts = [first, second]
+        if self.leaks:
+            parts.append("Homologues of held-out regions were trained on, so this is no test on regions unseen.")
+        if len(self.null):
+            parts.append(self._about_null())
+        if len(self.baselines):
+            parts.append(self._about_baselines())
+        return " ".join(parts)
+
+    def _about_null(self) -> str:
+        p, p_r = self.p_value["held-out R²"], self.p_value["held-out r"]
+        what, high, low = _MEANING.get(self.null_name, _MEANING["map"])
+        own = self.held_out.loc["R²", "value"]
+        inside = (self.null["in-sample R²"] >= self.in_sample["R²"]).mean()
+        outside = (self.null["held-out R²"] >= own).mean()
+        text = (
+            f"Of {len(self.null)} {what} ({self.null_name}), the model trained anew on each, {inside:.0%} do as well "
+            f"in-sample and {outside:.0%} held out (R²: p = {p:.3f}; r: p = {p_r:.3f}): "
+        )
+        if p <= 0.05 and own > 0:
+            return text + low
+        if p > 0.05:
+            return text + high
+        return text + "few, but the model predicts no better than the mean, so there is little to explain."
+
+    def _about_baselines(self) -> str:
+        own = self.held_out.loc["R²", "value"]
+        best = self.baselines.sort_values("R²").iloc[-1]
+        name = f"{best.name} (held-out R² = {best['R²']:.2f})"
+        if best["R²"] >= own:
+            return f"Something simpler does as well: {name}."
+        if best["lead low"] <= 0:
+            return f"The best baseline, {name}, cannot be told from the model on {self.n_values} values."
+        return f"The best baseline, {name}, does less well on these folds."
+
+    def plot(self) -> "Figure":
+        """Draw the null distributions of R² with the observed values, and the baselines beneath, on one axis."""
+        import matplotlib.pyplot as plt
+
+        from xsg.plotting import null_distributions, points_with_intervals
+
+        held_out = self.held_out.loc[["R²"]].set_axis(["CrossScaleVAE"])
+        points = pd.concat([held_out, self.baselines[["R²"]].rename(columns={"R²": "value"})])
+        heights = [2.4, 0.32 * len(points) + 0.5] if len(self.null) else [0, 1]
+        figure, (above, below) = plt.subplots(
+            2,
+            1,
+            figsize=(8, sum(heights) + 1.2),
+            height_ratios=np.maximum(heights, 0.01),
+            sharex=True,
+            layout="constrained",
+        )
+        if len(self.null):
+            observed = pd.Series({"in-sample": self.in_sample["R²"], "held out": held_out["value"].iloc[0]})
+            null = self.null[["in-sample R²", "held-out R²"]].set_axis(observed.index, axis=1)
+            null_distributions(observed, null, ax=above, label=f"nulls ({self.null_name})")
+        else:
+            above.remove()
+        points_with_intervals(points, ax=below)
+        # The worst nulls and baselines may lie far below zero; they are drawn at the edge.
+        shown = [points[["value", "low"]].min().min(), self.null["held-out R²"].quantile(0.02), -0.1]
+        below.set(
+            xlim=(max(np.nanmin(shown), -1.5) - 0.05, 1.05),
+            xlabel="R² (points: held out; bar: 95 % interval over pairs)",
+        )
+        figure.suptitle(f"{self.cortex}: what the R² is worth")
+        return figure
+
+    def __repr__(self) -> str:
+        """Show the table and the sentence."""
+        lines = [f"{self.model} on {self.cortex!r}", self._formatted().to_string(), *textwrap.wrap(self.sentence, 110)]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return f"{self._formatted().to_html()}<p>{html.escape(self.sentence)}</p>"
+
+    def _formatted(self) -> pd.DataFrame:
+        table = self.table()
+        digits = {column: 3 if column.startswith("p ") else 2 for column in table.columns if column != "interval"}
+        shown = {c: table[c].map(lambda v, d=d: "" if pd.isna(v) else f"{v:.{d}f}") for c, d in digits.items()}
+        return table.assign(**shown)
+
+
+# What a null is; what a large p means; what a small one means, and does not.
+_MEANING = {
+    "map": (
+        "random maps as smooth as this one",
+        "smoothness alone may explain it.",
+        "smoothness alone seldom does so. Whether genes or place predict the map, and whether they cause it, this does "
+        "not say.",
+    ),
+    "noise-genes": (
+        "tables of noise in place of the genes",
+        "no sign that the genes matter; the graph alone does as well.",
+        "the genes help, be it as biology or as a description of place, for they vary smoothly too.",
+    ),
+    "rewired": (
+        "graphs rewired at random",
+        "no sign that it matters which regions the graph joins.",
+        "it matters which regions the graph joins.",
+    ),
+}
+
+
+def evaluate(
+    model: CrossScaleVAE,
+    cortex: Cortex,
+    split: str = "homologous",
+    null: str = "spin",
+    n_nulls: int = 1000,
+    seed: int = 0,
+    n_seeds: int = 1,
+    baselines: bool = True,
+    progress: bool = True,
+    checkpoint: str | Path | None = None,
+) -> Report:
+    """Ask whether a model predicts regions it has not seen: better than chance, better than something simple.
+
+    The model is trained on all regions, and on all but those of each fold; then all of this again for every null.
+
+    Parameters
+    ----------
+    model
+        Hyper-parameters; it need not be fitted and is not touched.
+    cortex
+        Expression, map and graph, real, simulated or your own (`xsg.Cortex`).
+    split
+        Which regions are held out together: a name of `xsg.evaluation.splits.SPLITS`.
+    null
+        What chance is. A name of `xsg.evaluation.nulls.MAP_NULLS` (random maps as smooth as this one; ``"spin"``, the
+        default), ``"noise-genes"`` (random numbers for the genes) or ``"rewired"`` (other graphs of the same degrees).
+    n_nulls
+        How many: at least 19, for a p-value of 0.05 to be possible; or 0 for no null.
+    seed
+        Seed of the folds, the nulls, the bootstrap and the (first) model.
+    n_seeds
+        Models that differ only in their seed, ``seed``, ``seed + 1``, …; their spread is reported, the null belongs to
+        the first.
+    baselines
+        Also judge the simpler methods of `xsg.evaluation.baselines.BASELINES` (the contralateral copy only where
+        regions have homologues).
+    progress
+        Show progress bars.
+    checkpoint
+        Folder in which trained models' predictions are kept, so that a run that was cut off goes on where it was.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    TypeError
+        If ``model`` is no CrossScaleVAE or ``cortex`` no Cortex.
+    ValueError
+        Unknown split or null, 1 to 18 nulls, no seed, values that are not finite, a folder that cannot be written to.
+
+    Notes
+    -----
+    Judge by the held-out R². In-sample statistics are given because papers give them; compare them with their null.
+    Small p-values answer the question of their null and no other: see `Report.sentence`.
+
+    Examples
+    --------
+    >>> import xsg
+    >>> model = xsg.CrossScaleVAE(epochs=20)
+    >>> report = evaluate(model, xsg.load_cortex("simulated"), n_nulls=0, baselines=False, progress=False)
+    >>> report.held_out.columns.to_list()
+    ['value', 'low', 'high']
+    """
+    _check(model, cortex, null, n_nulls, n_seeds, checkpoint)
+    expression, thinning, graph, regions = cortex.expression, cortex.thinning, cortex.graph, cortex.regions
+    folds = make_split(split, cortex.parcellation, regions, seed=seed)
+    pairs, seeds = homologous_pairs(regions), range(seed, seed + n_seeds)
+
+    def predict(expression=expression, thinning=thinning, graph=graph, seeds=(seed,)) -> np.ndarray:
+        """In-sample and held-out predictions (copies, 2, n) from one call, whose first fold holds nothing out."""
+        every = np.vstack([np.zeros_like(folds[:1]), folds])
+        found = refit(model, expression, thinning, graph, every, seeds, progress=progress, checkpoint=checkpoint)
+        held_out = held_out_mean(found[found.index.get_level_values("fold") > 0], folds)
+        return np.stack([found.xs(0, level="fold"), held_out], axis=1)
+
+    observed = predict(seeds=seeds)
+    by_seed = _statistics(thinning.to_numpy(), observed)
+    maps, under_null = None, np.empty((0, len(STATISTICS)))
+    if n_nulls:
+        if null == "noise-genes":
+            again = predict(expression=noise_genes(expression, n_nulls, seed))
+        elif null == "rewired":
+            again = predict(graph=rewired(graph, n_nulls, seed))
+        else:
+            maps = null_maps(thinning, cortex.parcellation, null, n_nulls, seed, progress)
+            again = predict(thinning=maps)
+        under_null = _statistics(thinning.to_numpy() if maps is None else maps.to_numpy(), again)
+
+    leaks = any(np.isin(pairs[fold], pairs[~fold]).any() for fold in folds)
+    paired = cortex.parcellation.homologue.reindex(regions).isin(regions).any()
+    simple, table = {}, pd.DataFrame(columns=["R²", "r", "p R²", "p r"], dtype=float)
+    for name in BASELINES if baselines else ():
+        copies = name == "contralateral copy"
+        if copies and not paired:
+            continue
+        under = maps is not None and name != "VAE without graph" and (leaks or not copies)
+        everything = pd.concat([thinning.to_frame().T, maps]) if under else thinning.to_frame().T
+        guess = baseline(name, expression, everything, cortex.parcellation, folds, seed, model)
+        simple[name] = guess[0]
+        scores = _statistics(everything.to_numpy(), guess[:, None])
+        table.loc[name] = [*scores[0], *(_p_value(scores[0, k], scores[1:, k]) for k in (0, 1))]
+
+    intervals, leads = _bootstrap(thinning.to_numpy(), observed[0, 1], simple, pairs, seed)
+    first = pd.Series(by_seed[0], STATISTICS)
+    return Report(
+        cortex=cortex.name,
+        model=str(model),
+        split=split,
+        null_name=null,
+        n_folds=len(folds),
+        n_values=_independent(thinning, pairs),
+        leaks=leaks,
+        in_sample=first.iloc[:2].set_axis(["R²", "r"]),
+        held_out=intervals.assign(value=first.iloc[2:].to_numpy())[["value", "low", "high"]],
+        null=pd.DataFrame(under_null, columns=STATISTICS),
+        p_value=pd.Series({name: _p_value(first[name], under_null[:, k]) for k, name in enumerate(STATISTICS)}),
+        baselines=table.join(leads),
+        seeds=pd.DataFrame(by_seed, pd.Index(seeds, name="seed"), STATISTICS),
+        predictions=pd.DataFrame({"observed": thinning, "in-sample": observed[0, 0], "held out": observed[0, 1]}),
+    )
+
+
+def _check(model, cortex, null: str, n_nulls: int, n_seeds: int, checkpoint: str | Path | None) -> None:
+    """Refuse early what would fail after an hour."""
+    if not isinstance(model, CrossScaleVAE):
+        raise TypeError(f"model: expected xsg.CrossScaleVAE, got {type(model).__name__}.")
+    if not isinstance(cortex, Cortex):
+        raise TypeError(
+            f"cortex: expected xsg.Cortex, got {type(cortex).__name__}. Load one by xsg.load_cortex, or make your "
+            "own: xsg.Cortex(name, expression, thinning, graph, parcellation)."
+        )
+    if null not in NULLS:
+        raise ValueError(f"null {null!r} is not known; there are: {', '.join(map(repr, NULLS))}.")
+    if n_nulls != 0 and n_nulls < _FEWEST_NULLS:
+        raise ValueError(
+            f"n_nulls is {n_nulls}: the smallest p-value would be 1/{n_nulls + 1}, so p ≤ 0.05 is out of reach. "
+            f"Use at least {_FEWEST_NULLS} (1000 for a p-value to report), or 0 for no null."
+        )
+    if n_seeds < 1:
+        raise ValueError(f"n_seeds is {n_seeds}; expected at least 1.")
+    if checkpoint is not None:
+        try:
+            Path(checkpoint).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=checkpoint):
+                pass
+        except OSError as error:
+            raise ValueError(
+                f"checkpoint: cannot write to {checkpoint} ({error}). Name a folder that is yours."
+            ) from None
+
+
+def _statistics(maps: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """R² and r (copies, 2 · kinds) of predictions (copies, kinds, n) of one map (n,) or one each (copies, n)."""
+    maps = np.broadcast_to(maps, (len(predicted), predicted.shape[-1]))
+    found = np.empty((len(predicted), 2 * predicted.shape[1]))
+    for copy, (y, kinds) in enumerate(zip(maps, predicted, strict=True)):
+        for kind, guess in enumerate(kinds):
+            known = np.isfinite(guess)
+            with np.errstate(invalid="ignore"):  # a constant prediction has no correlation: NaN
+                scores = r_squared(y[known], guess[known]), correlation(y[known], guess[known])
+            found[copy, 2 * kind : 2 * kind + 2] = scores
+    return found
+
+
+def _p_value(observed: float, null: np.ndarray) -> float:
+    """Return the p-value, or NaN where there is nothing to compare."""
+    if not len(null) or not np.isfinite(null).all() or not np.isfinite(observed):
+        return np.nan
+    return p_value(observed, null)
+
+
+def _bootstrap(
+    y: np.ndarray, predicted: np.ndarray, simple: dict[str, np.ndarray], pairs: np.ndarray, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """95 % intervals over homologous pairs, drawn with replacement: of the model's R² and r; of its lead in R²."""
+    known = np.isfinite(predicted)
+    pairs = np.unique(pairs[known], return_inverse=True)[1]
+    n_pairs = pairs.max() + 1
+    drawn = np.random.default_rng(seed).multinomial(n_pairs, np.full(n_pairs, 1 / n_pairs), _RESAMPLES)
+    weight = drawn[:, pairs] / drawn[:, pairs].sum(axis=1, keepdims=True)  # (resamples, n scored)
+    centre = y[known].mean()
+    y = y[known] - centre
+
+    def covariance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return weight @ (a * b) - (weight @ a) * (weight @ b)
+
+    def r2(guess: np.ndarray) -> np.ndarray:
+        return 1 - weight @ (y - guess[known] + centre) ** 2 / covariance(y, y)
+
+    def interval(values: np.ndarray) -> np.ndarray:
+        return np.nanquantile(values, (0.025, 0.975))
+
+    guess = predicted[known] - centre
+    with np.errstate(invalid="ignore", divide="ignore"):  # a draw of one pair over and over has no variance
+        own = r2(predicted)
+        r = covariance(y, guess) / np.sqrt(covariance(y, y) * covariance(guess, guess))
+        leads = [interval(own - r2(each)) for each in simple.values()]
+        rows = [interval(own), interval(r)]
+    return (
+        pd.DataFrame(rows, ["R²", "r"], ["low", "high"]),
+        pd.DataFrame(np.reshape(leads, (-1, 2)), list(simple), ["lead low", "lead high"]),
+    )
+
+
+def _independent(thinning: pd.Series, pairs: np.ndarray) -> int:
+    """Count the independent values: one per pair where homologues share theirs, else one per region."""
+    by_pair = thinning.groupby(pairs)
+    shared = bool((by_pair.max() == by_pair.min()).all())
+    return by_pair.ngroups if shared else len(thinning)
+
+
+def _row(what, kind, r2, r, intervals=((np.nan, np.nan),) * 2, interval="", p=(np.nan, np.nan)) -> dict:
+    """One line of `Report.table`."""
+    (r2_low, r2_high), (r_low, r_high), (p_r2, p_r) = *intervals, p
+    return {
+        "what": what,
+        "kind": kind,
+        "R²": r2,
+        "R² low": r2_low,
+        "R² high": r2_high,
+        "p R²": p_r2,
+        "r": r,
+        "r low": r_low,
+        "r high": r_high,
+        "p r": p_r,
+        "interval": interval,
+    }

@@ -1,0 +1,225 @@
+"""The loop that trains K copies of a cross-scale network at once, whatever they are for."""
+
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from xsg.atlas import Graph
+from xsg.models.cross_scale import DENSE_UP_TO, CrossScaleNet, Propagate, dense_propagation, sparse_propagation
+from xsg.models.cross_scale_gradient import HandGradient
+
+# Epochs whose noise is drawn at once: a draw per epoch and copy would cost more than the epoch itself.
+_NOISE_BLOCK = 25
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """A graph over n regions as the network wants it.
+
+    Attributes
+    ----------
+    n
+        Number of regions.
+    edges, edge_weight
+        Each undirected edge once (2, E), and its weight (E,).
+    normalised, laplacian
+        Â and L, (1, n, n) or, of K graphs, (K, n, n); None on a graph too large to be dense.
+    """
+
+    n: int
+    edges: Tensor
+    edge_weight: Tensor
+    normalised: Tensor | None
+    laplacian: Tensor | None
+
+    @property
+    def propagate(self) -> Propagate:
+        """The map h ↦ Â h."""
+        if self.normalised is not None:
+            return dense_propagation(self.normalised)
+        both = torch.cat([self.edges, self.edges.flip(0)], dim=1)
+        return sparse_propagation(both, self.edge_weight.repeat(2), self.n)
+
+
+def wire(graph: Graph | None, regions: pd.Index) -> Wiring:
+    """Bring a graph into the regions' order; None is the graph without edges."""
+    n = len(regions)
+    if graph is None:
+        empty = torch.zeros(2, 0, dtype=torch.long), torch.zeros(0)
+        return Wiring(n, *empty, *((torch.eye(n)[None], torch.zeros(1, n, n)) if n <= DENSE_UP_TO else (None, None)))
+    if not isinstance(graph, Graph):
+        raise TypeError(f"graph: expected xsg.Graph or None, got {type(graph).__name__}. Make one with build_graph.")
+    missing = regions.difference(graph.regions, sort=False)
+    if len(missing):
+        raise ValueError(
+            f"graph {graph.name!r} has no region {missing[0]!r}; {len(regions)} regions have expression, "
+            f"{len(graph.regions)} are in the graph. Build it for the same parcellation."
+        )
+    graph = graph.subset(regions).check()
+    edges = torch.tensor(graph.edges)
+    weight = torch.tensor(graph.weights.to_numpy(dtype=np.float32)[tuple(graph.edges)])
+    if n > DENSE_UP_TO:
+        return Wiring(n, edges, weight, None, None)
+    dense = (torch.tensor(matrix, dtype=torch.float32)[None] for matrix in (graph.normalised(), graph.laplacian()))
+    return Wiring(n, edges, weight, *dense)
+
+
+class Trained(NamedTuple):
+    """What `train` hands back."""
+
+    history: pd.DataFrame  # by (epoch, copy): each term of the loss
+    best_epoch: np.ndarray  # (K,)
+    interrupted: bool
+    predicted: Tensor  # (K, n) standardised thinning at the posterior mean
+
+
+@contextmanager
+def one_thread():
+    """Train small models on one thread: with more, the threads spend longer meeting than working."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class _Autograd:
+    """The same call as `HandGradient`, by automatic differentiation, for graphs too large to be dense."""
+
+    def __init__(
+        self, net: CrossScaleNet, x: Tensor, wiring: Wiring, y: Tensor, weight: Tensor, **loss: float | Tensor
+    ):
+        self.net, self.x, self.wiring, self.y, self.weight, self.loss = net, x, wiring, y, weight, loss
+        self.propagate = wiring.propagate
+        self.names: list[str] = []
+
+    def __call__(self, noise: Tensor) -> Tensor:
+        wiring = self.wiring
+        output = self.net(self.x, self.propagate, noise)
+        terms = self.net.loss(output, self.y, self.weight, wiring.edges, wiring.edge_weight, x=self.x, **self.loss)
+        self.names = list(terms)
+        stacked = torch.stack(list(terms.values()))
+        self.net.zero_grad(set_to_none=False)
+        stacked.sum().backward()
+        return stacked.detach()
+
+    @torch.no_grad()
+    def predict(self) -> Tensor:
+        return self.net(self.x, self.propagate).thinning
+
+
+def _gather(net: CrossScaleNet) -> Tensor:
+    """Move all parameters, and their gradients, into one tensor (K, P) each, of which they become views.
+
+    One tensor is one call of Adam. Each parameter begins at a multiple of 16 numbers, so that the processor's vector
+    instructions never end in a remainder: it is rounded differently, and would depend on how many copies there are.
+    """
+    parameters = list(net.parameters())
+    copies = len(parameters[0])
+    sizes = [parameter[0].numel() for parameter in parameters]
+    starts = np.cumsum([0, *(-(-size // 16) * 16 for size in sizes)])
+    flat = torch.zeros(copies, int(starts[-1]))
+    flat.grad = torch.zeros_like(flat)
+    for parameter, start, size in zip(parameters, starts, sizes, strict=False):
+        place = flat[:, start : start + size].view(parameter.shape)
+        place.copy_(parameter.detach())
+        parameter.data = place
+        parameter.grad = flat.grad[:, start : start + size].view(parameter.shape)
+    return flat
+
+
+def train(
+    net: CrossScaleNet,
+    x: Tensor,
+    y: Tensor,
+    weight: Tensor,
+    wiring: Wiring,
+    generators: list[torch.Generator],
+    *,
+    epochs: int,
+    lr: float,
+    validation: Tensor | None = None,
+    patience: int = 50,
+    progress: bool = False,
+    **loss: float | Tensor,
+) -> Trained:
+    """Minimise the loss of all K copies together; x (n, q) or (K, n, q); y, weight and validation (K, n).
+
+    The copies share no term, so the gradient of the summed loss is each copy's own, and Adam works parameter by
+    parameter: K copies are trained exactly as they would be alone. With ``validation`` (1 where a region judges, never
+    where it trains) each copy ends in its state of least validation error, and is left alone once it has not improved
+    for ``patience`` epochs; training stops when that is so for all. The network is left in its best state also after
+    Ctrl-C. Copies whose generators are of one seed are given the same noise, drawn once.
+    """
+    copies, n, latent = len(generators), x.shape[-2], net.mean.weight.shape[-1]
+    flat = _gather(net)
+    if wiring.normalised is None:
+        gradient = _Autograd(net, x, wiring, y, weight, **loss)
+    else:
+        gradient = HandGradient(net, x, wiring.normalised, wiring.laplacian, y, weight, **loss)
+    seeds = [generator.initial_seed() for generator in generators]
+    first = {seed: seeds.index(seed) for seed in seeds}
+    row = torch.tensor([list(first).index(seed) for seed in seeds])
+    optimiser = torch.optim.Adam([flat], lr=lr, fused=True)
+    best = flat.clone() if validation is not None else flat
+    best_error = torch.full((copies,), torch.inf)
+    best_epoch = torch.zeros(copies, dtype=torch.long)
+    history: list[Tensor] = []
+    interrupted = False
+    quiet = {} if progress else {"disable": True}  # said only when asked, so that TQDM_DISABLE stays in force
+    bar = tqdm(total=epochs, desc=f"training {copies} model(s)", unit="epoch", leave=False, **quiet)
+    try:
+        for epoch in range(epochs):
+            if epoch % _NOISE_BLOCK == 0:
+                draws = [torch.randn(_NOISE_BLOCK, n, latent, generator=generators[k]) for k in first.values()]
+                noise = torch.stack(draws)
+            terms = gradient(noise[row, epoch % _NOISE_BLOCK])
+            if not terms.isfinite().all():
+                term, copy = (~terms.isfinite()).nonzero()[0].tolist()
+                raise FloatingPointError(
+                    f"the term {gradient.names[term]!r} of the loss became {terms[term, copy].item()} at epoch {epoch} "
+                    f"(copy {copy}, lr={lr:g}). Lower lr, or look for extreme values in the expression."
+                )
+            optimiser.step()
+            if validation is not None:
+                error = ((y - gradient.predict()).square() * validation).sum(-1) / validation.sum(-1)
+                # A copy out of patience is not looked at again, however long others beside it go on.
+                better = (error < best_error) & (epoch - best_epoch < patience)
+                best_error = torch.where(better, error, best_error)
+                best_epoch = best_epoch.where(~better, torch.tensor(epoch + 1))
+                best[better] = flat[better]
+                terms = torch.cat([terms, error[None]])
+            history.append(terms)
+            bar.update()
+            if validation is not None and epoch + 1 - int(best_epoch.max()) >= patience:
+                break
+    except KeyboardInterrupt:
+        interrupted = True
+        warnings.warn(
+            f"training interrupted after {len(history)} of {epochs} epochs; the best state so far is kept.",
+            stacklevel=3,
+        )
+    finally:
+        bar.close()
+    net.zero_grad()  # a gradient as large as the weights is of no more use
+    names = gradient.names
+    if validation is None:
+        best_epoch[:] = len(history)
+    else:
+        flat.copy_(best)
+        names = [*names, "validation"]
+    logged = torch.stack(history).numpy() if history else np.zeros((0, len(names), copies))
+    table = pd.DataFrame(
+        logged.transpose(0, 2, 1).reshape(-1, len(names)),
+        index=pd.MultiIndex.from_product([range(1, len(logged) + 1), range(copies)], names=["epoch", "copy"]),
+        columns=names,
+    )
+    return Trained(table, best_epoch.numpy(), interrupted, gradient.predict())

@@ -1,0 +1,280 @@
+"""Refits: the whole model trained anew for every seed, fold, map, expression table, graph or λ.
+
+The combinations are cut into chunks of copies that train side by side (`xsg.training.engine`); the chunks go through
+joblib, and so to the processes or the cluster that ``joblib.parallel_config`` names. A copy comes out the same in
+whatever chunk, thread or process it is trained.
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+import xsg
+from xsg.atlas import Graph, align, homologous_pairs
+from xsg.training.cross_scale import Copies, CrossScaleVAE, prepare, train_copies
+from xsg.training.engine import wire
+
+# Copies of one chunk on a graph of up to 100 regions: enough that calling torch costs little against its work, few
+# enough that they stay in the processor's cache. On larger graphs fewer do.
+CHUNK = 16
+
+
+def refit(
+    model: CrossScaleVAE,
+    expression: pd.DataFrame | Sequence[pd.DataFrame],
+    thinning: pd.Series | pd.DataFrame,
+    graph: Graph | Sequence[Graph] | None = None,
+    held_out: np.ndarray | None = None,
+    seeds: Sequence[int] = (0,),
+    *,
+    smoothness: Sequence[float] | None = None,
+    progress: bool = True,
+    checkpoint: str | Path | None = None,
+) -> pd.DataFrame:
+    """Train copies of a model for every combination of what is given in many, and predict every region.
+
+    Parameters
+    ----------
+    model
+        Hyper-parameters; the model itself is not touched, its ``seed`` not used.
+    expression
+        DataFrame (n, p), or a list of such tables over the same regions, equally wide.
+    thinning
+        Series (n,) by region, or DataFrame (M, n), a map in each row.
+    graph
+        Graph over the regions, None for none, or a list of graphs.
+    held_out
+        bool (F, n), each row the regions that one fold does not train on (as `xsg.evaluation.splits` makes them), in
+        the order of ``expression``; None holds nothing out (F = 1).
+    seeds
+        S seeds.
+    smoothness
+        Values of λ to use in place of the model's.
+    progress
+        Show a progress bar.
+    checkpoint
+        Folder in which finished chunks are kept. A call that was cut short and is made again with the same arguments
+        goes on where it was; a file that another call has left there is never mistaken for this one's.
+
+    Returns
+    -------
+    DataFrame (combinations, n)
+        Predicted thinning of every region. The index has the levels ``map``, ``genes``, ``graph`` and ``smoothness``
+        where many were given, then ``seed`` and ``fold``. A row is in-sample where its fold trained.
+
+    Raises
+    ------
+    ValueError
+        As `CrossScaleVAE.fit`; also tables of unequal shape, or ``held_out`` of another shape than (F, n).
+    OSError
+        If ``checkpoint`` cannot be written to.
+
+    Notes
+    -----
+    By default the chunks run one after another. On all cores of this machine::
+
+        with joblib.parallel_config(backend="loky", n_jobs=-1):
+            predicted = refit(...)
+
+    and on a Dask cluster, whose workers may come and go, after ``client = dask.distributed.Client(...)``, with
+    ``backend="dask"``. The result is the same to the bit.
+
+    Examples
+    --------
+    >>> cortex = xsg.load_cortex("simulated")
+    >>> model = CrossScaleVAE(epochs=5)
+    >>> refit(model, cortex.expression, cortex.thinning, cortex.graph, seeds=range(3), progress=False).shape
+    (3, 68)
+    """
+    from joblib import Parallel, delayed
+
+    tables = [expression] if isinstance(expression, pd.DataFrame) else list(expression)
+    graphs = [graph] if graph is None or isinstance(graph, Graph) else list(graph)
+    lambdas = [model.smoothness] if smoothness is None else list(smoothness)
+    if not (tables and graphs and lambdas and len(seeds)):
+        raise ValueError("expression, graph, smoothness or seeds is an empty list; there is nothing to train.")
+    regions = tables[0].index
+    for number, table in enumerate(tables):
+        if not table.index.equals(regions) or table.shape != tables[0].shape:
+            raise ValueError(
+                f"expression: table {number} has shape {table.shape} or other regions than the first, "
+                f"{tables[0].shape}; expected the same regions in the same order, and as many genes."
+            )
+    n = len(regions)
+    held_out = np.zeros((1, n), dtype=bool) if held_out is None else np.asarray(held_out, dtype=bool)
+    if held_out.ndim != 2 or held_out.shape[1] != n:
+        raise ValueError(f"held_out has shape {held_out.shape}; expected (folds, {n}), one column per region.")
+    if isinstance(thinning, pd.DataFrame):
+        maps, names = align(thinning.T, regions, "thinning").T.to_numpy(dtype=float), list(thinning.index)
+    else:
+        maps, names = align(thinning, regions, "thinning").to_numpy(dtype=float)[None], [0]
+    levels = {
+        "map": (range(len(maps)), names, isinstance(thinning, pd.DataFrame)),
+        "genes": (range(len(tables)), range(len(tables)), not isinstance(expression, pd.DataFrame)),
+        "graph": (range(len(graphs)), range(len(graphs)), graph is not None and not isinstance(graph, Graph)),
+        "smoothness": (range(len(lambdas)), lambdas, smoothness is not None),
+        "seed": (range(len(seeds)), list(seeds), True),
+        "fold": (range(len(held_out)), range(len(held_out)), True),
+    }
+    combinations = list(product(*(numbers for numbers, _, _ in levels.values())))
+    ready, wired = [prepare(model, each) for each in tables], [wire(each, regions) for each in graphs]
+    pairs = homologous_pairs(regions)
+
+    def copies(chunk: list[tuple[int, ...]]) -> Copies:
+        map_, table, graph_, lam, seed, fold = (list(column) for column in zip(*chunk, strict=True))
+        # Only what this chunk reads is sent along.
+        used, which = np.unique(table, return_inverse=True)
+        used_graphs, which_graph = np.unique(graph_, return_inverse=True)
+        return Copies(
+            model.get_params(),
+            [ready[k]._replace(scaling={}) for k in used],
+            which.tolist(),
+            [wired[k] for k in used_graphs],
+            which_graph.tolist(),
+            maps[map_],
+            ~held_out[fold],
+            [seeds[k] for k in seed],
+            np.array([lambdas[k] for k in lam]),
+            pairs,
+        )
+
+    # Message passing takes one graph at a time; so few copies are left of a chunk on graphs too large to be dense.
+    size = max(1, min(CHUNK, CHUNK * 100**2 // n**2))
+    chunks = [copies(combinations[start : start + size]) for start in range(0, len(combinations), size)]
+    store = _Store(checkpoint) if checkpoint is not None else None
+    found = [store.read(chunk) if store else None for chunk in chunks]
+    waiting = [number for number, values in enumerate(found) if values is None]
+    results = Parallel(return_as="generator")(delayed(_predict)(chunks[number]) for number in waiting)
+    quiet = {} if progress else {"disable": True}
+    with tqdm(total=len(combinations), desc="refits", unit="model", leave=False, **quiet) as bar:
+        bar.update(sum(len(values) for values in found if values is not None))
+        for number, values in zip(waiting, results, strict=True):
+            found[number] = values
+            if store:
+                store.write(chunks[number], values)
+            bar.update(len(values))
+    index = pd.MultiIndex.from_product([values for _, values, _ in levels.values()], names=list(levels))
+    index = index.droplevel([name for name, (_, _, many) in levels.items() if not many])
+    return pd.DataFrame(np.concatenate(found), index, regions)
+
+
+def cross_val_predict(
+    model: CrossScaleVAE,
+    expression: pd.DataFrame | Sequence[pd.DataFrame],
+    thinning: pd.Series | pd.DataFrame,
+    graph: Graph | Sequence[Graph] | None = None,
+    *,
+    held_out: np.ndarray,
+    seeds: Sequence[int] = (0,),
+    smoothness: Sequence[float] | None = None,
+    progress: bool = True,
+    checkpoint: str | Path | None = None,
+) -> pd.DataFrame:
+    """Predict each region by the copies that did not train on it.
+
+    Parameters are those of `refit`.
+
+    Returns
+    -------
+    DataFrame (combinations, n)
+        Index as `refit`'s without the level ``fold``: the mean over the folds that hold a region out, NaN for a region
+        that no fold holds out.
+
+    Raises
+    ------
+    ValueError
+        As `refit`; also if no region is held out at all.
+    """
+    held_out = np.asarray(held_out, dtype=bool)
+    if not held_out.any():
+        raise ValueError("held_out holds no region out. Use the folds of xsg.evaluation.splits.")
+    predicted = refit(
+        model,
+        expression,
+        thinning,
+        graph,
+        held_out,
+        seeds,
+        smoothness=smoothness,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    return held_out_mean(predicted, held_out)
+
+
+def held_out_mean(predicted: pd.DataFrame, held_out: np.ndarray) -> pd.DataFrame:
+    """Reduce `refit`'s predictions (…, fold) to one per region: the mean over the folds that hold it out, else NaN."""
+    folds = predicted.to_numpy().reshape(-1, len(held_out), predicted.shape[1])
+    times = held_out.sum(axis=0)
+    values = np.where(times > 0, (folds * held_out).sum(axis=1) / np.maximum(times, 1), np.nan)
+    index = predicted.index[:: len(held_out)].droplevel("fold")
+    return pd.DataFrame(values, index, predicted.columns)
+
+
+def _predict(copies: Copies) -> np.ndarray:
+    """Train a chunk of copies and return the thinning they predict, (K, n), in the unit it was given in."""
+    _, trained, target = train_copies(copies)
+    if trained.interrupted:  # a prediction of half-trained copies must not pass for one of trained ones
+        raise KeyboardInterrupt
+    return target.mean + target.sd * trained.predicted.numpy()
+
+
+class _Store:
+    """A folder of finished chunks, each in a file named by the hash of all that it depends on."""
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"checkpoint={str(folder)!r} cannot be made a folder: {error}. Name another one.") from error
+
+    def read(self, copies: Copies) -> np.ndarray | None:
+        """Return the stored predictions of a chunk, or None; a damaged file counts as none."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            return load_file(self._path(copies))["predicted"]
+        except (FileNotFoundError, SafetensorError, KeyError):
+            return None
+
+    def write(self, copies: Copies, predicted: np.ndarray) -> None:
+        """Keep the predictions of a chunk; never half a file."""
+        from safetensors.numpy import save_file
+
+        path = self._path(copies)
+        part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+        try:
+            save_file({"predicted": np.ascontiguousarray(predicted)}, part)
+            part.replace(path)
+        except OSError as error:
+            raise OSError(
+                f"a finished chunk could not be kept in {self.folder}: {error}. What was kept before is whole; "
+                "make room, or name another checkpoint folder, and call again."
+            ) from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _path(self, copies: Copies) -> Path:
+        digest = hashlib.sha256(f"{xsg.__version__} {json.dumps(copies.params, sort_keys=True)}".encode())
+        digest.update(
+            json.dumps(
+                [copies.tables[0].n_genes, copies.which_table, copies.which_wiring, list(map(int, copies.seeds))]
+            ).encode()
+        )
+        arrays = [table.x for table in copies.tables]
+        for wiring in copies.wirings:
+            arrays += [wiring.edges, wiring.edge_weight]
+        arrays += [copies.y, copies.masks, copies.smoothness, copies.pairs]
+        for array in arrays:
+            array = np.ascontiguousarray(array)
+            digest.update(f"{array.shape} {array.dtype}".encode() + array.tobytes())
+        return self.folder / f"{digest.hexdigest()[:32]}.safetensors"
