@@ -5,9 +5,9 @@ made of them here is what abagen 0.1.3 makes of them (Markello et al. 2021, eLif
 gene table use `xsg.data.expression.make_expression`.
 """
 
+import atexit
 import copy
 import inspect
-import os
 import shutil
 import tempfile
 import zipfile
@@ -287,13 +287,10 @@ def _archives() -> pd.DataFrame:
 
 
 @lru_cache
-def _kept_until_exit() -> tempfile.TemporaryDirectory:
-    return tempfile.TemporaryDirectory(prefix="xsg-microarrays-")
-
-
-@lru_cache
 def _simulated() -> Path:
-    return simulate_microarrays(_kept_until_exit().name)
+    folder = Path(tempfile.mkdtemp(prefix="xsg-microarrays-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return simulate_microarrays(folder)
 
 
 def _known(donors: Iterable[str]) -> tuple[str, ...]:
@@ -314,8 +311,8 @@ def _find(folder: Path) -> Path:
             return place
     state = "has no folder" if folder.is_dir() else "is no folder; expected one with a folder"
     raise ValueError(
-        f"microarrays: {folder} {state} named normalized_microarray_donor9861 (or another donor's). Give the folder that "
-        "holds the donors' folders, or source='download', or source='simulated'."
+        f"microarrays: {folder} {state} named normalized_microarray_donor9861, or another donor's. Give the folder "
+        "that holds the donors' folders, or source='download', or source='simulated'."
     )
 
 
@@ -331,8 +328,8 @@ def _check(folder: Path, donor: str) -> None:
     for name in FILES.values():
         if not (place / name).is_file() or not (place / name).stat().st_size:
             raise ValueError(
-                f"microarrays: donor {donor}: {name} is {'empty' if (place / name).exists() else 'missing'} in {place}. "
-                f"An archive has {', '.join(FILES.values())}; unpack {_archives().loc[donor, 'url']} anew."
+                f"microarrays: donor {donor}: {name} is {'empty' if (place / name).exists() else 'missing'} in {place}."
+                f" An archive has {', '.join(FILES.values())}; unpack {_archives().loc[donor, 'url']} anew."
             )
     n_samples = len(_small_table(place / FILES["annotation"], ["structure_id", "well_id", "mni_x"]))
     probes = _small_table(place / FILES["probes"], ["probe_id", "probe_name", "gene_symbol", "entrez_id"])
@@ -388,8 +385,8 @@ def _check_space(folder: Path, wanted: pd.DataFrame) -> None:
     needed, free = int(wanted["unpacked"].sum() + archive), shutil.disk_usage(folder).free
     if free < needed:
         raise DownloadError(
-            f"microarrays of {len(wanted)} donor(s): disk too small: {needed / 1e9:.1f} GB needed in {folder} (unpacked, "
-            f"and the largest archive), {free / 1e9:.1f} GB free. Name a folder on another disk by XSG_DATA, or fewer "
+            f"microarrays of {len(wanted)} donor(s): disk too small: {needed / 1e9:.1f} GB needed in {folder} "
+            f"(unpacked, and the largest archive), {free / 1e9:.1f} GB free. Name a folder on another disk by XSG_DATA, or fewer "
             "donors."
         )
 
@@ -422,8 +419,8 @@ def _get(donor: str, entry: pd.Series, folder: Path, progress: bool) -> None:
     raise DownloadError(
         f"microarrays of donor {donor}: not fetched.\n  "
         + "\n  ".join(causes)
-        + f"\nWays out: call again to go on; or unpack {entry['url']} by hand as {target}; or name a folder or URL that "
-        f"holds human/microarray/{name} by XSG_MIRROR."
+        + f"\nWays out: call again to go on; or unpack {entry['url']} by hand as {target}; or name a folder or URL "
+        f"that holds human/microarray/{name} by XSG_MIRROR."
     )
 
 
@@ -432,7 +429,8 @@ def _unpack(archive: Path, entry: pd.Series, target: Path) -> None:
     size, digest = archive.stat().st_size, pooch.file_hash(str(archive), alg="sha256")
     if size != entry["bytes"] or entry["sha256"] not in ("", digest):
         raise ValueError(
-            f"wrong bytes: expected {entry['bytes']} with sha256 {entry['sha256'] or 'unknown'}, seen {size} with {digest}"
+            f"wrong bytes: expected {entry['bytes']} with sha256 {entry['sha256'] or 'unknown'}, "
+            f"seen {size} with sha256 {digest}"
         )
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unpacking-") as temporary:
         try:
@@ -447,5 +445,5 @@ def _unpack(archive: Path, entry: pd.Series, target: Path) -> None:
             raise ValueError(f"damaged archive: {error}") from error
         (Path(temporary) / "sha256.txt").write_text(f"{digest}  {archive.name.removesuffix('.part')}\n")
         shutil.copymode(target.parent, temporary)
-        os.rename(temporary, target)
+        Path(temporary).rename(target)
         Path(temporary).mkdir()  # for the context manager to remove

@@ -41,7 +41,10 @@ _PARENTS = {
     4696: "cerebellum",
     9218: "white matter",
 }
-_SUBCORTEX = {"hippocampus": 4249, "thalamusproper": 4391}  # what is neither, among the subcortical labels, is a nucleus
+_SUBCORTEX = {
+    "hippocampus": 4249,
+    "thalamusproper": 4391,
+}  # other subcortical labels are nuclei
 
 
 def simulate_microarrays(
@@ -164,7 +167,7 @@ def _wave_values(waves: dict[str, np.ndarray], xyz: np.ndarray) -> np.ndarray:
 
 
 def _program_values(seed: int, xyz: np.ndarray) -> np.ndarray:
-    """The six programs at positions (m, 3) in mm: (m, 6)."""
+    """Return the six programs at positions (m, 3) in mm: (m, 6)."""
     return _wave_values(_waves(np.random.default_rng([seed, 5]), _N_PROGRAMS, 120, 260), xyz)
 
 
