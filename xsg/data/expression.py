@@ -430,7 +430,7 @@ def _fill(table: pd.DataFrame, without: pd.Index, missing: str) -> tuple[pd.Data
             homologue = ("R" if region[0] == "L" else "L") + region[1:]
             if homologue in empty:
                 raise ValueError(
-                    f"missing='mirror': neither {region} nor {homologue} has a sample. Use missing='drop' or more donors."
+                    f"missing='mirror': neither {region} nor {homologue} has a sample. Use missing='drop'."
                 )
             table.loc[region] = table.loc[homologue]
         done = f"Regions without a sample are copies of their homologues: {names}."
@@ -440,8 +440,8 @@ def _fill(table: pd.DataFrame, without: pd.Index, missing: str) -> tuple[pd.Data
     if table.isna().any(axis=None):
         row, column = np.argwhere(table.isna())[0]
         raise ValueError(
-            f"missing={missing!r} leaves {table.index[row]} without a value (gene {table.columns[column]}): these donors "
-            "have no sample on its side. Use missing='drop' or 'mirror', lr_mirror='bidirectional', or all six donors."
+            f"missing={missing!r} leaves {table.index[row]} without a value (gene {table.columns[column]}): the "
+            "donors have no sample on its side. Use missing='drop', lr_mirror='bidirectional' or more donors."
         )
     return table, done
 
@@ -471,8 +471,8 @@ def _methods(report: str, simulated: bool, choices: dict, ours: list[str]) -> st
 
 
 _ABAGEN_PAPER = (
-    "Markello, R. D., Arnatkeviciute, A., Poline, J.-B., Fulcher, B. D., Fornito, A., & Misic, B. (2021). Standardizing "
-    "workflows in imaging transcriptomics with the abagen toolbox. eLife, 10, e72129."
+    "Markello, R. D., Arnatkeviciute, A., Poline, J.-B., Fulcher, B. D., Fornito, A., & Misic, B. (2021). "
+    "Standardizing workflows in imaging transcriptomics with the abagen toolbox. eLife, 10, e72129."
 )
 _ATLAS_PAPER = (
     "Desikan, R. S., Ségonne, F., Fischl, B., et al. (2006). An automated labeling system for subdividing the human "

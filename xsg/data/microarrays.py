@@ -11,6 +11,7 @@ import inspect
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -386,8 +387,8 @@ def _check_space(folder: Path, wanted: pd.DataFrame) -> None:
     if free < needed:
         raise DownloadError(
             f"microarrays of {len(wanted)} donor(s): disk too small: {needed / 1e9:.1f} GB needed in {folder} "
-            f"(unpacked, and the largest archive), {free / 1e9:.1f} GB free. Name a folder on another disk by XSG_DATA, or fewer "
-            "donors."
+            f"(unpacked, and the largest archive), {free / 1e9:.1f} GB free. "
+            "Name a folder on another disk by XSG_DATA, or fewer donors."
         )
 
 
@@ -441,7 +442,7 @@ def _unpack(archive: Path, entry: pd.Series, target: Path) -> None:
                 for name in FILES.values():  # reading a member checks its CRC-32
                     with opened.open(members[name]) as packed, (Path(temporary) / name).open("wb") as file:
                         shutil.copyfileobj(packed, file, 2**20)
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise ValueError(f"damaged archive: {error}") from error
         (Path(temporary) / "sha256.txt").write_text(f"{digest}  {archive.name.removesuffix('.part')}\n")
         shutil.copymode(target.parent, temporary)

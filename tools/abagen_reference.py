@@ -5,10 +5,11 @@
     python3.11 -m venv OLD
     OLD/bin/pip install abagen==0.1.3 pandas==1.5.3 numpy==1.26.4 "scipy<1.12" setuptools==81.0.0
     python -c "from xsg.data.simulate_microarrays import *; simulate_microarrays('FOLDER', n_samples=60)"
-    OLD/bin/python tests/data/abagen_reference.py FOLDER --write
+    OLD/bin/python tools/abagen_reference.py FOLDER --write
 
 It runs all of `grid()`; the tests run `covering()`, in which every value of every option occurs. In any environment
-with xsg, ``python tests/data/abagen_reference.py FOLDER`` runs all of the grid and compares. This file imports nothing of xsg before it is asked to, so that the old environment can run it.
+with xsg, ``python tools/abagen_reference.py FOLDER`` runs all of the grid and compares. This file
+imports nothing of xsg before it is asked to, so that the old environment can run it.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-STORED = Path(__file__).with_suffix(".json")
+STORED = Path(__file__).resolve().parents[1] / "tests" / "data" / "abagen_reference.json"
 DONORS = ("9861", "10021", "12876", "14380", "15496", "15697")
 NORMS = ("srs", "rs", "minmax", "center", "zscore", "sigmoid", "scaled_sigmoid", "scaled_sigmoid_quantiles")
 NORMS += ("mixed_sigmoid", None)
@@ -91,7 +92,7 @@ def grid() -> list[dict]:
 
 
 def covering() -> list[dict]:
-    """List few runs in which every value of every option occurs, those of the norms and probe selections with each atlas."""
+    """List few runs in which every value of every option occurs; of norms and probe selections, with each atlas."""
     runs = [
         {
             "atlas": atlas,
