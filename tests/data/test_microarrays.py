@@ -60,7 +60,7 @@ def test_every_value_of_every_option_is_covered():
                     assert {run[option] for run in here if option in run} == set(values), (atlas, option)
         for change in reference.SINGLE:
             for option, value in change.items():
-                assert any(run.get(option, "absent") == value for run in runs), (option, value)
+                assert any(run.get(option, options().get(option)) == value for run in runs), (option, value)
     assert set(STORED["checksums"]) == {reference.key(run) for run in reference.grid()}
 
 
@@ -85,15 +85,17 @@ def test_memory_of_places_does_not_mix_inputs(small_folder, monkeypatch):
     assert len(set(remembered)) == 3
 
 
-def test_simulated_places_cover_two_donors_on_the_right_and_no_right_pole(tmp_path):
-    simulate_microarrays(tmp_path, seed=3, genes=10, n_samples=150)
-    _, counts, report = run_abagen(open_microarrays(tmp_path), atlas="surface", report=True)
-    right = counts.loc[42:75]
-    assert list(counts.columns) == list(DONORS)
+def test_two_donors_have_a_right_hemisphere(reference_folder):
+    _, counts, report = run_abagen(open_microarrays(reference_folder), report=True)
+    left, right = counts.loc[1:41], counts.loc[42:82]
+    assert tuple(counts.columns) == DONORS
+    assert (left.sum() > 20).all()
+    assert (right.sum() > 20).tolist() == [True, True, False, False, False, False]
     assert (right[list(DONORS[2:])] == 0).all(axis=None)
-    assert (right[list(DONORS[:2])].sum() > 30).all()
-    assert set(right.index[right.sum(axis=1) == 0]) >= {72, 73}  # frontal and temporal pole, as in the real atlas
     assert "6 post-mortem brains" in report
+
+
+def test_what_cannot_be_simulated_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"n_samples is 500; expected 20 to \d+"):
         simulate_microarrays(tmp_path, n_samples=500)
     with pytest.raises(ValueError, match="'NOGENE'"):
@@ -249,7 +251,7 @@ def test_download_goes_on_where_it_was_cut(archives, server, cache):
 def test_a_damaged_archive_is_refused(archives, server, cache, damage):
     body = bytearray(server.bodies["/9861"])
     if damage == "middle":
-        body[len(body) // 2 : len(body) // 2 + 50] = bytes(50)
+        body[1000:1050] = bytes(50)
     elif damage == "no archive":
         body = bytearray(len(body))
     elif damage == "file missing":

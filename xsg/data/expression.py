@@ -161,7 +161,7 @@ def make_expression(
 
     Examples
     --------
-    >>> table = make_expression("simulated", genes="all", atlas="surface", missing="mirror")
+    >>> table = make_expression("simulated", genes="all", atlas="surface", missing="centroids")
     >>> table.shape, table.attrs["simulated"]
     ((68, 37), True)
     """
@@ -307,18 +307,16 @@ def common(tables: Iterable[pd.DataFrame]) -> list[pd.DataFrame]:
     return [table.loc[regions, genes] for table in tables]
 
 
-def differential_stability(tables: Mapping[str, pd.DataFrame], rank: bool = True) -> pd.Series:
-    r"""Say how well donors agree on each gene: Δ_g, the mean correlation over regions between all pairs of donors.
+def differential_stability(tables: Mapping[str, pd.DataFrame]) -> pd.Series:
+    r"""Say how well donors agree on each gene: Δ_g, the mean of Pearson's r over regions between all pairs of donors.
 
     Hawrylycz et al. (2015), Nature Neuroscience 18:1832. Two donors are compared over the regions where both have
-    samples.
+    samples; a pair that shares fewer than three says nothing and is left out.
 
     Parameters
     ----------
     tables
         By donor, as `donor_expressions` makes them.
-    rank
-        Spearman's correlation, as abagen does; otherwise Pearson's.
 
     Returns
     -------
@@ -335,12 +333,12 @@ def differential_stability(tables: Mapping[str, pd.DataFrame], rank: bool = True
         raise ValueError(f"differential stability compares donors; {len(tables)} given, expected at least 2")
     genes = next(iter(tables.values())).columns
     found = []
-    for (one, a), (other, b) in itertools.combinations(tables.items(), 2):
+    for a, b in itertools.combinations(tables.values(), 2):
         both = a.dropna(how="all").index.intersection(b.dropna(how="all").index)
-        if len(both) < 3:
-            raise ValueError(f"donors {one} and {other} share samples in {len(both)} regions; expected at least 3")
-        x, y = a.loc[both, genes], b.loc[both, genes]
-        found.append(x.corrwith(y, method="spearman" if rank else "pearson"))
+        if len(both) >= 3:
+            found.append(a.loc[both, genes].corrwith(b.loc[both, genes]))
+    if not found:
+        raise ValueError(f"no two of the {len(tables)} donors share samples in 3 regions; use larger regions")
     return pd.concat(found, axis=1).mean(axis=1).rename("differential stability")
 
 
