@@ -398,8 +398,8 @@ claim("real-brain-unrelated-map-held-out-r", np.median(correlation(unrelated, un
 # 0.49<!-- claim:real-brain-unrelated-map-held-out-r -->. Real genes vary smoothly over the cortex, and so does any map:
 # a part of even a *held-out* correlation comes for free. How large a part, one invented map cannot say. It takes
 # hundreds of random maps as smooth as the real one, each fitted anew; that is the **spatial null**
-# ([Alexander-Bloch et al. 2018](https://doi.org/10.1016/j.neuroimage.2018.05.070)), and it belongs to the next part of
-# this book. Until then we claim no p-value.
+# ([Alexander-Bloch et al. 2018](https://doi.org/10.1016/j.neuroimage.2018.05.070)), and it is the matter of
+# [chapter 11](11_refits.ipynb). Here we claim no p-value.
 #
 # ## Noise for genes, held out
 #
@@ -448,7 +448,8 @@ claim("real-brain-xsg-noise-held-out-r2", np.mean(r_squared(thinning, rich_noise
 # 0.33<!-- claim:real-brain-xsg-noise-held-out-r2 -->, what place alone is worth to it. The difference between these two
 # averages is the first in this chapter that only the genes can have made. It is small, the range is wide, and it is one
 # map with 33 values: we call it promising and not a finding. Other seeds do better than seed 0 here (try it); whether the
-# difference survives them, a spatial null and other maps is for the next part.
+# difference survives them, a spatial null and other maps is for [chapter 11](11_refits.ipynb) and
+# [chapter 13](13_disorders.ipynb).
 #
 # ## All of it in one table
 
@@ -589,7 +590,7 @@ print(f"in-sample R² = {r_squared(own, own_inside):.2f}, held-out R² = {r_squa
 # | – | **held-out** ridge on the same genes: 0.50<!-- claim:real-brain-ridge-partitions-r2 -->; position without genes: 0.36<!-- claim:real-brain-position-partitions-r2 --> (medians over partitions) | the graph VAE is no better than ridge here |
 # | – | **null**, held-out: noise for genes 0.49<!-- claim:real-brain-noise-genes-held-out-r2 --> | the graph predicts from place; in this preset the genes add nothing that we can measure |
 # | – | **held-out**, our preset `"xsg"`: 0.46<!-- claim:real-brain-xsg-held-out-r2 -->; with noise for genes 0.33<!-- claim:real-brain-xsg-noise-held-out-r2 --> (means over partitions) | it has to explain the genes as well, so it uses them |
-# | p < 0.001 | **null**, in-sample: noise for genes 0.95<!-- claim:real-brain-noise-genes-r2 -->, an unrelated map 0.95<!-- claim:real-brain-unrelated-map-r2 --> | the usual p-value of a correlation takes regions for independent and forgets that the model was fitted; ours awaits a spatial null |
+# | p < 0.001 | **null**, in-sample: noise for genes 0.95<!-- claim:real-brain-noise-genes-r2 -->, an unrelated map 0.95<!-- claim:real-brain-unrelated-map-r2 --> | the usual p-value of a correlation takes regions for independent and forgets that the model was fitted; [chapter 11](11_refits.ipynb) fits it anew to a thousand rotated maps |
 # | 910 genes, 68 regions, ADNI thickness, 926 controls and 426 patients | 776 genes, 65 regions, published effect sizes from ADNI | the paper's thickness data are licensed to each user, and its gene matrix is not published |
 #
 # Nothing here says that the paper's numbers are wrong. We reach them, and more, with a model built from its description.

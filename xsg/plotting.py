@@ -207,6 +207,8 @@ def glass_graph(graph: Graph, parcellation: Parcellation | None = None, values: 
 def null_distributions(observed: pd.Series, null: pd.DataFrame, label: str, ax: Axes | None = None) -> Axes:
     """Draw what chance gives as histograms and what was observed as lines in the same colour.
 
+    The lowest 2 % of each null are drawn in its first bar: an R² may lie anywhere below zero.
+
     Parameters
     ----------
     observed
@@ -219,13 +221,12 @@ def null_distributions(observed: pd.Series, null: pd.DataFrame, label: str, ax: 
         Axes to draw on.
     """
     ax = ax or plt.subplots(figsize=(6, 3))[1]
-    low, high = null.quantile(0.01).min(), max(null.max().max(), observed.max())
-    bins = np.linspace(low, high, 31)
     colours = sns.color_palette("colorblind")
     for (name, values), colour, hatch, dash in zip(
         null.items(), (colours[1], colours[0]), ("//", ""), ("--", "-"), strict=False
     ):
-        ax.hist(values.clip(low), bins, color=colour, alpha=0.35, hatch=hatch, edgecolor=colour, label=f"{name}, null")
+        low = values.quantile(0.02)
+        ax.hist(values.clip(low), 25, color=colour, alpha=0.35, hatch=hatch, edgecolor=colour, label=f"{name}, null")
         ax.axvline(observed[name], color=colour, ls=dash, lw=2.2, label=f"{name}, observed: {observed[name]:.2f}")
     ax.set(ylabel=label)
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=9)  # above, so that it hides no bar

@@ -193,12 +193,8 @@ class Report:
         else:
             above.remove()
         points_with_intervals(points, ax=below)
-        # The worst nulls and baselines may lie far below zero; they are drawn at the edge.
         shown = [points[["value", "low"]].min().min(), self.null["held-out R²"].quantile(0.02), -0.1]
-        below.set(
-            xlim=(max(np.nanmin(shown), -1.5) - 0.05, 1.05),
-            xlabel="R² (points: held out; bar: 95 % interval over pairs)",
-        )
+        below.set(xlim=(np.nanmin(shown) - 0.05, 1.05), xlabel="R² (points: held out; bar: 95 % interval over pairs)")
         figure.suptitle(f"{self.cortex}: what the R² is worth")
         return figure
 

@@ -5,8 +5,11 @@ Adam 1e-3, full batch, one thread, one process. The loop is timed right before a
 time counts.
 """
 
+import resource
 import time
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -14,9 +17,11 @@ from torch_geometric.nn import GCNConv
 
 import xsg
 from xsg.training import refit
+from xsg.training.refits import CHUNK
 
 EPOCHS = 400
 COPIES = 100
+THOUSAND = 1000
 
 
 class PlainLoop(nn.Module):
@@ -109,3 +114,43 @@ def test_fit_against_the_plain_loop(one_thread):
     for name, took, result, copies in rows:
         fit = f"   in-sample R² {result:.2f}" if copies == 1 else ""
         print(f"{name:40} {took / copies:7.3f} s {plain * copies / took:5.1f} ×{fit}")
+
+
+def test_a_thousand_refits(one_thread):
+    """One call; against the plain loop one after another, and against the machine's own batched matrix products."""
+    cortex = xsg.load_cortex("simulated")
+    n, latent, hidden, decoder = 68, 64, 128, 64
+    scores = (cortex.expression - cortex.expression.mean()) / cortex.expression.std(ddof=0)
+    y = (cortex.thinning - cortex.thinning.mean()) / cortex.thinning.std(ddof=0)
+    data = cortex.graph.to_pyg(scores, y)
+
+    # The matrix products of one epoch of one copy, as they are called: rows, inner, columns.
+    shapes = [
+        *[(n, n, hidden), *[(n, hidden, latent), (n, n, latent)] * 2, (n, latent, decoder), (n, n, latent)],
+        *[(latent, n, decoder), (n, decoder, latent), *[(n, n, latent), (hidden, n, latent), (n, latent, hidden)] * 2],
+        (n, n, hidden),
+    ]
+    work = sum(2 * a * b * c for a, b, c in shapes)
+
+    def throughput() -> float:
+        spent = 0.0
+        for a, b, c in shapes:
+            left, right, out = torch.randn(CHUNK, a, b), torch.randn(CHUNK, b, c), torch.empty(CHUNK, a, c)
+            spent += min(seconds(lambda x=left, y=right, o=out: torch.bmm(x, y, out=o))[0] for _ in range(30))
+        return CHUNK * work / spent
+
+    maps = pd.DataFrame(np.random.default_rng(0).normal(size=(THOUSAND, n)), columns=cortex.regions)
+    model = xsg.CrossScaleVAE(epochs=EPOCHS)
+    refit(model, cortex.expression, maps.iloc[:CHUNK], cortex.graph, progress=False)
+    peaks, plain = [throughput()], [seconds(lambda: plain_fit(data.x, data.y, data.edge_index))[0]]
+    took, _ = seconds(lambda: refit(model, cortex.expression, maps, cortex.graph, progress=False))
+    peaks.append(throughput())
+    plain += [seconds(lambda: plain_fit(data.x, data.y, data.edge_index))[0] for _ in range(2)]
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    reached = THOUSAND * EPOCHS * work / took
+    print(f"\n{THOUSAND} refits, {EPOCHS} epochs, 68 regions × 910 genes, one thread, one call")
+    print(f"{'plain torch-geometric loop, per fit':40} {min(plain):7.3f} s   1.0 ×")
+    print(f"{'refit, per fit':40} {took / THOUSAND:7.3f} s {min(plain) * THOUSAND / took:5.1f} ×")
+    print(f"{'whole call, and peak memory':40} {took:7.1f} s   {memory:.0f} MB")
+    print(f"{'batched products, reached':40} {reached / 1e9:7.1f} GFLOP/s = {reached / max(peaks):.0%} of", end=" ")
+    print(f"{max(peaks) / 1e9:.0f} GFLOP/s for the same shapes alone")

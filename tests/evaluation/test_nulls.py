@@ -195,6 +195,10 @@ def test_null_maps_are_as_rough_as_the_map():
     for method in nulls.MAP_NULLS:
         found = nulls.null_maps(maps, DK, method, n=10, progress=False).to_numpy().reshape(20, 10, 68)
         assert 0.85 < np.median(roughness(found) / observed[:, None]) < 1.4, method
+        # … and, far from zero, on the map's level and scale.
+        higher = nulls.null_maps(maps.loc[0] + 50, DK, method, n=40, progress=False).to_numpy()
+        assert abs(higher.mean() - 50) < 2, method
+        assert 0.5 < np.median(higher.std(axis=1)) / maps.loc[0].std() < 1.5, method
     shuffled = np.random.default_rng(0).permuted(maps.to_numpy(), axis=1)
     assert np.median(roughness(shuffled) / observed) > 1.6
 

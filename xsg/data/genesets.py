@@ -8,7 +8,7 @@ not. Two collections are registered, both as packaged by Imaging Transcriptomics
 
 .. [1] Lake et al. 2018, Nature Biotechnology 36:70, doi:10.1038/nbt.4038.
 .. [2] Seidlitz et al. 2020, Nature Communications 11:3358, doi:10.1038/s41467-020-17051-5.
-.. [3] Giacomel et al. 2022, NeuroImage: Clinical, toolbox Imaging Transcriptomics.
+.. [3] Giacomel 2022, toolbox Imaging Transcriptomics (see `xsg.data.fetch.registry`).
 """
 
 import re

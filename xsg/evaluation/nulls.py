@@ -431,14 +431,15 @@ def _variogram(values: np.ndarray, distance: np.ndarray, n: int, seed: int, prog
     with tqdm(total=len(values) * n, desc="variogram surrogates", unit="map", leave=False, **quiet) as bar:
         for m in range(len(values)):
             for number, part in enumerate(parts):
+                found[number, m] = level = part[m].mean()
                 if np.ptp(part[m]):  # else equal hemispheres
                     model = SurrogateMaps(random_state=int(seeds[number])).fit(distance)
                     for k in range(0, n, _BLOCK):
                         size = min(_BLOCK, n - k)
-                        found[number, m, k : k + size] = model.randomize(part[m], n_rep=size).reshape(size, -1)
+                        # Centred, as a surrogate is a multiple of a smoothed map: its level would be multiplied too.
+                        drawn = model.randomize(part[m] - level, n_rep=size)
+                        found[number, m, k : k + size] += drawn.reshape(size, -1)
                         bar.update(size * (number == 0))
-                else:
-                    found[number, m] = part[m, 0]
     if len(parts) == 1:
         return found[0][..., None]
     return np.stack([found[0] + found[1], found[0] - found[1]], axis=-1)
