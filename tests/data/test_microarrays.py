@@ -67,7 +67,7 @@ def test_every_value_of_every_option_is_covered():
 @pytest.mark.parametrize("choices", reference.covering(), ids=lambda run: reference.key(run).replace('"', ""))
 def test_output_is_that_of_abagen_in_its_own_day(reference_folder, choices):
     tables = run_abagen(open_microarrays(reference_folder), **choices)
-    assert reference.checksum(tables) == STORED["checksums"][reference.key(choices)][0]
+    assert reference.checksum(tables) == STORED["checksums"][reference.key(choices)].split()[0]
 
 
 def test_options_are_abagens_with_its_defaults():
