@@ -16,8 +16,7 @@ from xsg.evaluation.baselines import BASELINES, baseline
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import MAP_NULLS, noise_genes, null_maps, p_value, rewired
 from xsg.evaluation.splits import split as make_split
-from xsg.training import CrossScaleVAE, refit
-from xsg.training.refits import held_out_mean
+from xsg.training import CrossScaleVAE, held_out_mean, refit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -79,7 +79,7 @@ def test_loading_again_gives_the_same_and_spoiling_one_does_not_spoil_the_next(c
 
 
 def test_unknown_names_and_choices_are_refused():
-    with pytest.raises(ValueError, match=r"'mouse' is not known; there are: 'simulated', 'ahba-ad'"):
+    with pytest.raises(ValueError, match=r"'mouse' is not known; there are: 'simulated', 'ahba', 'ahba-ad'"):
         xsg.load_cortex("mouse")
     with pytest.raises(ValueError, match="no choice 'genes'; it has: seed, n_genes"):
         xsg.load_cortex("simulated", genes="landmark")
@@ -159,3 +159,27 @@ def test_check_asks_for_what_the_method_needs():
     weighted = replace(cortex, graph=build_graph(cortex.parcellation, weights="distance"))
     with pytest.raises(ValueError, match="is not binary: an edge weighs 0"):
         weighted.check(binary=True)
+
+
+@pytest.mark.usefixtures("real_data")
+def test_a_map_of_your_own_is_joined_by_name():
+    own = xsg.load_cortex("simulated").thinning.rename("my map").iloc[::-1].drop("L_insula")
+    cortex = xsg.load_cortex("ahba", thinning=own)
+    assert len(cortex.regions) == 68 - 3
+    assert "L_insula, R_frontalpole, R_temporalpole" in " ".join(cortex.provenance)
+    assert (cortex.thinning == own[cortex.regions]).all()
+    left = xsg.load_cortex("ahba", thinning=own[own.index.str.startswith("L_")])
+    assert len(left.regions) == 33
+    assert "R_" not in " ".join(left.provenance[-2:])
+
+
+def test_a_map_of_your_own_with_wrong_names_is_refused():
+    own = xsg.load_cortex("simulated").thinning
+    with pytest.raises(ValueError, match=r"1 of 68 .* 'L_entorinal' \(did you mean 'L_entorhinal'"):
+        xsg.load_cortex("ahba", thinning=own.rename({"L_entorhinal": "L_entorinal"}))
+    with pytest.raises(ValueError, match="needs thinning="):
+        xsg.load_cortex("ahba")
+    with pytest.raises(ValueError, match="not finite"):
+        xsg.load_cortex("ahba", thinning=own.where(own.index != "L_cuneus"))
+    with pytest.raises(TypeError, match="bare array"):
+        xsg.load_cortex("ahba", thinning=own.to_numpy())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from functools import lru_cache, partial
 
 import pandas as pd
@@ -165,7 +166,8 @@ def load_cortex(name: str = "simulated", **choices: object) -> Cortex:
     name : str
         ``"simulated"``: `xsg.data.simulate.simulate_cortex`, no data needed. ``"ahba-ad"``, ``"ahba-pd"``, …: Allen
         Human Brain Atlas expression and the effect sizes of a disorder (fetched on first use); the names are those of
-        `xsg.data.vulnerability.disorder_maps`, in lower case.
+        `xsg.data.vulnerability.disorder_maps`, in lower case. ``"ahba"``: the same expression and a map of your own,
+        ``thinning=``, a Series by region name (``L_bankssts``, …; regions may be missing).
     **choices
         For "simulated", the arguments of `simulate_cortex` (``seed=0``, …). For "ahba-…": ``missing="drop"`` or
         ``"mirror"`` (right frontal and temporal pole, not sampled), ``hemispheres="both"`` or ``"left"`` (some effect
@@ -192,6 +194,10 @@ def load_cortex(name: str = "simulated", **choices: object) -> Cortex:
     unknown = [choice for choice in choices if choice not in known]
     if unknown:
         raise ValueError(f"load_cortex({name!r}) has no choice {unknown[0]!r}; it has: {', '.join(known)}.")
+    if name == "ahba":
+        if "thinning" not in choices:
+            raise ValueError("load_cortex('ahba') needs thinning=, your map as a Series; 'ahba-ad' brings its own.")
+        return _own_map(**choices)
     # A list of genes becomes a tuple, which can be a key.
     frozen = {key: tuple(value) if isinstance(value, list) else value for key, value in choices.items()}
     cortex = _load(name, tuple(sorted(frozen.items())))
@@ -213,12 +219,38 @@ def _simulated(
 
 
 def _ahba(disorder: str, missing: str = "drop", hemispheres: str = "both", genes: str = "landmark") -> Cortex:
+    from xsg.data.vulnerability import load_disorder
+
+    return _joined(f"ahba-{disorder}", load_disorder(disorder, hemispheres=hemispheres), missing, hemispheres, genes)
+
+
+def _own_map(thinning: pd.Series, missing: str = "drop", genes: str = "landmark") -> Cortex:
+    """Join a map of the user's: names must be those of the parcellation, a region may be missing."""
+    regions = load_parcellation("dk").regions
+    thinning = align(thinning, getattr(thinning, "index", regions), "thinning")
+    if len(unknown := thinning.index.difference(regions, sort=False)):
+        near = get_close_matches(str(unknown[0]), regions, n=1)
+        raise ValueError(
+            f"thinning: {len(unknown)} of {len(thinning)} regions are not Desikan-Killiany's: {unknown[0]!r}"
+            + (f" (did you mean {near[0]!r}?)" if near else f"; names look like {regions[0]!r}")
+            + ". Rename them, or make an xsg.Cortex of your own parcellation."
+        )
+    hemispheres = "both" if thinning.index.str.startswith("R_").any() else "left"
+    own = thinning.rename("thinning")
+    own.attrs = {
+        "unit": thinning.attrs.get("unit", "as given"),
+        "provenance": [f"Thinning: a map of your own, {len(thinning)} regions."],
+    }
+    return _joined("ahba", own, missing, hemispheres, genes)
+
+
+def _joined(name: str, thinning: pd.Series, missing: str, hemispheres: str, genes: str) -> Cortex:
+    """Join a map to Allen Human Brain Atlas expression, over the regions that have both."""
     from xsg.data.expression import load_ahba
-    from xsg.data.vulnerability import hemispheres_averaged, load_disorder
+    from xsg.data.vulnerability import hemispheres_averaged
 
     parcellation = load_parcellation("dk")
     expression = load_ahba(genes=genes, missing=missing)
-    thinning = load_disorder(disorder, hemispheres=hemispheres)
     regions = [r for r in parcellation.regions if r in expression.index and r in thinning.index]
     considered = parcellation.regions[
         parcellation.table["hemisphere"].isin(["L"] if hemispheres == "left" else ["L", "R"])
@@ -239,14 +271,14 @@ def _ahba(disorder: str, missing: str = "drop", hemispheres: str = "both", genes
     ]
     graph = build_graph(parcellation, homotopic=True).subset(regions)
     thinning.attrs = {"unit": attrs["unit"]}
-    return Cortex(f"ahba-{disorder}", expression.loc[regions], thinning, graph, parcellation, provenance)
+    return Cortex(name, expression.loc[regions], thinning, graph, parcellation, provenance)
 
 
 def _loader(name: str) -> Callable[..., Cortex]:
     """Find what loads a cortex of that name."""
     from xsg.data.vulnerability import MAP_NAMES
 
-    loaders = {"simulated": _simulated}
+    loaders = {"simulated": _simulated, "ahba": _own_map}
     loaders |= {f"ahba-{each.lower()}": partial(_ahba, each.lower()) for each in MAP_NAMES}
     if name not in loaders:
         raise ValueError(f"cortex {name!r} is not known; there are: {', '.join(map(repr, loaders))}.")

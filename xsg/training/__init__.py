@@ -5,6 +5,6 @@ maps, expression tables, graphs and λ. All run the same loop (`xsg.training.eng
 """
 
 from xsg.training.cross_scale import PAPER_UNKNOWN, PRESETS, CrossScaleVAE
-from xsg.training.refits import cross_val_predict, refit
+from xsg.training.refits import cross_val_predict, held_out_mean, refit
 
-__all__ = ["PAPER_UNKNOWN", "PRESETS", "CrossScaleVAE", "cross_val_predict", "refit"]
+__all__ = ["PAPER_UNKNOWN", "PRESETS", "CrossScaleVAE", "cross_val_predict", "held_out_mean", "refit"]
