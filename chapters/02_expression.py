@@ -26,7 +26,7 @@
 
 # %% tags=["parameters"]
 SEED = 0  # of the invented donors and microarrays, the shuffles and the simulated cortex
-MICROARRAYS = "simulated"  # or "download" (1.7 GB to fetch, 4.3 GB unpacked), or a folder that holds the donors' folders
+MICROARRAYS = "simulated"  # or "download" (1.7 GB to fetch, 4.3 GB unpacked), or the folder of the donors' folders
 SHUFFLES = 200  # random deals of the rows behind the null of Moran's I
 STABLE_FROM = 0.2  # donor stability from which the real matrix keeps a gene (drawn as a line; the file is as it is)
 
@@ -40,6 +40,8 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg")
 
 # %%
+import tempfile
+import textwrap
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -57,8 +59,10 @@ from xsg.data.expression import (
     donor_expressions,
     landmark_genes,
     load_ahba,
+    load_expression,
     make_expression,
     normalise,
+    save_expression,
 )
 from xsg.data.fetch import fetch
 from xsg.data.microarrays import open_microarrays
@@ -268,7 +272,9 @@ claim("expression-reliability-right", reliability(0.2, 2))
 # %%
 microarrays = open_microarrays(MICROARRAYS)  # finds or fetches the folders, and checks that no table is cut short
 print("SIMULATED" if microarrays.simulated else "real", "donors:", ", ".join(microarrays.donors))
-tables = {name: pd.read_csv(path) for name, path in microarrays.files()["9861"].items() if name in ("probes", "annotation")}
+tables = {
+    name: pd.read_csv(path) for name, path in microarrays.files()["9861"].items() if name in ("probes", "annotation")
+}
 tables["annotation"][["well_id", "structure_name", "mni_x", "mni_y", "mni_z"]].head(4)
 
 # %% [markdown]
@@ -290,12 +296,23 @@ print(made.shape)
 print(*made.attrs["provenance"], sep="\n")
 
 # %% [markdown]
-# The table knows how it was made: `attrs["settings"]` holds every option, `attrs["sha256"]` is a fingerprint of values and
-# settings, `xsg.data.expression.save_expression` keeps all of it in one file, and `attrs["methods"]` is a draft of the
-# methods section, with its references. It begins:
+# The table knows how it was made: `attrs["settings"]` holds every option, and `attrs["sha256"]` is a fingerprint of values
+# and settings. Saved, they go with the table; loaded, the fingerprint is compared, so that a table that was changed by hand
+# is refused.
 
 # %%
-print(made.attrs["methods"][:700], "[…]")
+with tempfile.TemporaryDirectory() as folder:
+    again = load_expression(save_expression(made, Path(folder, "made.npz")))
+print(
+    f"sha256 {again.attrs['sha256'][:16]}…, donors {', '.join(again.attrs['settings']['donors'])}, and these options:"
+)
+print(textwrap.fill(str(again.attrs["settings"]["options"]), 110))
+
+# %% [markdown]
+# `attrs["methods"]` is a draft of the methods section, written from the options that were used, with its references:
+
+# %% tags=["scroll-output"]
+print("\n".join(textwrap.fill(line, 110) for line in made.attrs["methods"].splitlines()))
 
 # %% [markdown]
 # With the real microarrays and the defaults, the landmark genes in this table are the 910 of the next section; `xsg` refuses
@@ -317,7 +334,9 @@ axes[0].set(xlabel="donor", ylabel="regions with a sample", title="coverage", yl
 axes[0].legend(loc="upper right")
 axes[1].hist(made_stability, bins=np.linspace(-0.2, 1, 25), color="C0")
 axes[1].axvline(STABLE_FROM, color="0.4", ls=":")
-_ = axes[1].set(xlabel="differential stability", ylabel="genes", title=f"{len(made_stability)} invented genes, 6 donors")
+_ = axes[1].set(
+    xlabel="differential stability", ylabel="genes", title=f"{len(made_stability)} invented genes, 6 donors"
+)
 # %% tags=["nbval-check-output"]
 claim("expression-made-regions", len(made))
 claim("expression-made-genes", made.shape[1])
@@ -453,13 +472,26 @@ _ = ax.legend(loc="upper left", bbox_to_anchor=(1, 1), markerscale=0.6)
 # - fill them in silently, with means or neighbours, and forget about it. Then a reader who sees 68 rows believes in 68
 #   measurements.
 #
-# In `xsg` it is a choice with a name, and the provenance says which was made. (`make_expression` has two more: to take the
-# samples nearest to the empty region, or to interpolate between samples.)
+# In `xsg` it is a choice with a name, and the provenance says which was made.
 
 # %%
 mirrored = load_ahba(missing="mirror")
 print(*expression.attrs["provenance"], "", *mirrored.attrs["provenance"][-1:], sep="\n")
 assert (mirrored.loc["R_temporalpole"] == mirrored.loc["L_temporalpole"]).all()
+
+# %% [markdown]
+# Who starts from microarrays has the same choice, and two more: `"centroids"` takes the sample nearest to the region's
+# centre, `"interpolate"` those nearest to each of its points (slower, and not run here). The invented donors leave other
+# regions empty, the frontal poles on both sides, where there is nothing to mirror:
+
+# %%
+for missing in ("drop", "mirror", "centroids"):
+    try:
+        filled = make_expression(microarrays, genes=list(made.columns), missing=missing)
+        told = f"{len(filled)} regions. {filled.attrs['provenance'][-1]}"
+    except ValueError as error:
+        told = f"refused. {error}"
+    print(textwrap.fill(f"{missing}: {told}", 110))
 
 # %% [markdown]
 # The book drops. Folds that keep homologues together are safe under either choice; a split that parts them would find the
