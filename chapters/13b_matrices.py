@@ -308,10 +308,11 @@ claim("matrices-fold-spread", np.std(yardsticks["other\nfolds"]))
 # 0.32<!-- claim:matrices-lowest --> to 0.41<!-- claim:matrices-highest -->, with a median of
 # 0.39<!-- claim:matrices-median -->.
 #
-# Compare standard deviations: 0.023<!-- claim:matrices-spread --> over pipelines,
-# 0.04<!-- claim:matrices-seed-spread --> over seeds, 0.12<!-- claim:matrices-fold-spread --> over folds. In this simulated
-# world the pipeline is the smallest of the three. With some sixty regions, *which* of them happen to be predicted together
-# matters several times as much as how the samples became a matrix.
+# Compare standard deviations: 0.09<!-- claim:matrices-spread --> over pipelines, against
+# 0.03<!-- claim:matrices-donor-spread --> over donors left out, 0.05<!-- claim:matrices-seed-spread --> over seeds and
+# 0.1<!-- claim:matrices-fold-spread --> over folds. So the pipeline moves the result more than donors and seeds do, and about
+# as much as the luck of the folds: *which* of some fifty regions happen to be predicted together matters as much as how the
+# samples became a matrix. And look at the dots below the curve: they are not scattered. One row explains most of the order.
 #
 # ## Which choice matters?
 #
@@ -334,10 +335,11 @@ effects.style.format(precision=3, subset=["mean change of R²"]).format("{:.0%}"
 claim("matrices-mirror-effect", effects.loc[effects["choice"] == "mirror", "mean change of R²"].item())
 
 # %% [markdown]
-# Mirroring raises $R^2$ by 0.029<!-- claim:matrices-mirror-effect --> on average. That is no surprise here: the
-# simulated hemispheres are nearly alike, and four of six donors have samples on the left only, so that mirrored samples are
-# good information about the right. In the real atlas the same step also makes the hemispheres *look* alike, which is a reason
-# to keep homologous regions in one fold and not a reason to mirror.
+# Mirroring raises $R^2$ by 0.17<!-- claim:matrices-mirror-effect --> on average, and nearly all of the spread is this one
+# choice. That is no surprise here: the simulated hemispheres are nearly alike, four of six donors have samples on the left
+# only, and samples are few, so that mirrored ones are good information about the right. With more samples the gain shrinks
+# (try `SAMPLES = 150`). In the real atlas the same step also makes the hemispheres *look* alike, which is a reason to keep
+# homologous regions in one fold and not a reason to mirror.
 #
 # Mind what such a table may be used for. To pick the option that scores best, and then to report its score, is to fit the
 # pipeline to the held-out regions: [exercise 1](#exercise-1-the-price-of-choosing-the-best) measures the price.
@@ -347,16 +349,17 @@ claim("matrices-mirror-effect", effects.loc[effects["choice"] == "mirror", "mean
 # Everything above is one parameter away from the real microarrays: `MICROARRAYS = "download"`. Then
 # `make_expression(microarrays)` is the 68 × 910 matrix that the paper speaks of, less two regions: without a sample, the
 # right frontal and temporal pole are left out unless one says otherwise (`missing="mirror"`, `"centroids"` or
-# `"interpolate"`), and a number of landmark genes other than 910 is an error. Count on a quarter of an hour for each of the
-# 24 pipelines and 8 GB of memory, more than a page of this book is allowed.
+# `"interpolate"`; [chapter 2](02_expression.ipynb#two-regions-that-were-never-measured) shows them), and a number of landmark
+# genes other than 910 is an error. With 58,692 probes instead of a few hundred, that takes far more time and memory than a
+# page of this book is allowed; we have not run it.
 #
 # ## Honesty box
 #
 # | the paper says | we get | differs because |
 # |---|---|---|
 # | one matrix, 910 genes × 68 regions | 24<!-- claim:matrices-pipelines --> matrices from one set of microarrays, none of them more right than another | the paper does not report how results change with pipeline or donors; few papers do |
-# | | held-out $R^2$ of 0.32<!-- claim:matrices-lowest --> to 0.41<!-- claim:matrices-highest --> over pipelines | **simulated** values and map: the size of the spread on the real atlas is not known from this page |
-# | AHBA sampling density named as a limit | leaving a donor out changes the result about as much as another seed does | six simulated donors share one pattern and differ by noise alone; real ones differ in age, sex and history too |
+# | | held-out $R^2$ of 0.13<!-- claim:matrices-lowest --> to 0.44<!-- claim:matrices-highest --> over pipelines | **simulated** values and map: the size of the spread on the real atlas is not known from this page |
+# | AHBA sampling density named as a limit | leaving a donor out changes the held-out result no more than another seed does | six simulated donors share one pattern and differ by noise alone; real ones differ in age, sex and history too |
 #
 # All $R^2$ here are *held out*, by homologous pairs. No *null* is given: the question was how far results move, not whether
 # they beat chance, which is asked in [smooth maps](09_smooth_maps.ipynb) and [a thousand refits](11_refits.ipynb). The 24
@@ -368,7 +371,7 @@ claim("matrices-mirror-effect", effects.loc[effects["choice"] == "mirror", "mean
 # - Leave donors out of the *whole* pipeline, and compare with what a seed does:
 #   [what if a donor had not been there?](#what-if-a-donor-had-not-been-there).
 # - Run all reasonable pipelines and show all results: [twenty-four pipelines](#twenty-four-pipelines).
-# - A spread is large or small only beside another spread; here, folds beat pipelines.
+# - A spread is large or small only beside another spread: those of donors, seeds and folds.
 # - Mean effects of single choices come for free: [which choice matters?](#which-choice-matters).
 #
 # ## Exercises
