@@ -8,8 +8,9 @@
     OLD/bin/python tools/abagen_reference.py FOLDER --write
 
 It runs all of `grid()`; the tests run `covering()`, in which every value of every option occurs. In any environment
-with xsg, ``python tools/abagen_reference.py FOLDER`` runs all of the grid and compares. This file
-imports nothing of xsg before it is asked to, so that the old environment can run it.
+with xsg, ``python tools/abagen_reference.py`` simulates the same folder, runs all of the grid and compares;
+``make microarrays PYTHON=/path/to/python3.13`` does that and the tests under another Python. This file imports nothing
+of xsg before it is asked to, so that the old environment can run it.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import itertools
 import json
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -196,18 +198,22 @@ def _present(probes: pd.DataFrame) -> pd.DataFrame:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", help="simulated microarrays; left out, they are made anew")
     parser.add_argument("--write", action="store_true", help="store the checksums; for the old environment")
     choices = parser.parse_args()
     if choices.write:
+        if choices.folder is None:
+            parser.error("--write needs the folder: the old environment cannot simulate it")
         import abagen  # unmended
 
         def run(options):
             return run_unmended(abagen, choices.folder, options)
     else:
         from xsg.data.microarrays import open_microarrays, run_abagen
+        from xsg.data.simulate_microarrays import simulate_microarrays
 
-        raw = open_microarrays(choices.folder)
+        made_here = tempfile.TemporaryDirectory()  # removed when Python ends
+        raw = open_microarrays(choices.folder or simulate_microarrays(made_here.name, n_samples=60))
 
         def run(options):
             return run_abagen(raw, **options)

@@ -11,7 +11,7 @@ abagen breaks in six places and slows down in a seventh; inside `mended_abagen` 
 7. ``groupby.aggregate(numpy.mean)``, which pandas up to 2 took for its own ``"mean"``, loops over columns in pandas 3:
    minutes instead of seconds, and other last bits.
 
-That its output is then what it was under pandas 1.5.3 and numpy 1.26.4 is tested: `tests/data/test_microarray.py`.
+That its output is then what it was under pandas 1.5.3 and numpy 1.26.4 is tested: `tests/data/test_microarrays.py`.
 """
 
 import importlib
