@@ -186,6 +186,20 @@ def test_unknown_options_are_refused(small_folder):
         run_abagen(raw, probe_selection="best")
 
 
+def test_pandas_and_numpy_are_untouched_by_a_run_and_by_one_that_fails(small_folder):
+    def state() -> list[dict[str, int]]:
+        return [{name: id(value) for name, value in vars(owner).items()} for owner in (pd.DataFrame, pd, np)]
+
+    raw = open_microarrays(small_folder)
+    run_abagen(raw, atlas="surface")  # numpy enters submodules into its own dict as they are first used
+    before = state()
+    run_abagen(raw, atlas="surface", probe_selection="max_variance")
+    assert state() == before
+    with pytest.raises(ValueError, match="best"):
+        run_abagen(raw, probe_selection="best")
+    assert state() == before
+
+
 # --- the download, from a server on loopback ---
 
 
