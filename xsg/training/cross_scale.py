@@ -13,8 +13,9 @@ from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from xsg.atlas import Graph, align, homologous_pairs
+from xsg.machine import fast_products, one_thread
 from xsg.models.cross_scale import CrossScaleNet
-from xsg.training.engine import Trained, Wiring, one_thread, train, wire
+from xsg.training.engine import Trained, Wiring, train, wire
 
 # What is described of arXiv:2606.05870 is in "paper" as described; what is not known of it, and is therefore ours, is
 # listed beside it. "xsg" differs where the simulated cortex showed that it helps: the programs must explain the
@@ -428,7 +429,9 @@ def train_copies(copies: Copies, progress: bool = False) -> tuple[CrossScaleNet,
     generators = [torch.Generator().manual_seed(int(seed)) for seed in copies.seeds]
     x, wiring = inputs(copies)
     net = _network(params, copies.tables[0].n_genes, x.shape[-1], generators)
-    with one_thread():
+    n, (wide, hidden), (latent, decoder) = x.shape[-2], net.hidden.weight.shape[1:], net.decoder_hidden.weight.shape[1:]
+    smallest = n * min(wide * hidden, n * hidden, hidden * latent, n * latent, latent * decoder)
+    with one_thread(), fast_products(smallest):
         trained = train(
             net,
             x,

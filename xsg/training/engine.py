@@ -1,7 +1,6 @@
 """The loop that trains K copies of a cross-scale network at once, whatever they are for."""
 
 import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -80,17 +79,6 @@ class Trained(NamedTuple):
     predicted: Tensor  # (K, n) standardised thinning at the posterior mean
 
 
-@contextmanager
-def one_thread():
-    """Train small models on one thread: with more, the threads spend longer meeting than working."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 class _Autograd:
     """The same call as `HandGradient`, by automatic differentiation, for graphs too large to be dense."""
 
@@ -117,22 +105,26 @@ class _Autograd:
 
 
 def _gather(net: CrossScaleNet) -> Tensor:
-    """Move all parameters, and their gradients, into one tensor (K, P) each, of which they become views.
+    """Move all parameters, and their gradients, into one tensor each, of which they become views.
 
-    One tensor is one call of Adam. Each parameter begins at a multiple of 16 numbers, so that the processor's vector
-    instructions never end in a remainder: it is rounded differently, and would depend on how many copies there are.
+    One tensor is one call of Adam. In it comes parameter after parameter, and within a parameter copy after copy. Each
+    copy of a parameter begins at a multiple of 16 numbers, so that the processor's vector instructions never end in a
+    remainder: it is rounded differently, and would depend on how many copies there are.
     """
     parameters = list(net.parameters())
     copies = len(parameters[0])
     sizes = [parameter[0].numel() for parameter in parameters]
-    starts = np.cumsum([0, *(-(-size // 16) * 16 for size in sizes)])
-    flat = torch.zeros(copies, int(starts[-1]))
+    padded = [-(-size // 16) * 16 for size in sizes]
+    flat = torch.zeros(copies * sum(padded))
     flat.grad = torch.zeros_like(flat)
-    for parameter, start, size in zip(parameters, starts, sizes, strict=False):
-        place = flat[:, start : start + size].view(parameter.shape)
-        place.copy_(parameter.detach())
-        parameter.data = place
-        parameter.grad = flat.grad[:, start : start + size].view(parameter.shape)
+    ends = np.cumsum(padded) * copies
+    for parameter, size, width, end in zip(parameters, sizes, padded, ends, strict=True):
+        value, gradient = (
+            each[end - copies * width : end].view(copies, width)[:, :size].view(parameter.shape)
+            for each in (flat, flat.grad)
+        )
+        value.copy_(parameter.detach())
+        parameter.data, parameter.grad = value, gradient
     return flat
 
 
@@ -169,7 +161,8 @@ def train(
     first = {seed: seeds.index(seed) for seed in seeds}
     row = torch.tensor([list(first).index(seed) for seed in seeds])
     optimiser = torch.optim.Adam([flat], lr=lr, fused=True)
-    best = flat.clone() if validation is not None else flat
+    weights = [parameter.detach() for parameter in net.parameters()]  # (K, …), views of flat
+    best = [each.clone() for each in weights] if validation is not None else weights
     best_error = torch.full((copies,), torch.inf)
     best_epoch = torch.zeros(copies, dtype=torch.long)
     history: list[Tensor] = []
@@ -195,7 +188,8 @@ def train(
                 better = (error < best_error) & (epoch - best_epoch < patience)
                 best_error = torch.where(better, error, best_error)
                 best_epoch = best_epoch.where(~better, torch.tensor(epoch + 1))
-                best[better] = flat[better]
+                for kept, now in zip(best, weights, strict=True):
+                    kept[better] = now[better]
                 terms = torch.cat([terms, error[None]])
             history.append(terms)
             bar.update()
@@ -214,7 +208,8 @@ def train(
     if validation is None:
         best_epoch[:] = len(history)
     else:
-        flat.copy_(best)
+        for kept, now in zip(best, weights, strict=True):
+            now.copy_(kept)
         names = [*names, "validation"]
     logged = torch.stack(history).numpy() if history else np.zeros((0, len(names), copies))
     table = pd.DataFrame(

@@ -1,0 +1,64 @@
+"""The processor, set for small models: one thread, and the faster of its float32 matrix products."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import torch
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Train small models on one thread: with more, the threads spend longer meeting than working."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+# torch hands a product, or a batch of them, to oneDNN if it takes more multiplications than this.
+_ONEDNN_FROM = 16**3
+
+
+@contextmanager
+def fast_products(smallest: int) -> Iterator[None]:
+    """Use oneDNN's matrix products where they are float32 to the last digits.
+
+    MKL, which torch calls by default, does without the AVX-512 instructions of processors that Intel did not make.
+    oneDNN has them, but torch asks it only when it is told that rounding to bfloat16 is allowed. On processors
+    without bfloat16 tiles nothing is rounded and products are about twice as fast; on others this changes nothing.
+
+    Parameters
+    ----------
+    smallest
+        Multiplications in the smallest product of one model. Below torch's threshold for oneDNN nothing is changed:
+        it would depend on how many models are trained together which library multiplies, and so how it is rounded.
+    """
+    if smallest <= _ONEDNN_FROM or not _permitted_is_exact():
+        yield
+        return
+    before, torch.backends.mkldnn.matmul.fp32_precision = torch.backends.mkldnn.matmul.fp32_precision, "bf16"
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.matmul.fp32_precision = before
+
+
+@cache
+def _permitted_is_exact() -> bool:
+    """Multiply once with the permission, and compare with float64: bfloat16 would be off by one part in a hundred."""
+    settings = torch.backends.mkldnn
+    if not (
+        settings.is_available() and hasattr(settings, "matmul") and torch.backends.cpu.get_cpu_capability() == "AVX512"
+    ):
+        return False
+    generator = torch.Generator().manual_seed(0)
+    left, right = (torch.randn(4, 128, 128, generator=generator) for _ in range(2))
+    before, settings.matmul.fp32_precision = settings.matmul.fp32_precision, "bf16"
+    try:
+        product = left @ right
+    finally:
+        settings.matmul.fp32_precision = before
+    return bool((product - left.double() @ right.double()).abs().max() < 1e-4)
