@@ -38,7 +38,7 @@ data: env
 # runs (some ten minutes), in an environment of their own.
 microarrays:
 	$(PYTHON) -m venv _build/microarrays
-	_build/microarrays/bin/python $(PIP) install abagen filelock pooch pytest requests scikit-learn tqdm
+	_build/microarrays/bin/python $(PIP) install abagen filelock nilearn pooch pytest requests scikit-learn tqdm
 	PYTHONPATH=. _build/microarrays/bin/python -m pytest tests/data/test_abagen_shim.py tests/data/test_microarrays.py \
 	  tests/data/test_make_expression.py
 	PYTHONPATH=. _build/microarrays/bin/python tools/abagen_reference.py
