@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # Expression: from brain slices to a region × gene matrix; the 910 genes
+# # 2. Expression: from brain slices to a region × gene matrix; the 910 genes
 #
 # Prerequisites: [chapter 1](01_question.ipynb). Time: 45 minutes.
 #

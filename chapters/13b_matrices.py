@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # One brain atlas, many matrices
+# # 13b. One brain atlas, many matrices
 #
 # *Prerequisites: [expression](02_expression.ipynb), [splits](10_splits.ipynb), [a thousand refits](11_refits.ipynb). Time:
 # 30 minutes to read, under a minute to run.*

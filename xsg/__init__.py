@@ -15,6 +15,10 @@ _PUBLIC = {
     "CrossScaleVAE": "xsg.training",
     "Report": "xsg.report",
     "evaluate": "xsg.report",
+    "MechanisticMixture": "xsg.training.mechanistic",
+    "MechanisticVAE": "xsg.training.mechanistic",
+    "Spread": "xsg.data.spread",
+    "load_spread": "xsg.data.spread",
 }
 __all__ = ["__version__", *_PUBLIC]
 
