@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # Reaction and diffusion on a brain
+# # 18. Reaction and diffusion on a brain
 #
 # *Prerequisites: [the cortical graph](04_graph.ipynb); what a differential equation is. Time: 40 minutes to read, half a minute to run.*
 #

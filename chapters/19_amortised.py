@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # Rates by amortised inference
+# # 19. Rates by amortised inference
 #
 # *Prerequisites: [reaction and diffusion](18_reaction_diffusion.ipynb), [the variational autoencoder](05_graph_vae.ipynb). Time: 40 minutes to read, a minute to run.*
 #

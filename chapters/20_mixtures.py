@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # Mixtures of mechanisms
+# # 20. Mixtures of mechanisms
 #
 # *Prerequisites: [rates by amortised inference](19_amortised.ipynb). Time: 40 minutes to read, a minute to run.*
 #

@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # Real tau: strains, genotypes, connectomes
+# # 21. Real tau: strains, genotypes, connectomes
 #
 # *Prerequisites: [mixtures of mechanisms](20_mixtures.ipynb). Time: 30 minutes to read, a minute to run.*
 #
