@@ -79,8 +79,9 @@ atlas = load_parcellation("dk")
 #
 # The real microarrays are a download of 1.7 GB. So that every reader can run this page, it uses **simulated** ones: real
 # places, real names of probes, invented values, and a thinning map that two of six invented "programs" cause
-# (`xsg.data.simulate_microarrays` tells the story). Set `MICROARRAYS = "download"` and the same page runs on the real
-# atlas, with Alzheimer's disease for the map. What it shows here is therefore how to ask, and how large such effects are in
+# (`xsg.data.simulate_microarrays` tells the story). With `MICROARRAYS = "download"` the same page is meant to run on
+# the real atlas, with Alzheimer's disease for the map ([untried](#on-the-real-atlas)). What it shows here is therefore
+# how to ask, and how large such effects are in
 # a world we know; not how large they are in the real one.
 
 # %%
@@ -241,8 +242,9 @@ pipelines["R²"] = [judge(matrix).held_out.loc["R²", "value"] for matrix in mat
 names = {"probe_selection": "probe", "gene_norm": "scale", "lr_mirror": "mirror"}
 
 # %% [markdown]
-# What to compare the spread with? Three things vary that nobody would report as a choice: who the **donors** happened to be,
-# the **seed** of the model, and the **folds**, that is, which homologous pairs are dealt into which of five groups (each deal
+# What to compare the spread with? Three things vary that nobody would report as a choice: the **donors** (one left
+# out), the **seed** of the model, and the **folds**, that is, which homologous pairs are dealt into which of five
+# groups (each deal
 # comes with a seed of its own). All three are varied with the reference pipeline alone.
 
 # %% mystnb={"image": {"alt": "Specification curve. Above, the held-out R-squared of 24 pipelines in rising order, from 0.12 to 0.44; abagen's defaults are eighth from below, the reference third from above. Beside them, matrices without a donor lie between 0.33 and 0.43, other seeds between 0.33 and 0.49, other folds between 0.33 and 0.58. Below, dots show which option of atlas, probe, scale and mirror each pipeline has: the lower half are all unmirrored, the upper half all mirrored, the other options are scattered."}}
@@ -305,9 +307,12 @@ claim("matrices-fold-spread", np.std(yardsticks["other\nfolds"]))
 #
 # Compare standard deviations: 0.09<!-- claim:matrices-spread --> over pipelines, against
 # 0.03<!-- claim:matrices-donor-spread --> over donors left out, 0.05<!-- claim:matrices-seed-spread --> over seeds and
-# 0.10<!-- claim:matrices-fold-spread --> over folds. So the pipeline moves the result more than donors and seeds do, and about
-# as much as the luck of the folds: *which* of some fifty regions happen to be predicted together matters as much as how the
-# samples became a matrix. And look at the dots below the curve: they are not scattered. One row explains most of the order.
+# 0.10<!-- claim:matrices-fold-spread --> over folds. The donors' number needs care: any two of these matrices share
+# four donors, so they differ less than matrices of six *other* people would. The jackknife's remedy is a factor
+# $\sqrt{6-1}$, and most of the distance to the pipelines is gone. So the pipeline moves the result more than a seed
+# does, about as much as the luck of the folds, and whether more than other donors would, six cannot tell: *which* of
+# some fifty regions happen to be predicted together matters as much as how the samples became a matrix. And look at the
+# dots below the curve: they are not scattered. One row explains most of the order.
 #
 # ## Which choice matters?
 #
@@ -346,7 +351,7 @@ claim("matrices-mirror-effect", effects.loc[effects["choice"] == "mirror", "mean
 # right frontal and temporal pole are left out unless one says otherwise (`missing="mirror"`, `"centroids"` or
 # `"interpolate"`; [chapter 2](02_expression.ipynb#two-regions-that-were-never-measured) shows them), and a number of landmark
 # genes other than 910 is an error. With 58,692 probes instead of a few hundred, that takes far more time and memory than a
-# page of this book is allowed; we have not run it.
+# page of this book is allowed; we have not run it. The checked numbers, which are the simulation's, will then not hold.
 #
 # ## Honesty box
 #
@@ -356,9 +361,11 @@ claim("matrices-mirror-effect", effects.loc[effects["choice"] == "mirror", "mean
 # | | held-out $R^2$ of 0.13<!-- claim:matrices-lowest --> to 0.44<!-- claim:matrices-highest --> over pipelines | **simulated** values and map: the size of the spread on the real atlas is not known from this page |
 # | AHBA sampling density named as a limit | leaving a donor out changes the held-out result no more than another seed does | six simulated donors share one pattern and differ by noise alone; real ones differ in age, sex and history too |
 #
-# All $R^2$ here are *held out*, by homologous pairs. No *null* is given: the question was how far results move, not whether
-# they beat chance, which is asked in [smooth maps](09_smooth_maps.ipynb) and [a thousand refits](11_refits.ipynb). The 24
-# pipelines are a choice, too; others would give another curve.
+# All $R^2$ here are *held out*, by homologous pairs, but for one column of the table of donors: *in-sample* it is above
+# 0.9 whoever is left out, and says nothing. No *null* is given: the question was how far results move, not whether they
+# beat chance, which is asked in [smooth maps](09_smooth_maps.ipynb) and [a thousand refits](11_refits.ipynb). The 24
+# pipelines are a choice, too; others would give another curve. And but for the yardsticks all is seen with one seed and
+# one deal.
 #
 # ## Key takeaways
 #
@@ -428,7 +435,8 @@ for m in range(2, 6):
     keep = a.index.str.startswith("L_")
     found.append(a[keep].corrwith(b[keep]).mean())
 print("mean r with all six:", ", ".join(f"{m} donors {r:.2f}" for m, r in zip(range(2, 6), found, strict=True)))
-# Each further donor adds less than the one before; note that the few are part of the six, so r must rise to 1.
+# It does not level off as the formula says, and cannot show it: the few are part of the six, so r must rise to 1 with
+# the sixth. For Spearman and Brown one would correlate them with the donors left *out*, over many choices of the few.
 assert np.all(np.diff(found) > 0)
 
 # %% [markdown]

@@ -93,8 +93,11 @@ _ = figure.colorbar(shown, ax=axes, label="pathology $u$ (share of the most poss
 #
 # $$\frac{\partial u}{\partial t} = \underbrace{D\,\nabla^2 u}_{\text{spreads}} + \underbrace{R\,f(u)}_{\text{grows}} .$$
 #
-# $D$, the **diffusivity**, has the unit of an area per time; $R$, the **reaction rate**, of one per time. With $f(u) = u(1-u)$ this is the equation of
-# [Fisher (1937)](https://doi.org/10.1111/j.1469-1809.1937.tb02153.x) and Kolmogorov, Petrovsky and Piskunov, first written for a gene that spreads through a population. It has been used for prions and tau for some time
+# $D$, the **diffusivity**, has the unit of an area per time; $R$, the **reaction rate**, of one per time. (On a graph,
+# whose weights have no unit, $D$ too is one per time, and depends on how the weights are scaled.) With $f(u) = u(1-u)$
+# this is the equation of [Fisher (1937)](https://doi.org/10.1111/j.1469-1809.1937.tb02153.x) and Kolmogorov, Petrovsky
+# and Piskunov, first written for a gene that spreads through a population. It has been used for prions and tau for some
+# time
 # ([Fornari et al. 2019](https://doi.org/10.1098/rsif.2019.0356)).
 #
 # A computer, like a scanner, knows places one by one. On a grid or a graph with weights $w_{ij}$ between places, what flows into place $i$ is $\sum_j w_{ij}(u_j - u_i) = -(Lu)_i$, with the Laplacian $L$ of [chapter 4](04_graph.ipynb).
@@ -283,9 +286,10 @@ assert (
 
 # %% [markdown]
 # Three steps have a smaller largest error than dopri5 and are at least 56<!-- claim:reaction-diffusion-speed --> times as
-# fast, for every law, as the quicker of two ways of writing dopri5's Laplacian. The *mean* error of so few steps is larger
-# than dopri5's; to match that too takes eight, and the least ratio falls to
-# 33<!-- claim:reaction-diffusion-speed-mean -->. Of what a bare matrix product reaches on the same thread, the solver gets a
+# fast, for every law, as the quicker of two ways of writing dopri5's Laplacian. The *root mean square* error of so few
+# steps is larger than dopri5's; to match that too takes eight (for the damped law even then but nearly), and the least
+# ratio falls to 33<!-- claim:reaction-diffusion-speed-mean -->. Of what a bare matrix product reaches on the same
+# thread, the solver gets a
 # share of 0.75<!-- claim:reaction-diffusion-throughput --> with 64 subjects. The machine that made the table was busy with other work,
 # and ratios vary from run to run by a fifth and more: take them for an order of magnitude, and let the script print yours.
 
@@ -404,7 +408,8 @@ for rate, gradient in ((d, d.grad), (r, r.grad)):
 # - [Spreading](#spreading-alone) is decay of the Laplacian's patterns; [growth](#growing-alone) has a closed form in each place. Both are exact.
 # - [Taking turns](#both-in-turn) has an error that falls with the square of the step, and growth belongs inside.
 # - Keep [mass and bounds](#what-a-solver-must-not-do); beware of growth acting on rounding.
-# - A batch is a matrix, and a step two products: [fifty times as fast](#how-fast) as an adaptive solver.
+# - A batch is a matrix, and a step two products: [tens of times as fast](#how-fast) as an adaptive solver, on one
+#   thread.
 # - The same solver runs on [pixels, regions and connectomes](#on-a-cortex).
 
 # %% [markdown]

@@ -4,12 +4,12 @@ Two ways lead to a region × gene table. `load_ahba` loads a matrix that others 
 from the raw microarrays, with the options one chooses.
 
 The matrix at hand holds the 12,668 genes whose regional pattern repeats across donors (mean correlation r > 0.2),
-made with abagen and packaged by the ENIGMA Toolbox [1]_ [2]_ [3]_. Values are scaled to 0 … 1 within donor,
-without unit.
+made with abagen and packaged by the ENIGMA Toolbox (Hawrylycz et al. 2012; Markello et al. 2021; Larivière et al.
+2021). Values are scaled to 0 … 1 within donor, without unit.
 
-.. [1] Hawrylycz et al. 2012, Nature 489:391 (AHBA).
-.. [2] Markello et al. 2021, eLife 10:e72129 (abagen).
-.. [3] Larivière et al. 2021, Nature Methods 18:698 (ENIGMA Toolbox).
+- Hawrylycz et al. 2012, Nature 489:391 (AHBA).
+- Markello et al. 2021, eLife 10:e72129 (abagen).
+- Larivière et al. 2021, Nature Methods 18:698 (ENIGMA Toolbox).
 """
 
 import hashlib
