@@ -1,6 +1,6 @@
 # make book · make test · make lock · make bench · make data · make notebooks        (PYTHON=… picks another interpreter)
 .DELETE_ON_ERROR:
-.PHONY: book test env lock bench data notebooks clean
+.PHONY: book test env lock bench data notebooks microarrays clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -33,6 +33,15 @@ bench: env
 
 data: env
 	$(BIN)/python -m xsg data
+
+# What abagen makes of simulated microarrays under PYTHON, against checksums from its own day: the tests, then all 830
+# runs (some ten minutes), in an environment of their own.
+microarrays:
+	$(PYTHON) -m venv _build/microarrays
+	_build/microarrays/bin/python $(PIP) install abagen filelock nilearn pooch pytest requests scikit-learn tqdm
+	PYTHONPATH=. _build/microarrays/bin/python -m pytest tests/data/test_abagen_shim.py tests/data/test_microarrays.py \
+	  tests/data/test_make_expression.py
+	PYTHONPATH=. _build/microarrays/bin/python tools/abagen_reference.py
 
 # The environment is rebuilt only when what defines it changes.
 env: .venv/stamp

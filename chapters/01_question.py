@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # Why do some regions die first?
+# # 1. Why do some regions die first?
 #
 # Prerequisites: Python, and no neuroscience. Time: 10 minutes.
 #

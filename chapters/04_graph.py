@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # The cortical graph
+# # 4. The cortical graph
 #
 # *Prerequisites: [the thinning map](03_vulnerability.ipynb); matrices and eigenvectors. Time: 40 minutes to read, about
 # 20 seconds to run.*

@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # A graph VAE from scratch
+# # 5. A graph VAE from scratch
 #
 # *Prerequisites: [the cortical graph](04_graph.ipynb); derivatives and the normal distribution. Time: 60 minutes to read, half a minute to run.*
 #

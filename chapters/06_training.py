@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # Training it, and the headline
+# # 6. Training it, and the headline
 #
 # *Prerequisites: [a graph VAE from scratch](05_graph_vae.ipynb). Time: 60 minutes to read, one minute to run.*
 #

@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # Latent programs
+# # 7. Latent programs
 #
 # *Prerequisites: [a graph VAE from scratch](05_graph_vae.ipynb), [training](06_training.ipynb); principal components.
 # Time: 45 minutes to read, under a minute to run.*

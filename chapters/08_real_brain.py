@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # The real brain: AHBA × Alzheimer's
+# # 8. The real brain: AHBA × Alzheimer's
 #
 # *Prerequisites: [training and the headline](06_training.ipynb), [latent programs](07_programs.ipynb). Time: 45 minutes
 # to read, about a minute to run.*

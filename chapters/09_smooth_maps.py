@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # Smooth maps fool correlations
+# # 9. Smooth maps fool correlations
 #
 # *Prerequisites: [the real brain](08_real_brain.ipynb); Pearson's correlation and its p-value. Time: 45 minutes to read,
 # under a minute to run.*

@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # Held out, but from what?
+# # 10. Held out, but from what?
 #
 # *Prerequisites: [the real brain](08_real_brain.ipynb), [smooth maps](09_smooth_maps.ipynb). Time: 40 minutes to read,
 # under a minute to run.*

@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # Which genes?
+# # 12. Which genes?
 #
 # *Prerequisites: [latent programs](07_programs.ipynb), [the real brain](08_real_brain.ipynb), and what a
 # [spatial null](09_smooth_maps.ipynb) is. Time: 40 minutes to read, under a minute to run.*

@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # Beyond Alzheimer's: the same instrument over every disorder map at hand
+# # 13. Beyond Alzheimer's: the same instrument over every disorder map at hand
 #
 # *Prerequisites: [the real brain](08_real_brain.ipynb), [smooth maps](09_smooth_maps.ipynb),
 # [splits](10_splits.ipynb), [a thousand refits](11_refits.ipynb). Time: 40 minutes to read, about a minute to run.*

@@ -19,6 +19,10 @@ _PUBLIC = {
     "load_mouse": "xsg.data.mouse",
     "SpatialVAE": "xsg.training.spatial_vae",
     "localise": "xsg.evaluation.localise",
+    "MechanisticMixture": "xsg.training.mechanistic",
+    "MechanisticVAE": "xsg.training.mechanistic",
+    "Spread": "xsg.data.spread",
+    "load_spread": "xsg.data.spread",
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 import xsg
+import xsg.physics
+from xsg.physics import ReactionDiffusion
 from xsg.training import PAPER_UNKNOWN, PRESETS, CrossScaleVAE, spatial_vae
+from xsg.training.mechanistic import PRESETS as MECHANISTIC
+from xsg.training.mechanistic import Posterior
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 
@@ -44,6 +48,34 @@ def test_model_page_states_the_presets():
     assert len(PAPER_UNKNOWN) == 7
     defaults = inspect.signature(CrossScaleVAE).parameters
     assert (defaults["hidden"].default, defaults["decoder"].default) == (128, 64)
+
+
+def test_model_c_page_matches_the_signatures():
+    classes = {
+        "MechanisticMixture": xsg.MechanisticMixture,
+        "ReactionDiffusion": ReactionDiffusion,
+        "Posterior": Posterior,
+    }
+    names = code_names("model_mechanistic.md")
+    assert len(names) == 17
+    for name in names:
+        if name.endswith("_"):
+            assert name in xsg.MechanisticMixture.__doc__
+            continue
+        owner, method, argument = re.fullmatch(r"(\w+)(?:\.(\w+))?\((\w+)\)", name).groups()
+        assert argument in inspect.signature(getattr(classes[owner], method or "__init__")).parameters
+
+
+def test_model_c_page_states_the_paper_preset():
+    text = (BOOK / "model_mechanistic.md").read_text(encoding="utf-8")
+    stated = {"lr": "$10^{-3}$", "weight_decay": "$10^{-4}$", "batch": "batches of 4", "epochs": "200 epochs"}
+    stated |= {"decay": "times 0.9 every ten", "steps": "with 8 steps", "refine": "no refinement"}
+    values = {"lr": 1e-3, "weight_decay": 1e-4, "batch": 4, "epochs": 200, "decay": 0.9, "steps": 8, "refine": 0}
+    for option, words in stated.items():
+        assert MECHANISTIC["paper"][option] == values[option]
+        assert words in text.replace("\n", " ")
+    for laws in xsg.physics.LAWS.values():
+        assert laws.formula.replace(" − ", "-").replace("²", "^2") in text
 
 
 def test_notation_page_names_things_that_exist():

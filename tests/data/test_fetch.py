@@ -7,11 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
-import time
 from collections import namedtuple
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -25,68 +21,13 @@ NAME = "human/a&b file.bin"
 BODY = np.random.default_rng(0).bytes(300_007)
 SHA = hashlib.sha256(BODY).hexdigest()
 
-
-class Handler(BaseHTTPRequestHandler):
-    """Serve ``server.body`` as ``server`` says."""
-
-    def do_GET(self):
-        server, wanted = self.server, self.headers.get("Range")
-        server.log.append((self.path, wanted))
-        server.compression.append(self.headers.get("Accept-Encoding"))
-        if server.status != 200:
-            self.send_error(server.status)
-            return
-        start = 0
-        if wanted and server.ranges == "honoured":
-            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
-            if start >= len(server.body):
-                self.send_error(416)
-                return
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {start}-{len(server.body) - 1}/{len(server.body)}")
-        elif wanted and server.ranges == "other":  # a server that answers with a range nobody asked for
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes 5-{len(server.body) - 1}/{len(server.body)}")
-        else:
-            self.send_response(200)
-        body = server.body[start:]
-        if server.says_length:
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        time.sleep(server.delay)
-        self.wfile.write(body[: server.cut_after])
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def server():
-    """A server on 127.0.0.1 whose behaviour a test sets by attribute."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.body, server.status, server.ranges, server.cut_after = BODY, 200, "honoured", None
-    server.says_length, server.delay, server.log, server.compression = True, 0, [], []
-    server.base = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    """An empty cache, no mirror, no proxy between the test and its server."""
-    monkeypatch.setenv("XSG_DATA", str(tmp_path / "cache"))
-    monkeypatch.setenv("XSG_MIRROR", "")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.fixture
 def known(server, monkeypatch):
     """A registry of one file, at the server under a percent-encoded name."""
+    server.body = BODY
     row = {"url": f"{server.base}/raw/a%26b%20file.bin", "sha256": SHA, "bytes": len(BODY)}
     row |= {"licence": "MIT", "citation": "Nobody 2020", "what": "noise"}
     table = pd.DataFrame([row], index=pd.Index([NAME], name="name"))

@@ -1,14 +1,14 @@
 """Gene sets: lists of genes that belong together, here the markers of cell types of the human cortex.
 
 A set is compared with a matrix of expression, so only its genes that are in the matrix count; `restrict` says which are
-not. Two collections are registered, both as packaged by Imaging Transcriptomics [3]_:
+not. Two collections are registered, both as packaged by Imaging Transcriptomics (Giacomel 2022):
 
-- ``"LAKE"``: 30 sets, subtypes of neurons and glia found in single nuclei of human cortex [1]_;
-- ``"Pooled"``: 7 sets, classes of cells pooled over five single-cell studies [2]_.
+- ``"LAKE"``: 30 sets, subtypes of neurons and glia found in single nuclei of human cortex (Lake et al. 2018);
+- ``"Pooled"``: 7 sets, classes of cells pooled over five single-cell studies (Seidlitz et al. 2020).
 
-.. [1] Lake et al. 2018, Nature Biotechnology 36:70, doi:10.1038/nbt.4038.
-.. [2] Seidlitz et al. 2020, Nature Communications 11:3358, doi:10.1038/s41467-020-17051-5.
-.. [3] Giacomel 2022, toolbox Imaging Transcriptomics (see `xsg.data.fetch.registry`).
+- Lake et al. 2018, Nature Biotechnology 36:70, doi:10.1038/nbt.4038.
+- Seidlitz et al. 2020, Nature Communications 11:3358, doi:10.1038/s41467-020-17051-5.
+- Giacomel 2022, toolbox Imaging Transcriptomics (see `xsg.data.fetch.registry`).
 """
 
 import re

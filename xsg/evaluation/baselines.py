@@ -48,11 +48,12 @@ def baseline(
           training regions (so under a split that keeps homologues together it is the mean).
         - ``"position (kriging)"``: no genes; a Gaussian process over where regions lie, in mm and with the hemispheres
           folded onto one; Matérn kernel (ν = 3/2) plus nugget. Length and nugget are those of `LENGTHS` and `NUGGETS`
-          with the largest marginal likelihood, the variance profiled out. [1]_
+          with the largest marginal likelihood, the variance profiled out. (Rasmussen & Williams 2006)
         - ``"expression PC1"``: a straight line on the first principal component of expression.
         - ``"ridge"``: all genes, linear, with the penalty of `PENALTIES` (times the number of genes) that predicts best
           inside the training regions, over folds of homologous pairs.
-        - ``"PLS"``: partial least squares, one to `COMPONENTS` components chosen in the same way. [2]_
+        - ``"PLS"``: partial least squares, one to `COMPONENTS` components chosen in the same way. (Rosipal & Trejo
+          2001)
         - ``"VAE without graph"``: ``model`` trained with no graph.
     expression
         DataFrame (n regions, p genes); genes are z-scored over the training regions.
@@ -79,8 +80,8 @@ def baseline(
 
     References
     ----------
-    .. [1] Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, equations 2.23 and 5.8.
-    .. [2] Rosipal & Trejo 2001, Journal of Machine Learning Research 2:97 (the dual form).
+    - Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, equations 2.23 and 5.8.
+    - Rosipal & Trejo 2001, Journal of Machine Learning Research 2:97 (the dual form).
 
     Examples
     --------

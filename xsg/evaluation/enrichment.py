@@ -1,14 +1,14 @@
 """Enrichment: whether the genes of a set follow a map of the cortex more closely than chance would have them.
 
-It depends on what chance means [2]_. *Random genes*: other genes in the place of the set's, the map as it is
-(`random_gene_enrichment`, and the two standard methods that gseapy computes, `over_representation` and `prerank`).
+It depends on what chance means (Wei et al. 2022). *Random genes*: other genes in the place of the set's, the map as it
+is (`random_gene_enrichment`, and the two standard methods that gseapy computes, `over_representation` and `prerank`).
 These take genes for independent. The genes of a set are expressed together, so such tests find sets in almost any
-smooth map [1]_. *Random maps*: other maps, as smooth, in the place of the observed one, the set as it is
-(`spatial_enrichment`). A set that beats only the first would follow many maps; one that beats only the second is in
+smooth map (Fulcher et al. 2021). *Random maps*: other maps, as smooth, in the place of the observed one, the set as it
+is (`spatial_enrichment`). A set that beats only the first would follow many maps; one that beats only the second is in
 the company of many genes; one that beats both is news.
 
-.. [1] Fulcher, Arnatkevičiūtė & Fornito 2021, Nature Communications 12:2669, doi:10.1038/s41467-021-22862-1.
-.. [2] Wei et al. 2022, Human Brain Mapping 43:885, doi:10.1002/hbm.25711.
+- Fulcher, Arnatkevičiūtė & Fornito 2021, Nature Communications 12:2669, doi:10.1038/s41467-021-22862-1.
+- Wei et al. 2022, Human Brain Mapping 43:885, doi:10.1002/hbm.25711.
 """
 
 import warnings

@@ -1,9 +1,9 @@
 """Nulls: maps, genes and graphs that are like the real ones in everything but what is asked about.
 
 Brain maps are smooth, so two maps that have nothing to do with each other correlate by chance far more often than the
-textbook p-value allows. A null map keeps the smoothness and gives up the place: the *spin test* [1]_ rotates the map on
-the sphere, *Moran* spectral randomisation [2]_ draws a new map with the same autocorrelation, *variogram* matching [3]_
-smooths a shuffled map until it is as rough as the real one.
+textbook p-value allows. A null map keeps the smoothness and gives up the place: the *spin test* (Alexander-Bloch et al.
+2018) rotates the map on the sphere, *Moran* spectral randomisation (Wagner & Dray 2015) draws a new map with the same
+autocorrelation, *variogram* matching (Burt et al. 2020) smooths a shuffled map until it is as rough as the real one.
 
 The two hemispheres of a map are nearly copies of each other, and a null that forgets this counts every value twice. So
 homologous regions are one place here, half-way between the two (the right one mirrored to the left): what happens to
@@ -12,9 +12,9 @@ A region that a map lacks on one side only takes part with its homologue's value
 parcellation has no homologues (its names do not pair as ``L_x``, ``R_x``), the right hemisphere turns by the mirrored
 rotation, regions staying in their hemisphere.
 
-.. [1] Alexander-Bloch et al. 2018, NeuroImage 178:540, doi:10.1016/j.neuroimage.2018.05.070.
-.. [2] Wagner & Dray 2015, Methods in Ecology and Evolution 6:1169, doi:10.1111/2041-210X.12407.
-.. [3] Burt et al. 2020, NeuroImage 220:117038, doi:10.1016/j.neuroimage.2020.117038.
+- Alexander-Bloch et al. 2018, NeuroImage 178:540, doi:10.1016/j.neuroimage.2018.05.070.
+- Wagner & Dray 2015, Methods in Ecology and Evolution 6:1169, doi:10.1111/2041-210X.12407.
+- Burt et al. 2020, NeuroImage 220:117038, doi:10.1016/j.neuroimage.2020.117038.
 """
 
 from typing import NamedTuple
@@ -139,9 +139,10 @@ def reassignments(
     parcellation, regions
         Where the regions lie, and which of them the maps have.
     rule
-        ``"nearest"``: of the turned region that came to lie nearest to it, several taking the same if need be [1]_.
-        ``"hungarian"``: one to one, least total distance [2]_. ``"vasa"``: one to one, greedily; the region whose
-        nearest free turned one is farthest away chooses first [3]_.
+        ``"nearest"``: of the turned region that came to lie nearest to it, several taking the same if need be
+        (Alexander-Bloch et al. 2018).
+        ``"hungarian"``: one to one, least total distance (Markello & Misic 2021). ``"vasa"``: one to one, greedily; the
+        region whose nearest free turned one is farthest away chooses first (Váša et al. 2018).
     n, seed
         Number of rotations and their seed. The rotations are the same for every rule.
 
@@ -157,9 +158,9 @@ def reassignments(
 
     References
     ----------
-    .. [1] Alexander-Bloch et al. 2018, NeuroImage 178:540, doi:10.1016/j.neuroimage.2018.05.070.
-    .. [2] Markello & Misic 2021, NeuroImage 236:118052, doi:10.1016/j.neuroimage.2021.118052.
-    .. [3] Váša et al. 2018, Cerebral Cortex 28:281, doi:10.1093/cercor/bhx249.
+    - Alexander-Bloch et al. 2018, NeuroImage 178:540, doi:10.1016/j.neuroimage.2018.05.070.
+    - Markello & Misic 2021, NeuroImage 236:118052, doi:10.1016/j.neuroimage.2021.118052.
+    - Váša et al. 2018, Cerebral Cortex 28:281, doi:10.1093/cercor/bhx249.
 
     Examples
     --------
@@ -258,8 +259,8 @@ def noise_genes(expression: pd.DataFrame, n: int, seed: int = 0) -> list[pd.Data
 def rewired(graph: Graph, n: int, seed: int = 0) -> list[Graph]:
     """Rewire a graph: n graphs in which every region has as many edges as before, but to others.
 
-    Pairs of edges swap an end each, ten times as often as there are edges [1]_; a graph that was connected stays so;
-    the weights are dealt to the new edges at random.
+    Pairs of edges swap an end each, ten times as often as there are edges (Maslov & Sneppen 2002); a graph that was
+    connected stays so; the weights are dealt to the new edges at random.
 
     Raises
     ------
@@ -268,7 +269,7 @@ def rewired(graph: Graph, n: int, seed: int = 0) -> list[Graph]:
 
     References
     ----------
-    .. [1] Maslov & Sneppen 2002, Science 296:910, doi:10.1126/science.1065103.
+    - Maslov & Sneppen 2002, Science 296:910, doi:10.1126/science.1065103.
 
     Examples
     --------

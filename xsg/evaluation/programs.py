@@ -120,8 +120,8 @@ def program_stability(
     Returns
     -------
     DataFrame
-        By program of the first fit: ``r``, mean |correlation| with its partners in the other fits; ``null``, the mean
-        of this number over the rotations; ``p``, of `xsg.evaluation.nulls.p_value`.
+        By program of the first fit: ``r``, mean absolute correlation with its partners in the other fits; ``null``, the
+        mean of this number over the rotations; ``p``, of `xsg.evaluation.nulls.p_value`.
 
     Notes
     -----

@@ -192,8 +192,8 @@ def spatial(parcellation: Parcellation, regions: pd.Index | list[str], n_folds: 
 def distance(parcellation: Parcellation, regions: pd.Index | list[str]) -> np.ndarray:
     """Hold out what lies farthest from each homologous pair in turn: the farthest quarter of the pairs.
 
-    One fold for each pair, which trains on the three quarters of the pairs nearest to it [1]_. A region at the rim of
-    the cortex is held out in many folds, one in its middle in few or none.
+    One fold for each pair, which trains on the three quarters of the pairs nearest to it (Hansen et al. 2021). A region
+    at the rim of the cortex is held out in many folds, one in its middle in few or none.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def distance(parcellation: Parcellation, regions: pd.Index | list[str]) -> np.nd
 
     References
     ----------
-    .. [1] Hansen et al. 2021, Nature Human Behaviour 5:1240, doi:10.1038/s41562-021-01082-z.
+    - Hansen et al. 2021, Nature Human Behaviour 5:1240, doi:10.1038/s41562-021-01082-z.
     """
     pairs, places = _places(parcellation, regions)
     n_pairs = _check_folds(2, pairs)

@@ -1,7 +1,5 @@
 """The estimator of the cross-scale model: `CrossScaleVAE`, and what it makes of tables before training."""
 
-import json
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +14,7 @@ from xsg.atlas import Graph, align, homologous_pairs
 from xsg.machine import fast_products, one_thread
 from xsg.models.cross_scale import CrossScaleNet
 from xsg.training.engine import Trained, Wiring, train, wire
+from xsg.training.files import read_model, write_model
 
 # What is described of arXiv:2606.05870 is in "paper" as described; what is not known of it, and is therefore ours, is
 # listed beside it. "xsg" differs where the simulated cortex showed that it helps: the programs must explain the
@@ -274,8 +273,6 @@ class CrossScaleVAE(BaseEstimator):
 
     def save(self, path: str | Path) -> Path:
         """Write the model to one ``.safetensors`` file, arrays and JSON, no pickle; never half a file."""
-        from safetensors.torch import save_file
-
         self._check_fitted()
         arrays = {f"net.{name}": value for name, value in self.net_.state_dict().items()}
         arrays |= {f"scaling.{name}": torch.tensor(value) for name, value in self._scaling.items()}
@@ -289,15 +286,7 @@ class CrossScaleVAE(BaseEstimator):
             "fitted": {name: getattr(self, name) for name in _FITTED},
             "history": self.history_.to_dict(orient="list"),
         }
-        path = Path(path)
-        part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-        try:
-            # safetensors wants contiguous tensors that share no memory.
-            save_file({k: v.clone().contiguous() for k, v in arrays.items()}, part, {"xsg": json.dumps(facts)})
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-        return path
+        return write_model(path, arrays, facts)
 
     @classmethod
     def load(cls, path: str | Path) -> "CrossScaleVAE":
@@ -310,22 +299,7 @@ class CrossScaleVAE(BaseEstimator):
         ValueError
             If the file is not a CrossScaleVAE saved by xsg, or is damaged.
         """
-        from safetensors import SafetensorError, safe_open
-
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"no saved model at {path}. Write one with model.save(path).")
-        try:
-            with safe_open(path, framework="pt") as file:
-                facts = json.loads((file.metadata() or {}).get("xsg", "{}"))
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        except SafetensorError as error:
-            raise ValueError(
-                f"{path} is not a safetensors file, or is damaged ({error}). Save the model anew."
-            ) from None
-        if facts.get("class") != "CrossScaleVAE":
-            raise ValueError(
-                f"{path} holds {facts.get('class', 'no xsg model')}, expected a CrossScaleVAE saved by xsg."
-            )
+        facts, arrays = read_model(path, "CrossScaleVAE")
         model = cls(**facts["params"])
         model.regions_, model.genes_ = (
             pd.Index(facts[which], name=name) for which, name in zip(("regions", "genes"), facts["names"], strict=True)
