@@ -177,9 +177,9 @@ claim("spatial-vae-bias-si", bias["SI"])
 claim("spatial-vae-bias-lr", bias["LR"])
 
 # %% [markdown]
-# The validation loss ends at 1.5<!-- claim:spatial-vae-validation-gap --> times the training loss. That looks like overfitting,
+# The validation loss ends at 1.4<!-- claim:spatial-vae-validation-gap --> times the training loss. That looks like overfitting,
 # and the notebook's own gap was larger still. But the bias **on training voxels** is
-# -8.1<!-- claim:spatial-vae-bias-ap -->, -5.0<!-- claim:spatial-vae-bias-si --> and -7.6<!-- claim:spatial-vae-bias-lr --> voxels. A model
+# -7.7<!-- claim:spatial-vae-bias-ap -->, -4.8<!-- claim:spatial-vae-bias-si --> and -6.9<!-- claim:spatial-vae-bias-lr --> voxels. A model
 # that overfits is *good* on its training data. Something else changes between training and evaluation.
 #
 # ## Why it predicts too low
@@ -221,7 +221,7 @@ _ = ax.legend(loc="upper left")
 
 # %% [markdown]
 # The formula gives each of the 500 variances to within 0.02<!-- claim:spatial-vae-formula-off --> of its size. And at evaluation the
-# median unit has a standard deviation of 0.5<!-- claim:spatial-vae-shrink --> in place of 1.
+# median unit has a standard deviation of 0.74<!-- claim:spatial-vae-shrink --> in place of 1.
 #
 # Why does that make places *smaller*, and not just noisier? After BatchNorm comes LeakyReLU. Of a standard normal it passes
 # on a mean of $0.99 / \sqrt{2\pi} \approx 0.39$; of a unit that has shrunk to a standard deviation $s$, $0.39\, s$. All
@@ -234,7 +234,7 @@ intercept = net.locate.bias.detach().abs().max()
 claim("spatial-vae-intercept", float(intercept))
 
 # %% [markdown]
-# By 0.15<!-- claim:spatial-vae-intercept --> voxels at most. So the whole of "30" is carried by activations, and shrinks with them.
+# By 0.03<!-- claim:spatial-vae-intercept --> voxels at most. So the whole of "30" is carried by activations, and shrinks with them.
 #
 # ## Put right without training
 #
@@ -270,9 +270,9 @@ claim("spatial-vae-held-out-error-before", np.linalg.norm(before, axis=1).mean()
 claim("spatial-vae-held-out-error-after", np.linalg.norm(after, axis=1).mean())
 
 # %% [markdown]
-# On held-out voxels the largest bias falls from 8.3<!-- claim:spatial-vae-held-out-bias-before --> voxels to
-# 0.3<!-- claim:spatial-vae-held-out-bias-after -->, and the mean error from 17.3<!-- claim:spatial-vae-held-out-error-before --> to
-# 12.7<!-- claim:spatial-vae-held-out-error-after -->. The weights are the same. The published bias is neither biology nor
+# On held-out voxels the largest bias falls from 7.6<!-- claim:spatial-vae-held-out-bias-before --> voxels to
+# 0.2<!-- claim:spatial-vae-held-out-bias-after -->, and the mean error from 17.6<!-- claim:spatial-vae-held-out-error-before --> to
+# 13.8<!-- claim:spatial-vae-held-out-error-after -->. The weights are the same. The published bias is neither biology nor
 # overfitting: it is two layers in an unlucky order.
 #
 # What remains is a model that has been trained too cautiously. For that we changed more.
@@ -295,7 +295,7 @@ found = off(ours, held_out)
 claim("spatial-vae-xsg-error", np.linalg.norm(found, axis=1).mean())
 claim("spatial-vae-xsg-bias", found.mean().abs().max())
 
-# %% mystnb={"image": {"alt": "Cumulative share of held-out voxels against error in voxels for three models. Ours rises steeply and reaches nine tenths by about four voxels; the notebook's model, mended, needs about twenty; as it was, about thirty."}}
+# %% mystnb={"image": {"alt": "Cumulative share of held-out voxels against error in voxels for three models. Ours rises steeply and reaches nine tenths by about six voxels; the notebook's model, mended, needs about twenty; as it was, about thirty."}}
 figure, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
 for errors, label in ((before, "notebook"), (after, "notebook, recalibrated"), (found, "xsg")):
     ax.ecdf(np.linalg.norm(errors, axis=1), label=label, lw=2)
@@ -303,8 +303,8 @@ ax.set(xlabel="error of a held-out voxel (voxels of 200 µm)", ylabel="share of 
 _ = ax.legend(loc="lower right")
 
 # %% [markdown]
-# Held out, voxel by voxel: a mean error of 1.9<!-- claim:spatial-vae-xsg-error --> voxels, and a bias of
-# 0.1<!-- claim:spatial-vae-xsg-bias --> at most. But each held-out voxel here touches voxels that trained, and there the notebook was
+# Held out, voxel by voxel: a mean error of 2.9<!-- claim:spatial-vae-xsg-error --> voxels, and a bias of
+# 0.16<!-- claim:spatial-vae-xsg-bias --> at most. But each held-out voxel here touches voxels that trained, and there the notebook was
 # measured too. [Chapter 16](16_where_am_i.ipynb) takes that crutch away.
 #
 # ## From disk, in half the digits
@@ -328,10 +328,10 @@ for model in (halved, whole):
 #
 # | the paper says | we get | differs because |
 # |---|---|---|
-# | **held out**, random voxels: mean error of 2.25<!-- claim:where-am-i-reported-low --> to 2.52<!-- claim:where-am-i-reported-high --> voxels | **held out**, random voxels, its notebook's settings: 17.3<!-- claim:spatial-vae-held-out-error-before --> | simulated brain, an eighth of the voxels, 200 of 3,000 genes, and only voxels with AP over 25 were scored there; [chapter 16](16_where_am_i.ipynb) has more voxels and genes |
-# | bias of -0.75<!-- claim:where-am-i-reported-bias-si --> to -1.5<!-- claim:where-am-i-reported-bias-lr --> voxels, not explained | **in-sample** as well as held out, negative on every axis; 0.3<!-- claim:spatial-vae-held-out-bias-after --> at most once BatchNorm is recalibrated | dropout before BatchNorm; with few genes the noise of dropout is a larger part of the variance |
-# | validation loss far above training loss | likewise, 1.5<!-- claim:spatial-vae-validation-gap --> times | the same two layers, not overfitting alone |
-# | – | ours, **held out**, random voxels: 1.9<!-- claim:spatial-vae-xsg-error --> voxels | no null is needed to see a tenfold difference; what random voxels are worth, [chapter 16](16_where_am_i.ipynb) asks |
+# | **held out**, random voxels: mean error of 2.25<!-- claim:where-am-i-reported-low --> to 2.52<!-- claim:where-am-i-reported-high --> voxels | **held out**, random voxels, its notebook's settings: 17.6<!-- claim:spatial-vae-held-out-error-before --> | simulated brain, an eighth of the voxels, 200 of 3,000 genes, and only voxels with AP over 25 were scored there; [chapter 16](16_where_am_i.ipynb) has more voxels and genes |
+# | bias of -0.75<!-- claim:where-am-i-reported-bias-si --> to -1.5<!-- claim:where-am-i-reported-bias-lr --> voxels, not explained | **in-sample** as well as held out, negative on every axis; 0.2<!-- claim:spatial-vae-held-out-bias-after --> at most once BatchNorm is recalibrated | dropout before BatchNorm; with few genes the noise of dropout is a larger part of the variance |
+# | validation loss far above training loss | likewise, 1.4<!-- claim:spatial-vae-validation-gap --> times | the same two layers, not overfitting alone |
+# | – | ours, **held out**, random voxels: 2.9<!-- claim:spatial-vae-xsg-error --> voxels | no null is needed to see a tenfold difference; what random voxels are worth, [chapter 16](16_where_am_i.ipynb) asks |
 #
 # Every setting of `"notebook"` is as published except the batch (125, so that an eighth of the voxels makes as many steps).
 # We did not tune it; we tuned ours, on this simulated brain, and say so.
@@ -368,8 +368,8 @@ assert np.isclose((1 - 0.8) / 0.8 / 3, 1 / 12)
 # %% [markdown]
 # ### Exercise 2: swap the two layers
 #
-# In which order would dropout and BatchNorm do no harm? Say why from the formula, then show on a small network that dropout
-# *behind* the last BatchNorm leaves no bias.
+# In which order would dropout and BatchNorm do no harm? Say why from the formula, then show on a small network that with dropout
+# *behind* the last BatchNorm the mean prediction is the same in both modes.
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
 # Behind the last BatchNorm nothing remembers a variance; a linear head sees the same mean in both modes.
@@ -390,10 +390,11 @@ for name, inner in (("before", [torch.nn.Dropout(0.7), torch.nn.Linear(64, 64), 
         loss.backward()
         optimiser.step()
     with torch.no_grad():
-        shift[name] = float(small.eval()(inputs).mean() - target)
-print(shift)
+        training = torch.stack([small(inputs).mean() for _ in range(20)]).mean()  # BatchNorm and dropout as in training
+        shift[name] = float(small.eval()(inputs).mean() - training)
+print({name: round(value, 2) for name, value in shift.items()})
 assert shift["before"] < -1
-assert abs(shift["behind"]) < 0.5 * abs(shift["before"])
+assert abs(shift["behind"]) < 0.2 * abs(shift["before"])
 
 # %% [markdown]
 # ### Exercise 3: switch a term off
