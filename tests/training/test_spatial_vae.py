@@ -8,7 +8,7 @@ import torch
 import xsg
 from xsg.data.mouse import fold
 from xsg.training import spatial_vae
-from xsg.training.spatial_vae import PAPER_UNKNOWN, PRESETS, SpatialVAE
+from xsg.training.spatial_vae import PAPER_STATED, PRESETS, SpatialVAE
 
 SMALL = {"hidden": (24, 16), "latent": 7, "decoder": (13,), "epochs": 3, "batch": 100}
 
@@ -44,7 +44,7 @@ def test_presets_hold_every_number_of_the_text_and_of_the_notebook():
     notebook |= {"scale": "voxel", "validation": 0.2, "impute_before_split": True}  # 16 of 80 %
     for name, stated in {"paper": both | text, "notebook": both | notebook}.items():
         assert {key: PRESETS[name][key] for key in stated} == stated
-    assert set(PAPER_UNKNOWN) <= set(PRESETS["paper"])
+    assert set(PAPER_STATED) == set(text)
     assert PRESETS["paper"]["regression"] == PRESETS["paper"]["euclidean"], "both are w_reg"
     assert PRESETS["notebook"].keys() == PRESETS["paper"].keys() == PRESETS["xsg"].keys()
 

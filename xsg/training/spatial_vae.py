@@ -81,7 +81,7 @@ _PUBLISHED = {
     "precision": "auto",  # "float32", "bfloat16"; or bfloat16 where the processor has it and there are many genes
 }
 PRESETS = {
-    # The text: 80/10/10. What it does not state is as in the notebook, see PAPER_UNKNOWN.
+    # The text: 80/10/10. What it does not state is as in the notebook, see PAPER_STATED.
     "paper": _PUBLISHED,
     # The notebook that ran: 64/16/20.
     "notebook": _PUBLISHED
@@ -128,19 +128,8 @@ PRESETS = {
         "validation": 0.0,
     },
 }
-# What the text does not say and the preset "paper" therefore takes from the notebook or chooses.
-PAPER_UNKNOWN = (
-    "hidden",
-    "decoder",
-    "dropout",
-    "beta",
-    "classification",
-    "regression",
-    "lr",
-    "batch",
-    "epochs",
-    "clip",
-)
+# What the text states; all else of preset "paper" is the notebook's, or (beta and the weights w) chosen here.
+PAPER_STATED = ("scale", "latent", "reconstruction", "power", "optimiser", "validation")
 
 _IN_MEMORY = 256 * 2**20  # bytes of float32; a larger input is written to a file and read batch by batch
 _PREDICT = 4096  # voxels of one step of prediction
