@@ -163,7 +163,7 @@ claim("splits-twin-random", summary.loc["random", "twin in training (%)"])
 
 # %%
 for warning in caught:
-    print(f"{warning.category.__name__}: {textwrap.fill(str(warning.message), 100)}\n")
+    print(f"{textwrap.fill(f'the code warns: {warning.message}', 100)}\n")
 
 # %% [markdown]
 # `parted_pairs` lists every pair that a set of folds separates, whoever made the folds. How much is such a pair worth? The answer needs no

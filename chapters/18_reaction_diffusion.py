@@ -285,13 +285,14 @@ assert (
 ).all()
 
 # %% [markdown]
-# Three steps have a smaller largest error than dopri5 and are at least 56<!-- claim:reaction-diffusion-speed --> times as
+# Three steps have a smaller largest error than dopri5 and are at least 81<!-- claim:reaction-diffusion-speed --> times as
 # fast, for every law, as the quicker of two ways of writing dopri5's Laplacian. The *root mean square* error of so few
 # steps is larger than dopri5's; to match that too takes eight (for the damped law even then but nearly), and the least
-# ratio falls to 33<!-- claim:reaction-diffusion-speed-mean -->. Of what a bare matrix product reaches on the same
-# thread, the solver gets a
-# share of 0.75<!-- claim:reaction-diffusion-throughput --> with 64 subjects. The machine that made the table was busy with other work,
-# and ratios vary from run to run by a fifth and more: take them for an order of magnitude, and let the script print yours.
+# ratio falls to 39<!-- claim:reaction-diffusion-speed-mean -->. Of what a bare matrix product reaches on the same
+# thread, the solver gets a share of 0.67<!-- claim:reaction-diffusion-throughput --> with 64 subjects. Part of this is
+# not the method but the processor: `xsg.machine` finds that one of torch's two libraries multiplies matrices twice as
+# fast as the other on the machine that made the table. Without that the least ratio was about 50. Ratios also vary from
+# run to run by a fifth: take them for an order of magnitude, and let the script print yours.
 
 # %% [markdown]
 # ## What a solver must not do

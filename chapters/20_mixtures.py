@@ -85,7 +85,7 @@ left.set(xlabel="time", ylabel="mean pathology", title="After the last visit law
 left.legend(fontsize=8)
 noise_sd = float(one.truth.noise_sd.iloc[0]) * np.sqrt(1 - 2 / np.pi)  # of the absolute value of a normal draw
 right.axhline(noise_sd, color="0.6", ls=":")
-right.text(0.5, noise_sd * 1.03, "noise of a pixel", fontsize=9, va="bottom")
+right.text(0.5, noise_sd * 0.97, "noise of a pixel", fontsize=9, va="top")
 _ = right.set(xlabel="time", ylabel="root mean squared misfit", ylim=(0, None), title="Up to it they hardly do")
 
 # %% [markdown]

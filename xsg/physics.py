@@ -22,6 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xsg.machine import fast_products
+
 
 class Law(NamedTuple):
     """A law of growth: its name's formula, its rate f(u), and its exact flow."""
@@ -136,6 +138,25 @@ def _numerical(u: Tensor, s: Tensor, rate: Callable[[Tensor], Tensor]) -> Tensor
     return u.clamp(0, 1)
 
 
+class _Product(torch.autograd.Function):
+    """u ↦ u M for a constant M, by `fast_products` forward, backward and along a tangent; M of n × n decides, not u."""
+
+    @staticmethod
+    def forward(ctx, u, matrix):
+        ctx.save_for_backward(matrix)
+        ctx.save_for_forward(matrix)
+        with fast_products(matrix.numel()):
+            return u @ matrix
+
+    @staticmethod
+    def backward(ctx, grad):
+        return _Product.apply(grad, ctx.saved_tensors[0].mH), None
+
+    @staticmethod
+    def jvp(ctx, along_u, _):
+        return _Product.apply(along_u, ctx.saved_tensors[0])
+
+
 class _Modes:
     """Diffusion in the eigenbasis of a Laplacian: to the modes, decay, and back, two products (B, n) × (n, n).
 
@@ -165,10 +186,10 @@ class _Modes:
 
     def enter(self, u: Tensor) -> Tensor:
         basis = self._basis(u.dtype)[1]
-        return u.to(basis.dtype) @ basis
+        return _Product.apply(u.to(basis.dtype), basis)
 
     def leave(self, modes: Tensor) -> Tensor:
-        u = modes @ self._basis(modes.real.dtype if modes.is_complex() else modes.dtype)[2]
+        u = _Product.apply(modes, self._basis(modes.real.dtype if modes.is_complex() else modes.dtype)[2])
         return u.real if u.is_complex() else u
 
     def decay(self, d: Tensor, time: Tensor) -> Callable[[Tensor], Tensor]:
