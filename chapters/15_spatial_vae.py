@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # Spatial-VAE from the equation to the code
+# # 15. Spatial-VAE from the equation to the code
 #
 # *Prerequisites: [the graph VAE](05_graph_vae.ipynb), [the mouse brain](14_mouse_brain.ipynb). Time: 40 minutes to read, under a
 # minute to run.*

@@ -8,7 +8,7 @@
 # ---
 
 # %% [markdown]
-# # Neighbours, trees and pathways
+# # 17. Neighbours, trees and pathways
 #
 # *Prerequisites: [Spatial-VAE](15_spatial_vae.ipynb), [where am I?](16_where_am_i.ipynb). Time: 35 minutes to read, under a minute
 # to run.*
