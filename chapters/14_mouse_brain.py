@@ -299,9 +299,11 @@ claim("mouse-brain-mirror-simulated", many.iloc[:, 3].median())
 
 # %% [markdown]
 # *Nrp1* in the next voxel correlates with 0.93<!-- claim:mouse-brain-next-real -->, a typical simulated gene with
-# 0.59<!-- claim:mouse-brain-next-simulated -->. The simulated brain is noisier from voxel to voxel than this experiment, because its noise
-# is drawn anew in each voxel while a real section's is smooth. So a number reached on the simulated brain is *not* a forecast of one
-# on the real brain. What carries over are comparisons: which method, and which split, on the same voxels.
+# 0.59<!-- claim:mouse-brain-next-simulated -->. The simulated brain is noisier from voxel to voxel than this experiment, because
+# its noise is drawn anew in each voxel. So a number reached on the simulated brain is *not* a forecast of one on the
+# real brain. What it is good for are comparisons, which method and which split, on the same voxels; and where noise
+# decides them, as it does for averaging over neighbours ([chapter 17](17_neighbours.ipynb)), they need not carry over
+# either.
 #
 # ## Two voxels that touch
 #
@@ -347,9 +349,11 @@ claim("mouse-brain-profile-mirror", mirror)
 
 # %% [markdown]
 # The nearest voxels correlate with 0.53<!-- claim:mouse-brain-profile-near -->, voxels nearly 2 mm apart with
-# 0.2<!-- claim:mouse-brain-profile-2mm --> only. The mirror image, a centimetre away, comes before them all:
-# 0.57<!-- claim:mouse-brain-profile-mirror -->, for it lies in the same structure, which the next voxel may not. The very distances are the
-# simulation's; that neighbours and mirror images come first is true of the real brain as well, as *Nrp1* showed.
+# 0.2<!-- claim:mouse-brain-profile-2mm --> only. The mirror image, most often several millimetres away, comes before
+# them all:
+# 0.57<!-- claim:mouse-brain-profile-mirror -->, for it lies in the same structure, which the next voxel may not. The
+# very numbers, and that the mirror image comes before the neighbour, are the simulation's: for the one real gene,
+# *Nrp1*, both are far more alike than voxels 1 mm apart, but the neighbour comes first.
 #
 # Now deal the voxels to five folds like cards, as is usual, and count how many of the held-out ones touch one that trains:
 
@@ -392,12 +396,14 @@ print(
 #
 # | the source says | we get | differs because |
 # |---|---|---|
-# | 4,345 experiments (Spatial-VAE, all used as features) | 4,345<!-- claim:mouse-brain-experiments --> experiments, 4,082<!-- claim:mouse-brain-genes --> genes | replicates are the same gene; we average them |
+# | 4,345 experiments (Spatial-VAE; the 3,000 of largest variance are its features, replicates among them or not) | 4,345<!-- claim:mouse-brain-experiments --> experiments, 4,082<!-- claim:mouse-brain-genes --> genes | replicates are the same gene; we average them |
 # | 66,289 brain voxels, by k-means clusters of expression | 62,529<!-- claim:mouse-brain-labelled --> voxels, by the atlas's annotation | clustering keeps some voxels outside the brain, and uses the data that are to be predicted from |
 # | header of the volume: orientation RAI | PIR | the header is wrong; Exercise 1 |
 #
 # Only one experiment of the real atlas was at hand when this page was made, and everything said about the real brain rests on that one, the
-# annotation and the list of experiments. The simulated brain copies the anatomy and the kinds of artefact; its genes do not exist. In-sample, held-out
+# annotation and the list of experiments. The simulated brain of this page copies the anatomy and the kinds of
+# artefact; its genes do not exist. The chapters that follow set `geometry="drawn"`, which needs no download: the same
+# simulation in a brain of ellipsoids, with fewer structures and no real anatomy. In-sample, held-out
 # and null do not occur here: nothing has been predicted yet.
 
 # %% [markdown]

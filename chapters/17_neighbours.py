@@ -19,7 +19,8 @@
 # - how to sample neighbourhoods, so that a graph over all voxels fits into any memory;
 # - how one head answers at every level of a tree of regions;
 # - how a decoder is tied to pathways, and a control that shows whether that taught it anything;
-# - how to read an ablation with seeds, folds and controls: one extension helps (and a plain average helps more), one trades,
+# - how to read an ablation with seeds, folds and controls: one extension helps (in the one fold tried, a plain
+#   average helps more), one trades,
 #   one does neither.
 
 # %% [markdown]
@@ -84,8 +85,10 @@ for split, ax in zip(("random", "blocks"), axes, strict=True):
 
 # %% [markdown]
 # Each dot is one seed, averaged over folds; the dashed line is the model without extensions. The spread over seeds is
-# narrower than any difference that we shall talk about. The table behind it, 147 fits on the
-# [simulated brain](14_mouse_brain.ipynb) (every second voxel, 200 genes, hemispheres folded), was made by
+# narrower than any difference in error that we shall call one; it is not the spread over brains or folds.
+# The table behind it, 147 fits on the
+# [simulated brain](14_mouse_brain.ipynb) (drawn from ellipsoids, no real anatomy; every second voxel, 200 genes,
+# hemispheres folded; all five blocked folds, two of five random ones), was made by
 # `tools/mouse_ablation.py`; at the end of the chapter we train some of it again.
 #
 # ## Neighbours
@@ -108,8 +111,11 @@ model.net_.first
 
 # %% [markdown]
 # What does a neighbour give away? Its expression, never its place. But in a random fold most neighbours of a held-out voxel
-# *trained*, and the model has seen their expression with their place; so the gain there may be a leak. Under blocked folds the neighbours of
-# a held-out voxel are themselves held out, or lie in the buffer.
+# *trained*, and the model has seen their expression with their place; so the gain there may be a leak. Under blocked
+# folds that leak is smaller but not closed. The buffer is 2 voxels, and here, with every second voxel, diagonal
+# neighbours are up to 3.5 apart: about a third of the held-out voxels are a diagonal neighbour of some training
+# voxel, and most share a neighbour, in the buffer or beyond, with one. Only expression passes that way, never a
+# place.
 
 # %% tags=["nbval-check-output"]
 means = table.groupby(["split", "variant"]).mean(numeric_only=True)
@@ -125,8 +131,9 @@ claim("neighbours-structure-near", means["structure by place"]["blocks", "neighb
 # Held out by blocks the error falls from 3.00<!-- claim:neighbours-none-blocks --> to 1.83<!-- claim:neighbours-near-blocks -->
 # voxels, by a share of 0.39<!-- claim:neighbours-gain-blocks -->; with random voxels from 1.63<!-- claim:neighbours-none-random --> to
 # 0.77<!-- claim:neighbours-near-random -->. The place also falls into the right structure more often:
-# 0.68<!-- claim:neighbours-structure-near --> of held-out voxels, 0.55<!-- claim:neighbours-structure-none --> without. **This extension
-# helps**, and not by leaking. It is off in the preset because it answers another question: where a *voxel in its tissue*
+# 0.68<!-- claim:neighbours-structure-near --> of held-out voxels, 0.55<!-- claim:neighbours-structure-none --> without. **This
+# extension helps**; how much of it is the shared neighbours, a buffer of 7 voxels would tell, and was not run.
+# It is off in the preset because it answers another question: where a *voxel in its tissue*
 # lies. A cell taken out of the brain has no neighbours.
 #
 # But is it the *graph* that helps, or only that 27 measurements are less noisy than one? A control: average the logarithms over
@@ -156,8 +163,9 @@ claim("neighbours-fold-smooth", error_of(on_smooth, smooth))
 # %% [markdown]
 # In this fold the plain model has an error of 2.76<!-- claim:neighbours-fold-plain --> voxels, the one with neighbours
 # 1.64<!-- claim:neighbours-fold-near -->, and the plain model on smoothed expression 1.35<!-- claim:neighbours-fold-smooth -->.
-# Plain averaging goes further than the learned convolution. All that the graph adds here, a mean does; on this brain it
-# has no more to learn, since the noise is independent from voxel to voxel and the structures are many voxels wide.
+# In this fold, with this seed, plain averaging goes further than the learned convolution, so what the graph adds need
+# not be learned. Noise that is independent from voxel to voxel favours averaging. The two differ in one more thing,
+# though: the mean takes all neighbours in training as well, the graph six at a time.
 #
 # ## The tree
 #
@@ -205,11 +213,12 @@ claim("neighbours-tree-structure-random", means["structure by head"]["random", "
 # 0.95<!-- claim:neighbours-finest-division -->. So summing up the tree does what it promises, for the coarse level. At the finest
 # it does nothing (0.55<!-- claim:neighbours-tree-structure --> against 0.56<!-- claim:neighbours-finest-structure -->). And it has a
 # price: the error of the place rises from 3.00<!-- claim:neighbours-none-blocks --> to
-# 3.63<!-- claim:neighbours-tree-error --> voxels, since the two tasks share one latent and labels say nothing of where *inside* a
-# structure a voxel lies. **This extension trades.** Take it if regions are what you want to know.
+# 3.63<!-- claim:neighbours-tree-error --> voxels. Most of that is the price of any region head (see
+# "finest level only" in the table), perhaps since two tasks share one latent and labels say nothing of where *inside*
+# a structure a voxel lies. **This extension trades.** Take it if regions are what you want to know.
 #
-# With random voxels the same head names the finest structure in 0.99<!-- claim:neighbours-tree-structure-random --> of the cases. That
-# is what accuracies near one in the literature look like, and it says how close the training voxels were.
+# With random voxels the same head names the finest structure in 0.99<!-- claim:neighbours-tree-structure-random --> of
+# the cases. An accuracy near one, measured with random voxels, says how close the training voxels were.
 #
 # ## Pathways
 #
@@ -219,7 +228,8 @@ claim("neighbours-tree-structure-random", means["structure by head"]["random", "
 # $$ g(z)_j = b_j + \sum_k z_k\, M_{kj}\, W_{kj}, \qquad M_{kj} = 1 \text{ if gene } j \text{ is in pathway } k, \text{ else } 0 $$
 #
 # ([Seninge et al. 2021](https://doi.org/10.1038/s41467-021-26017-0); [Lotfollahi et al. 2023](https://doi.org/10.1038/s41556-022-01072-x)).
-# The mask is fixed; only $W$ is learned. The simulated brain knows the truth: its 24 gradients act through 24 pathways.
+# The mask is fixed; only $W$ is learned. Latents beyond the pathways (here the last 8 of 32) are free: their $M_{kj}$
+# is 1. The simulated brain knows the truth: its 24 gradients act through 24 pathways.
 # So we can ask two things: does the mask help the place, and does latent $k$ follow the true gradient $k$?
 
 # %%
@@ -253,9 +263,10 @@ claim("neighbours-none-best", blocks["gradient, best latent"]["none"])
 # 3.01<!-- claim:neighbours-shuffled-error --> with shuffled ones and 3.00<!-- claim:neighbours-none-blocks --> without: no difference.
 # The correlation of a gradient with its own latent is 0.37<!-- claim:neighbours-pathways-own -->, with shuffled genes
 # 0.32<!-- claim:neighbours-shuffled-own -->; with the best of all latents, whichever that is, 0.70<!-- claim:neighbours-pathways-best -->
-# (0.68<!-- claim:neighbours-none-best --> without a mask). The latents hold the gradients, in other words, but not under their
-# names. **This extension does not help**, and a reader of its latents would have been misled: the
-# names are the mask's, not the data's. The mask binds the decoder; nothing stops the *encoder* from putting what serves the place
+# (0.68<!-- claim:neighbours-none-best --> without a mask). The true pathways thus leave a trace, small but in every
+# fold and seed, in the latent that bears their name; mostly the latents hold the gradients under other names. **This
+# extension does not help the place**, and a reader of its latents would have been misled more often than not.
+# The mask binds the decoder; nothing stops the *encoder* from putting what serves the place
 # into any latent, and the place weighs more than the reconstruction does. The exercise asks what happens when it does not.
 #
 # ## All three
@@ -300,8 +311,9 @@ claim("neighbours-table-off", np.abs(gap).max())
 # ## Key takeaways
 #
 # - Sampled neighbourhoods put a graph over any number of voxels into any memory, and lower the error by a third to a half;
-#   a plain average does more: [neighbours](#neighbours).
-# - Under blocked folds a neighbour cannot leak; ask there: [neighbours](#neighbours).
+#   in the one fold tried a plain average does more: [neighbours](#neighbours).
+# - With random voxels a neighbour leaks; blocks close that only as far as their buffer reaches:
+#   [neighbours](#neighbours).
 # - One head serves all levels of a tree; coarse answers gain, places lose: [the tree](#the-tree).
 # - Give a constraint a control with the same constraint and no knowledge: [pathways](#pathways).
 # - Extensions do not add up: [all three](#all-three).
