@@ -21,10 +21,8 @@ need ``voxels``. So `model.predict_place(brain.expression, brain.voxels, rows=he
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
-import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -40,6 +38,7 @@ from xsg.data.mouse import AXES, SHAPE, fold
 from xsg.data.preprocess import Preprocessor, _rows
 from xsg.machine import fast_products, one_thread
 from xsg.models.spatial_vae import Output, SpatialVAENet
+from xsg.training.files import read_model, write_model
 
 # Everything that can be set, with what it means; a preset gives each a value.
 _PUBLISHED = {
@@ -484,8 +483,6 @@ class SpatialVAE:
 
     def save(self, path: str | Path) -> Path:
         """Write the model to one ``.safetensors`` file, arrays and JSON, no pickle; never half a file."""
-        from safetensors.torch import save_file
-
         self._check_fitted()
         learned = self.preprocess_
         arrays = {f"net.{name}": value.cpu() for name, value in self.net_.state_dict().items()}
@@ -502,15 +499,7 @@ class SpatialVAE:
             "history": self.history_.to_dict(orient="list"),
             "fitted": {name: getattr(self, name) for name in _FITTED},
         }
-        path = Path(path)
-        part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-        try:
-            # safetensors wants contiguous tensors that share no memory.
-            save_file({k: v.clone().contiguous() for k, v in arrays.items()}, part, {"xsg": json.dumps(facts)})
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-        return path
+        return write_model(path, arrays, facts)
 
     @classmethod
     def load(cls, path: str | Path) -> SpatialVAE:
@@ -523,20 +512,7 @@ class SpatialVAE:
         ValueError
             If the file is not a SpatialVAE saved by xsg, or is damaged.
         """
-        from safetensors import SafetensorError, safe_open
-
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"no saved model at {path}. Write one with model.save(path).")
-        try:
-            with safe_open(path, framework="pt") as file:
-                facts = json.loads((file.metadata() or {}).get("xsg", "{}"))
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        except SafetensorError as error:
-            raise ValueError(
-                f"{path} is not a safetensors file, or is damaged ({error}). Save the model anew."
-            ) from None
-        if facts.get("class") != "SpatialVAE":
-            raise ValueError(f"{path} holds {facts.get('class', 'no xsg model')}, expected a SpatialVAE saved by xsg.")
+        facts, arrays = read_model(path, "SpatialVAE")
         # JSON knows no tuples.
         model = cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in facts["params"].items()})
         chosen = model.settings
