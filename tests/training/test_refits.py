@@ -143,7 +143,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_file(toy, tmp_path, monkeypatch)
     def full(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("safetensors.numpy.save_file", full)
+    monkeypatch.setattr("safetensors.torch.save_file", full)
     with pytest.raises(OSError, match=r"could not be kept .*No space left.* make room"):
         refit(small(epochs=2), *toy, progress=False, checkpoint=tmp_path)
     assert list(tmp_path.iterdir()) == []

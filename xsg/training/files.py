@@ -1,4 +1,4 @@
-"""Fitted models on disk: one ``.safetensors`` file, arrays and JSON, no pickle."""
+"""Fitted models, and what refits predict, on disk: one ``.safetensors`` file each, arrays and JSON, no pickle."""
 
 import json
 import uuid

@@ -7,19 +7,20 @@ whatever chunk, thread or process it is trained.
 
 import hashlib
 import json
-import uuid
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from tqdm.auto import tqdm
 
 import xsg
 from xsg.atlas import Graph, align, homologous_pairs
 from xsg.training.cross_scale import Copies, CrossScaleVAE, prepare, train_copies
 from xsg.training.engine import wire
+from xsg.training.files import read_model, write_model
 
 # Copies of one chunk on a graph of up to 100 regions: enough that calling torch costs little against its work, few
 # enough that they stay in the processor's cache. On larger graphs fewer do.
@@ -238,30 +239,20 @@ class _Store:
 
     def read(self, copies: Copies) -> np.ndarray | None:
         """Return the stored predictions of a chunk, or None; a damaged file counts as none."""
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
         try:
-            return load_file(self._path(copies))["predicted"]
-        except (FileNotFoundError, SafetensorError, KeyError):
+            return read_model(self._path(copies), "refits")[1]["predicted"].numpy()
+        except (FileNotFoundError, ValueError):
             return None
 
     def write(self, copies: Copies, predicted: np.ndarray) -> None:
         """Keep the predictions of a chunk; never half a file."""
-        from safetensors.numpy import save_file
-
-        path = self._path(copies)
-        part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
         try:
-            save_file({"predicted": np.ascontiguousarray(predicted)}, part)
-            part.replace(path)
+            write_model(self._path(copies), {"predicted": torch.from_numpy(predicted)}, {"class": "refits"})
         except OSError as error:
             raise OSError(
                 f"a finished chunk could not be kept in {self.folder}: {error}. What was kept before is whole; "
                 "make room, or name another checkpoint folder, and call again."
             ) from error
-        finally:
-            part.unlink(missing_ok=True)
 
     def _path(self, copies: Copies) -> Path:
         digest = hashlib.sha256(f"{xsg.__version__} {json.dumps(copies.params, sort_keys=True)}".encode())
