@@ -16,6 +16,7 @@ import pandas as pd
 from tqdm import tqdm
 
 import xsg
+from kept import kept
 from xsg.evaluation.localise import Places
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,19 +62,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true")
     options = parser.parse_args()
-    kept = ROOT / "_build/localise_run"
-    kept.mkdir(parents=True, exist_ok=True)
     tables = []
     for job in tqdm(plan(options.full), unit="fold"):
-        file = kept / ("_".join(map(str, job)) + ".csv")
-        if not file.is_file():
+
+        def rows(job=job) -> pd.DataFrame:
             places = run(*job)
             found = places.table.rename_axis("method").reset_index()
             found.insert(1, "voxels", len(places.true))
             found.insert(2, "distance_um", places.voxels["distance_um"].median())
-            found.to_csv(file, index=False)
+            return found
+
+        table = kept(ROOT / "_build/localise_run" / ("_".join(map(str, job)) + ".csv"), rows)
         size, preset, split, folded, fold = job
-        table = pd.read_csv(file).replace({"method": {"model": preset}})
+        table = table.replace({"method": {"model": preset}})
         tables.append(table.assign(size=size, split=split, folded=folded, fold=fold))
     table = pd.concat(tables)
     table = table[["size", "split", "folded", "fold", *table.columns[:-4]]].round(4)

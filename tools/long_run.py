@@ -16,6 +16,7 @@ import pandas as pd
 from tqdm import tqdm
 
 import xsg
+from kept import kept
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import noise_genes, null_maps, rewired
 from xsg.evaluation.splits import LeakWarning, split
@@ -92,8 +93,6 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     cortex = xsg.load_cortex("ahba-ad")
-    kept = ROOT / "_build/long_run"
-    kept.mkdir(parents=True, exist_ok=True)
     tables = []
     blocks = [
         (kind, preset, name, list(numbers)[start : start + BLOCK])
@@ -101,14 +100,16 @@ def main() -> None:
         for start in range(0, len(numbers), BLOCK)
     ]
     for kind, preset, name, numbers in tqdm(blocks, unit="block"):
-        file = kept / f"{kind}_{preset}_{name}_{numbers[0]}.csv".replace(" ", "-")
-        if not file.is_file():
+
+        def block(kind=kind, preset=preset, name=name, numbers=numbers) -> pd.DataFrame:
             with joblib.parallel_config(backend="loky", n_jobs=options.workers):
                 found = scores(*predictions(cortex, kind, preset, name, numbers, progress=False))
             found.insert(0, "number", numbers)
-            found.to_csv(file, index=False)
-        block = pd.read_csv(file)
-        tables.append(block.assign(kind=kind, preset=preset, split=name))
+            return found
+
+        file = f"{kind}_{preset}_{name}_{numbers[0]}.csv".replace(" ", "-")
+        rows = kept(ROOT / "_build/long_run" / file, block)
+        tables.append(rows.assign(kind=kind, preset=preset, split=name))
     table = pd.concat(tables)[["kind", "preset", "split", "number", "r2", "r"]].round(4)
     table.to_csv(ROOT / "xsg/data/refits.csv", index=False)
 

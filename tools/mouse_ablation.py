@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from tqdm import tqdm
 
 import xsg
+from kept import kept
 from xsg.evaluation.localise import voxel_folds
 from xsg.machine import one_thread
 
@@ -74,17 +75,18 @@ def one(brain: xsg.Mouse, variant: str, split: str, fold: int, seed: int) -> dic
 
 def main() -> None:
     """Train what is missing, and write the table."""
-    brain, kept = the_brain(), ROOT / "_build/mouse_ablation"
-    kept.mkdir(parents=True, exist_ok=True)
+    brain = the_brain()
     plan = [(v, s, f, seed) for seed in SEEDS for s in FOLDS for f in FOLDS[s] for v in VARIANTS]
     rows = []
     for variant, split, fold, seed in tqdm(plan, unit="fit"):
-        file = kept / f"{variant}_{split}_{fold}_{seed}.csv".replace(" ", "-")
-        if not file.is_file():
+
+        def row(variant=variant, split=split, fold=fold, seed=seed) -> pd.DataFrame:
             with one_thread():
-                row = {"variant": variant, "split": split, "fold": fold, "seed": seed}
-                pd.DataFrame([row | one(brain, variant, split, fold, seed)]).to_csv(file, index=False)
-        rows.append(pd.read_csv(file))
+                found = one(brain, variant, split, fold, seed)
+            return pd.DataFrame([{"variant": variant, "split": split, "fold": fold, "seed": seed} | found])
+
+        file = f"{variant}_{split}_{fold}_{seed}.csv".replace(" ", "-")
+        rows.append(kept(ROOT / "_build/mouse_ablation" / file, row))
     table = pd.concat(rows).round(4)
     table.to_csv(ROOT / "xsg/data/mouse_ablation.csv", index=False)
 
