@@ -10,13 +10,12 @@ import time
 
 import numpy as np
 import pandas as pd
-import pytest
 import torch
 from torch import nn
 from torch_geometric.nn import GCNConv
 
 import xsg
-from xsg.machine import fast_products
+from xsg.machine import fast_products, one_thread
 from xsg.training import refit
 from xsg.training.refits import CHUNK
 
@@ -69,15 +68,8 @@ def seconds(work) -> tuple[float, object]:
     return time.perf_counter() - started, result
 
 
-@pytest.fixture
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def test_fit_against_the_plain_loop(one_thread):
+@one_thread()
+def test_fit_against_the_plain_loop():
     cortex = xsg.load_cortex("simulated")
     scores = (cortex.expression - cortex.expression.mean()) / cortex.expression.std(ddof=0)
     y = (cortex.thinning - cortex.thinning.mean()) / cortex.thinning.std(ddof=0)
@@ -117,7 +109,8 @@ def test_fit_against_the_plain_loop(one_thread):
         print(f"{name:40} {took / copies:7.3f} s {plain * copies / took:5.1f} ×{fit}")
 
 
-def test_a_thousand_refits(one_thread):
+@one_thread()
+def test_a_thousand_refits():
     """One call; against the plain loop one after another, and against the machine's own batched matrix products."""
     cortex = xsg.load_cortex("simulated")
     n, latent, hidden, decoder = 68, 64, 128, 64

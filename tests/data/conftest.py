@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -43,12 +44,9 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def server():
-    """A server on 127.0.0.1 whose behaviour a test sets by attribute."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.body, server.bodies, server.status, server.ranges, server.cut_after = b"", {}, 200, "honoured", None
-    server.says_length, server.delay, server.log, server.compression = True, 0, [], []
+@contextmanager
+def running(handler):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.base = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01))
     thread.start()
@@ -56,6 +54,21 @@ def server():
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def serve():
+    """Run a server on 127.0.0.1 with a handler of one's own: ``with serve(Handler) as server``."""
+    return running
+
+
+@pytest.fixture
+def server():
+    """A server on 127.0.0.1 whose behaviour a test sets by attribute."""
+    with running(Handler) as server:
+        server.body, server.bodies, server.status, server.ranges, server.cut_after = b"", {}, 200, "honoured", None
+        server.says_length, server.delay, server.log, server.compression = True, 0, [], []
+        yield server
 
 
 @pytest.fixture

@@ -5,11 +5,10 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 import zipfile
-from functools import cache, partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import cache
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
@@ -293,22 +292,16 @@ def _zips() -> dict[int, bytes]:
 
 
 @pytest.fixture
-def api(monkeypatch):
+def api(monkeypatch, serve):
     """Five experiments of four genes; 14 has no energy volume."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("XSG_MIRROR", "")
     monkeypatch.setattr(mouse, "_WAIT", 0.01)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.rows = [{"id": each, "genes": [{"acronym": gene}]} for each, gene in GENES.items()]
-    server.zips = dict(_zips())
-    server.files, server.trouble, server.log = {}, {}, []
-    server.base = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serve(Handler) as server:
+        server.rows = [{"id": each, "genes": [{"acronym": gene}]} for each, gene in GENES.items()]
+        server.zips = dict(_zips())
+        server.files, server.trouble, server.log = {}, {}, []
+        yield server
 
 
 QUERY = "/api/v2/data/query.json"
