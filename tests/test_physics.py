@@ -240,3 +240,68 @@ def test_a_minute_is_not_lost_on_what_cannot_be(connectome):
             ReactionDiffusion(wrong)
     with pytest.raises(ValueError, match="with 0 pixels"):
         ReactionDiffusion.on_grid(np.zeros((3, 3)))
+
+
+def by_place(count=9, n=7):
+    generator = torch.Generator().manual_seed(2)
+    r = 0.1 + torch.rand(count, n, generator=generator, dtype=torch.float64)
+    return r, 0.3 + torch.rand(1, n, generator=generator, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("law", GROWTH)
+def test_a_rate_of_each_place_agrees_with_torchdiffeq(connectome, law):
+    odeint = pytest.importorskip("torchdiffeq").odeint
+    u0, d, _ = subjects(7)
+    r, capacity = by_place()
+    way = connectome._diffusion
+    laplacian = way.vectors @ torch.diag(way.values) @ way.vectors.T
+    times = torch.tensor([0.0, 1.0, 3.0], dtype=torch.float64)
+    for most in (None, capacity) if law == "logistic" else (None,):
+
+        def change(_, u, most=most):
+            return -d[:, None] * (u @ laplacian) + r * (LAWS[law].rate(u) if most is None else u * (1 - u / most))
+
+        expected = odeint(change, u0, times, method="dopri5", rtol=1e-10, atol=1e-12).transpose(0, 1)
+        found = connectome.solve(u0, times, d, r, law, steps=600, capacity=most)
+        torch.testing.assert_close(found, expected, rtol=0, atol=2e-5)
+
+
+def test_equal_rates_and_a_capacity_of_one_change_nothing(connectome):
+    u0, d, r = subjects(7)
+    expected = connectome.solve(u0, [1.0, 3.0], d, r)
+    same = connectome.solve(u0, [1.0, 3.0], d, r[:, None].expand(-1, 7))
+    torch.testing.assert_close(same, expected, rtol=0, atol=1e-14)
+    full = connectome.solve(u0, [1.0, 3.0], d, r, capacity=torch.ones(1, 7))
+    torch.testing.assert_close(full, expected, rtol=0, atol=1e-12)
+
+
+def test_in_the_end_every_place_holds_its_capacity(connectome):
+    u0, _, _ = subjects(7)
+    r, capacity = by_place()
+    found = connectome.solve(u0 + 0.01, [500.0], 0.0, r, capacity=capacity, steps=1)[:, 0]
+    torch.testing.assert_close(found, capacity.expand(9, -1), rtol=1e-9, atol=0)
+
+
+def test_gradients_by_place(connectome):
+    u0, d, _ = subjects(7, count=2)
+    r, capacity = by_place(2)
+    values = [value.requires_grad_() for value in (u0, d, r, capacity)]
+    for some in (3, 4):  # the last one, the capacity, left out at first
+
+        def solve(u0, d, r, capacity=None):
+            return connectome.solve(u0, [0.5, 2.0], d, r, steps=3, capacity=capacity)
+
+        assert torch.autograd.gradcheck(solve, values[:some], check_forward_ad=True)
+    one = r[:1].detach().requires_grad_()  # shared by the subjects
+    assert torch.autograd.gradcheck(lambda r: connectome.solve(u0.detach(), [2.0], 0.3, r, steps=3), (one,))
+
+
+def test_rates_and_capacities_that_do_not_fit(connectome):
+    u0, d, r = subjects(7)
+    with pytest.raises(ValueError, match=r"R has shape \(7, 9\); expected one number or \(9,\), or by place"):
+        connectome.solve(u0, [1.0], d, torch.ones(7, 9))
+    with pytest.raises(ValueError, match=r"D has shape \(9, 7\); expected one number or \(9,\)\."):
+        connectome.solve(u0, [1.0], torch.ones(9, 7), r)
+    for capacity, law in ((torch.ones(7), "logistic"), (torch.zeros(1, 7), "logistic"), (torch.ones(1, 7), "damped")):
+        with pytest.raises(ValueError, match="capacity has shape"):
+            connectome.solve(u0, [1.0], d, r, law, capacity=capacity)

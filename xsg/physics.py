@@ -5,7 +5,7 @@ r"""Physics: reaction and diffusion on any symmetric Laplacian, batched and diff
 
 u is how much pathology a place holds, as a share of the most it can hold; L the combinatorial Laplacian of a masked
 grid, a connectome or a cortical graph (so that −L stands where a textbook writes ∇²); D how fast it spreads, R how fast
-it grows, f by which law (`LAWS`).
+it grows (in every place alike, or in each at its own rate), f by which law (`LAWS`).
 
 Method: each of the two parts alone has an exact solution. Diffusion is a decay of the Laplacian's eigenvectors,
 reaction is a scalar equation with a closed form; Strang's splitting (1968, SIAM Journal on Numerical Analysis 5:506,
@@ -105,6 +105,7 @@ class _Flow(torch.autograd.Function):
     def forward(ctx, u, s, law):
         flowed, slope = law.flow(u.clamp(0, 1), s)
         rate = law.rate(flowed)
+        ctx.shape = s.shape
         ctx.save_for_backward(slope, rate)
         ctx.save_for_forward(slope, rate)
         return flowed
@@ -113,7 +114,7 @@ class _Flow(torch.autograd.Function):
     def backward(ctx, grad):
         slope, rate = ctx.saved_tensors
         by_u = grad * slope if ctx.needs_input_grad[0] else None
-        by_s = (grad * rate).sum(-1, keepdim=True) if ctx.needs_input_grad[1] else None
+        by_s = (grad * rate).sum_to_size(ctx.shape) if ctx.needs_input_grad[1] else None
         return by_u, by_s, None
 
     @staticmethod
@@ -122,6 +123,12 @@ class _Flow(torch.autograd.Function):
         parts = [slope * along_u] if along_u is not None else []
         parts += [rate * along_s] if along_s is not None else []
         return sum(parts)
+
+
+def _to_capacity(u: Tensor, s: Tensor, capacity: Tensor) -> Tensor:
+    """Solve du/ds = u(1 − u/C): where spreading has brought more than C, u falls to it."""
+    u = u.clamp(min=0)
+    return capacity * u / (u + (capacity - u) * torch.exp(-s.clamp(max=80.0)))
 
 
 def _numerical(u: Tensor, s: Tensor, rate: Callable[[Tensor], Tensor]) -> Tensor:
@@ -327,6 +334,7 @@ class ReactionDiffusion:
         R: Tensor,
         law: str | Callable[[Tensor], Tensor] = "logistic",
         steps: int = 8,
+        capacity: Tensor | None = None,
     ) -> Tensor:
         """Solve from u0 at time 0.
 
@@ -337,22 +345,28 @@ class ReactionDiffusion:
         times
             When to look, (T,) for all subjects or (B, T) for each: not negative, not decreasing.
         D, R
-            Diffusivity and reaction rate, (B,) or one number; units of 1 / time (and spacing², for D on a grid).
+            Diffusivity and reaction rate, (B,) or one number; units of 1 / time (and spacing², for D on a grid). R may
+            also differ from place to place: (B, n), or (1, n) for all subjects.
         law
             A name of `LAWS`, or a function f(u) that maps [0, 1] to rates with f(0) ≥ 0 ≥ f(1), solved numerically.
         steps
             Splitting steps over the whole time, shared among the intervals in proportion to the root of their length
             (what is observed first is steepest); every interval has at least one.
+        capacity
+            The most that each place can hold, C > 0, (B, n) or (1, n), in place of 1 everywhere; for the logistic law,
+            which becomes R u(1 − u/C). u then stays below the larger of its first and of C's largest value.
 
         Returns
         -------
         Tensor (B, T, n)
-            In [0, 1]; differentiable by u0, D and R, backwards and (for the named laws) forwards.
+            In [0, 1], or as said under ``capacity``; differentiable by u0, D, R and the capacity, backwards and (for
+            the named laws) forwards.
 
         Raises
         ------
         ValueError
-            Shapes that do not fit, times that go back, an unknown law.
+            Shapes that do not fit, times that go back, an unknown law, a capacity that is not positive or given with
+            another law than the logistic.
         """
         if u0.ndim != 2 or u0.shape[1] != self.n:
             raise ValueError(f"u0 has shape {tuple(u0.shape)}; expected (subjects, {self.n}), one column per place.")
@@ -363,13 +377,22 @@ class ReactionDiffusion:
         if (lengths < 0).any():
             raise ValueError(f"times go back: {times.tolist()}. Expected 0 ≤ t₁ ≤ t₂ …, counted from u0.")
         for name, value in (("D", D), ("R", R)):
-            if value.ndim and value.shape != (len(u0),):
-                raise ValueError(f"{name} has shape {tuple(value.shape)}; expected one number or ({len(u0)},).")
+            by_place = name == "R" and value.shape in ((len(u0), self.n), (1, self.n))
+            if value.ndim and value.shape != (len(u0),) and not by_place:
+                also = f", or by place ({len(u0)} or 1, {self.n})" if name == "R" else ""
+                raise ValueError(f"{name} has shape {tuple(value.shape)}; expected one number or ({len(u0)},){also}.")
         if isinstance(law, str) and law not in LAWS:
             raise ValueError(f"law {law!r} is unknown; expected one of {', '.join(map(repr, LAWS))}, or a function.")
         if steps < 1:
             raise ValueError(f"steps is {steps}; expected at least 1.")
-        d, r = (value.reshape(-1, 1) for value in (D, R))
+        if capacity is not None:
+            capacity = torch.as_tensor(capacity, dtype=u0.dtype)
+            if capacity.shape not in ((len(u0), self.n), (1, self.n)) or not (capacity > 0).all() or law != "logistic":
+                raise ValueError(
+                    f"capacity has shape {tuple(capacity.shape)}, least value {float(capacity.min()):g}, law {law!r}; "
+                    f"expected ({len(u0)} or 1, {self.n}), all above 0, and the law 'logistic'."
+                )
+        d, r = D.reshape(-1, 1), R if R.ndim == 2 else R.reshape(-1, 1)
         lengths = lengths.expand(len(u0), -1) if lengths.ndim == 2 else lengths[None]
 
         way = self._diffusion
@@ -393,9 +416,12 @@ class ReactionDiffusion:
                 state = decay(state, h / 2)
                 for step in range(count):
                     u = way.leave(state)
-                    u = _Flow.apply(u, r * h, LAWS[law]) if isinstance(law, str) else _numerical(u, r * h, law)
+                    if capacity is not None:
+                        u = _to_capacity(u, r * h, capacity)
+                    else:
+                        u = _Flow.apply(u, r * h, LAWS[law]) if isinstance(law, str) else _numerical(u, r * h, law)
                     state = decay(way.enter(u), h if step < count - 1 else h / 2)
-            seen.append(way.leave(state).clamp(0, 1))
+            seen.append(way.leave(state).clamp(0, None if capacity is not None else 1))
         return torch.stack(seen, dim=1)
 
 
