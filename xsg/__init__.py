@@ -23,6 +23,10 @@ _PUBLIC = {
     "MechanisticVAE": "xsg.training.mechanistic",
     "Spread": "xsg.data.spread",
     "load_spread": "xsg.data.spread",
+    "CrossScaleSpread": "xsg.training.across_scales",
+    "fit_many": "xsg.training.across_scales",
+    "Progression": "xsg.data.simulate_progression",
+    "simulate_progression": "xsg.data.simulate_progression",
 }
 __all__ = ["__version__", *_PUBLIC]
 
