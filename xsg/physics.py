@@ -125,10 +125,28 @@ class _Flow(torch.autograd.Function):
         return sum(parts)
 
 
-def _to_capacity(u: Tensor, s: Tensor, capacity: Tensor) -> Tensor:
-    """Solve du/ds = u(1 − u/C): where spreading has brought more than C, u falls to it."""
-    u = u.clamp(min=0)
-    return capacity * u / (u + (capacity - u) * torch.exp(-s.clamp(max=80.0)))
+class _ToCapacity(torch.autograd.Function):
+    """The exact step u ↦ v of du/ds = u(1 − u/C): where spreading has brought more than C, u falls to it."""
+
+    @staticmethod
+    def forward(ctx, u, s, capacity):
+        u, left = u.clamp(min=0), torch.exp(-s.clamp(max=80.0))
+        below = capacity * left + u * (1 - left)
+        v = capacity * u / below
+        slopes = left * (capacity / below).square(), v * (1 - v / capacity), (1 - left) * (u / below).square()
+        ctx.shapes = u.shape, s.shape, capacity.shape
+        ctx.save_for_backward(*slopes)
+        ctx.save_for_forward(*slopes)
+        return v
+
+    @staticmethod
+    def backward(ctx, grad):
+        each = zip(ctx.saved_tensors, ctx.shapes, ctx.needs_input_grad, strict=True)
+        return tuple((grad * slope).sum_to_size(shape) if needed else None for slope, shape, needed in each)
+
+    @staticmethod
+    def jvp(ctx, *along):
+        return sum(slope * each for slope, each in zip(ctx.saved_tensors, along, strict=True) if each is not None)
 
 
 def _numerical(u: Tensor, s: Tensor, rate: Callable[[Tensor], Tensor]) -> Tensor:
@@ -417,7 +435,7 @@ class ReactionDiffusion:
                 for step in range(count):
                     u = way.leave(state)
                     if capacity is not None:
-                        u = _to_capacity(u, r * h, capacity)
+                        u = _ToCapacity.apply(u, r * h, capacity)
                     else:
                         u = _Flow.apply(u, r * h, LAWS[law]) if isinstance(law, str) else _numerical(u, r * h, law)
                     state = decay(way.enter(u), h if step < count - 1 else h / 2)

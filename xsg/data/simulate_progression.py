@@ -181,7 +181,9 @@ def _smooth_noise(rng: np.random.Generator, n: int, parcellation) -> np.ndarray:
     """Fields (n, regions) of variance 1 with correlation exp(−d/40 mm) between centroids."""
     from xsg.atlas import distances
 
-    root = np.linalg.cholesky(np.exp(-distances(parcellation).to_numpy() / 40.0) + 1e-9 * np.eye(len(parcellation.regions)))
+    root = np.linalg.cholesky(
+        np.exp(-distances(parcellation).to_numpy() / 40.0) + 1e-9 * np.eye(len(parcellation.regions))
+    )
     return rng.standard_normal((n, len(root))) @ root.T
 
 

@@ -226,7 +226,13 @@ def climb(
         bend, pull = 0.0, 0.0
         cross, shift_bend, shift_pull = 0.0, 0.0, 0.0
         kinds = (
-            (missed.tau, seen.tau_valid, s[:, None] * u_by, s * u_slope, {spread: s * u, spread + 1: torch.ones_like(u)}),
+            (
+                missed.tau,
+                seen.tau_valid,
+                s[:, None] * u_by,
+                s * u_slope,
+                {spread: s * u, spread + 1: torch.ones_like(u)},
+            ),
             (
                 missed.thinning,
                 seen.thinning_valid,

@@ -324,9 +324,10 @@ class _Problem:
     visits: pd.Index
     subjects: pd.Index
     seen: Seen  # as given: tau, thinning in the units of the user
+    solver: ReactionDiffusion | None = None  # made anew unless given
 
     def __post_init__(self):
-        self.solver = ReactionDiffusion(self.laplacian.numpy())
+        self.solver = self.solver or ReactionDiffusion(self.laplacian.numpy())
         self.u0 = torch.tensor(self.regions.isin(list(self.model.seeds)).astype(float))[None]
         self.clock = torch.linspace(0, self.model.horizon, self.model.points, dtype=torch.float64)
         self.unknowns = unknowns(self.names)
@@ -365,7 +366,9 @@ class _Problem:
         """Tau and thinning (K, O, n) at moments x (K, O), in the units of the user."""
         years = self.seen.years if years is None else years
         found = predict(self.curves(z), z, x, years, self.model.atrophy == "accumulated")
-        return {kind: (each * rms[:, None, None]).numpy() for kind, each, rms in zip(_KINDS, found, self.rms, strict=True)}
+        return {
+            kind: (each * rms[:, None, None]).numpy() for kind, each, rms in zip(_KINDS, found, self.rms, strict=True)
+        }
 
     def climb(self, z: Tensor, shift: Tensor, iterations: int) -> Fitted:
         return climb(
@@ -378,7 +381,7 @@ class _Problem:
         seen = Seen(*(each[rows] for each in self.seen[:4]), *self.seen[4:])
         return _Problem(
             self.model, self.regions, self.names, self.programs, self.laplacian, self.network, self.visits,
-            self.subjects, seen,
+            self.subjects, seen, self.solver,
         )  # fmt: skip
 
     def repeated(self, times: int) -> "_Problem":
@@ -535,8 +538,6 @@ def _read(model, programs, thinning, tau, graph, years, train) -> _Problem:
     there = [each for each in tables.values() if each is not None]
     if not there:
         raise ValueError("neither thinning nor tau was given; expected at least one of them.")
-    if tables["thinning"] is None and model.atrophy == "none" and tables["tau"] is None:
-        raise ValueError("there is nothing to fit.")
     visits = there[0][0].index
     arrays = {}
     for kind, many in tables.items():
@@ -547,9 +548,11 @@ def _read(model, programs, thinning, tau, graph, years, train) -> _Problem:
         for table in many:
             unknown = table.columns.difference(regions, sort=False)
             if len(unknown):
-                raise ValueError(f"{kind}: region {unknown[0]!r} is not among those of programs, such as {regions[0]!r}.")
+                raise ValueError(f"{kind}: region {unknown[0]!r} is not among those of programs, as {regions[0]!r} is.")
             if not table.index.equals(visits):
-                raise ValueError(f"{kind}: {len(table)} visits, other than the {len(visits)} first given; expected the same index.")
+                raise ValueError(
+                    f"{kind}: {len(table)} visits, other than the {len(visits)} first given; expected the same index."
+                )
             rows.append(table.reindex(columns=regions).to_numpy(dtype=float))
         arrays[kind] = np.stack(rows)
         if np.isinf(arrays[kind]).any():
@@ -561,7 +564,9 @@ def _read(model, programs, thinning, tau, graph, years, train) -> _Problem:
             raise ValueError(f"years has {len(years)} entries with another index than the {len(visits)} visits.")
         t = years.to_numpy(dtype=float)
     if not (np.isfinite(t).all() and (t >= 0).all() and (t < model.horizon).all()):
-        raise ValueError(f"years run from {t.min()} to {t.max()}; expected 0 up to less than the horizon, {model.horizon}.")
+        raise ValueError(
+            f"years run from {t.min()} to {t.max()}; expected 0 up to less than the horizon, {model.horizon}."
+        )
     subject, subjects = pd.factorize(visits.get_level_values(0))
     trained = np.ones((len(train), 1, len(regions)), dtype=bool)
     for k, names in enumerate(train):
