@@ -19,9 +19,9 @@ def test_the_connectome_is_in_order():
     assert table.to_numpy().min() == 0
     folded = human_connectome(folded=True)
     assert folded.shape == (34, 34)
-    l, r = ("L_insula", "L_fusiform"), ("R_insula", "R_fusiform")
-    pieces = [table.loc[l], table.loc[r], table.loc[l[0], r[1]], table.loc[r[0], l[1]]]
-    assert folded.loc[l] == pytest.approx(sum(pieces) / 2)
+    left, right = ("L_insula", "L_fusiform"), ("R_insula", "R_fusiform")
+    pieces = [table.loc[left], table.loc[right], table.loc[left[0], right[1]], table.loc[right[0], left[1]]]
+    assert folded.loc[left] == pytest.approx(sum(pieces) / 2)
 
 
 def test_folding_needs_homologues():

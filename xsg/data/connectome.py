@@ -35,7 +35,7 @@ def human_connectome(folded: bool = False) -> pd.DataFrame:
     values = np.loadtxt(matrix, delimiter=",")
     if values.shape != (len(labels), len(labels)) or not np.allclose(values, values.T) or (values < 0).any():
         raise ValueError(
-            f"the connectome has shape {values.shape}, {len(labels)} labels; expected a symmetric square matrix without "
+            f"the connectome has shape {values.shape}, {len(labels)} labels; expected a symmetric matrix without "
             "negative values. Delete the file from the cache and fetch it again."
         )
     np.fill_diagonal(values, 0)

@@ -1,4 +1,4 @@
-r"""Genes set the rates: expression programs → rates of spreading pathology → thinning over time, in one set of equations.
+r"""Genes set the rates: expression programs → rates of spreading pathology → thinning, in one set of equations.
 
 Generative story, for region i of subject s at the visit t years after the subject's first, x = τ_s + t years after the
 onset of the disease:
@@ -27,7 +27,7 @@ _OBSERVED = 5  # unknowns that follow those of the spread: log s, o_u, log g, o_
 
 
 class Curves(NamedTuple):
-    """Burden u and accumulated burden A of K copies at M moments, with their derivatives by the Q unknowns of spread."""
+    """Burden u and accumulated burden A of K copies at M moments, with derivatives by the Q unknowns of spread."""
 
     clock: Tensor  # (M,) equally spaced, from 0
     u: Tensor  # (K, M, n)

@@ -1,7 +1,7 @@
 """Fitting of the model across scales: one map or many visits, one fit or many in one pass.
 
-`CrossScaleSpread` is the estimator; `fit_many` fits copies that differ in what was seen (null maps, repeated cohorts) or
-in the regions that they may learn from (folds), side by side; the single fit is one copy through the same code.
+`CrossScaleSpread` is the estimator; `fit_many` fits copies that differ in what was seen (null maps, repeated cohorts)
+or in the regions that they may learn from (folds), side by side; the single fit is one copy through the same code.
 """
 
 from collections.abc import Sequence
@@ -355,7 +355,7 @@ class _Problem:
         self.prior_shift = third, third**-2
 
     def scaled(self) -> Seen:
-        """What was seen, tau and thinning in units of their root mean square."""
+        """Return what was seen, tau and thinning in units of their root mean square."""
         tau, thinning = (rms[:, None, None] for rms in self.rms)
         return self.seen._replace(tau=self.seen.tau / tau, thinning=self.seen.thinning / thinning)
 
@@ -377,7 +377,7 @@ class _Problem:
         )  # fmt: skip
 
     def part(self, rows: Tensor) -> "_Problem":
-        """Some of the copies, or some of them several times."""
+        """Return some of the copies, or some of them several times."""
         seen = Seen(*(each[rows] for each in self.seen[:4]), *self.seen[4:])
         return _Problem(
             self.model, self.regions, self.names, self.programs, self.laplacian, self.network, self.visits,

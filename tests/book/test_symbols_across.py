@@ -1,0 +1,41 @@
+"""The page of the model across scales names things that exist, with the priors that it states."""
+
+import inspect
+import math
+import re
+from pathlib import Path
+
+import xsg
+from xsg.models.across_scales import SEED_AMOUNT, Terms
+from xsg.training.across_scales import PRIOR
+
+PAGE = Path(__file__).resolve().parents[2] / "book" / "model_across_scales.md"
+
+
+def test_symbols_match_the_signatures():
+    rows = PAGE.read_text(encoding="utf-8").partition("## Symbols")[2]
+    cells = [line.split("|")[3] for line in rows.splitlines() if line.startswith("|") and line.count("|") >= 6]
+    names = [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+    assert len(names) == 20
+    for name in names:
+        if name.endswith("_"):
+            assert name in xsg.CrossScaleSpread.__doc__
+            continue
+        method, argument = re.fullmatch(r"CrossScaleSpread(?:\.(\w+))?\((\w+)\)", name).groups()
+        assert argument in inspect.signature(getattr(xsg.CrossScaleSpread, method or "__init__")).parameters
+    options = {name[17:-1] for name in names if name.startswith("CrossScaleSpread(")}
+    assert options == set(xsg.CrossScaleSpread().get_params())
+
+
+def test_priors_and_terms_are_those_of_the_code():
+    text = PAGE.read_text(encoding="utf-8")
+    stated = {
+        "log D": (math.log(0.1), 1.5), "log R": (math.log(0.4), 1.0), "rate": (0.0, 0.5), "capacity": (0.0, 0.5),
+        "log s": (0.5, 1.5), "o_u": (0.0, 1.0), "log g": (math.log(0.2), 1.5), "o_y": (0.0, 1.0), "c": (0.0, 0.3),
+    }  # fmt: skip
+    assert stated == PRIOR
+    for row in ("log D$ | log 0.1 | 1.5", "log R$ | log 0.4 | 1 ", "$b_k$ | 0 | 0.5", "log s$ | 0.5 | 1.5",
+                "$o_y$ | 0 | 1 ", "log g$ | log 0.2 | 1.5", "$c$ | 0 | 0.3"):  # fmt: skip
+        assert row in text
+    assert f"u(0) = {SEED_AMOUNT:g}" in text
+    assert all(f"| `{term}` |" in text for term in Terms._fields)
