@@ -27,6 +27,10 @@ _PUBLIC = {
     "fit_many": "xsg.training.across_scales",
     "Progression": "xsg.data.simulate_progression",
     "simulate_progression": "xsg.data.simulate_progression",
+    "DiseaseProgression": "xsg.training.over_time",
+    "Trajectories": "xsg.data.trajectories",
+    "read_trajectories": "xsg.data.trajectories",
+    "simulate_trajectories": "xsg.data.simulate_trajectories",
 }
 __all__ = ["__version__", *_PUBLIC]
 

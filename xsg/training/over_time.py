@@ -1,0 +1,281 @@
+"""Fitting of dynamic programs to thinning over visits, and forecasts with intervals, beside those of simpler models."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import norm
+from sklearn.base import BaseEstimator
+
+from xsg.machine import one_thread
+from xsg.models.over_time import DynamicPrograms, Series
+from xsg.training.files import read_model, write_model
+
+_GRID = 101  # shifts at which the posterior of a subject is computed
+
+
+class DiseaseProgression(BaseEstimator):
+    """Time shift of each subject and programs of thinning that switch on along the disease.
+
+    The equations are those of `xsg.models.over_time`. Maps, their timing and the shifts of the training subjects are
+    fitted together; of any subject, known or new, the posterior of its shift is then computed on a grid, and forecasts
+    average over it.
+
+    Parameters
+    ----------
+    n_programs
+        Number of programs.
+    horizon
+        Shifts run from 0 to so many years; their prior has its mean in the middle and a third as standard deviation.
+    iterations
+        Most iterations of LBFGS.
+
+    Attributes
+    ----------
+    net_ : xsg.models.over_time.DynamicPrograms
+    programs_ : DataFrame (n, k)
+        Maps in mm, in the order in which they switch on.
+    timing_ : DataFrame (k, 2)
+        ``centre``, ``width`` in years along the disease.
+    shifts_ : Series
+        Of the training subjects, posterior mean.
+    sd_ : Series
+        ``person``, ω, and ``scan``, σ, in mm.
+    history_ : DataFrame
+        The named terms of the loss at each evaluation; the total is their sum.
+
+    Examples
+    --------
+    >>> import xsg
+    >>> from xsg.data.trajectories import Norm
+    >>> cohort = xsg.simulate_trajectories(n_controls=10, n_patients=12)
+    >>> patients = cohort.part(cohort.subjects.index[cohort.subjects["group"] != "NC"])
+    >>> thinning = Norm.of(cohort).thinning(patients)
+    >>> DiseaseProgression(n_programs=1, iterations=5).fit(thinning, patients.years).programs_.shape
+    (68, 1)
+    """
+
+    def __init__(self, n_programs: int = 2, horizon: float = 20.0, iterations: int = 150):
+        self.n_programs = n_programs
+        self.horizon = horizon
+        self.iterations = iterations
+
+    def fit(self, thinning: pd.DataFrame, years: pd.Series) -> "DiseaseProgression":
+        """Fit to visits.
+
+        Parameters
+        ----------
+        thinning
+            DataFrame (O, n), mm beyond the norm for age and sex; index (subject, visit).
+        years
+            Series (O,): years since the subject's first visit, the same index.
+
+        Raises
+        ------
+        ValueError
+            Options or tables that do not fit.
+        """
+        if self.n_programs < 1 or not self.horizon > 0:
+            raise ValueError(
+                f"n_programs is {self.n_programs}, horizon {self.horizon}; expected 1 or more, and above 0."
+            )
+        series, subjects = _series(thinning, years)
+        if len(subjects) < 5:
+            raise ValueError(f"{len(subjects)} subjects; expected at least 5: one disease is put together from many.")
+        self.regions_ = thinning.columns
+        self._prior = self.horizon / 2, self.horizon / 3
+        self.net_ = DynamicPrograms(len(self.regions_), self.n_programs, self.horizon / 2, self.horizon / 4)
+        # Who is thinner is further on: ranks of the mean thinning give the shifts to start from.
+        mean = thinning.groupby(level=0, sort=False).mean().mean(axis=1)
+        shift = torch.tensor(0.1 + 0.8 * mean.rank(pct=True).to_numpy()) * self.horizon
+        shift.requires_grad_()
+        rows = []
+        with one_thread():
+            optimiser = torch.optim.LBFGS(
+                [*self.net_.parameters(), shift],
+                max_iter=self.iterations,
+                history_size=20,
+                line_search_fn="strong_wolfe",
+            )
+
+            def closure():
+                optimiser.zero_grad()
+                terms = self.net_.terms(series, shift, self._prior)
+                total = sum(terms.values())
+                total.backward()
+                rows.append({name: float(value) for name, value in terms.items()})
+                return total
+
+            optimiser.step(closure)
+        if not np.isfinite(sum(rows[-1].values())):
+            raise FloatingPointError(f"the loss became {rows[-1]}. Look for extreme values in thinning.")
+        self.net_.requires_grad_(False)
+        self.history_ = pd.DataFrame(rows).rename_axis("evaluation")
+        self._settle()
+        self.shifts_ = self.locate(thinning, years)["years"]
+        return self
+
+    def locate(self, thinning: pd.DataFrame, years: pd.Series) -> pd.DataFrame:
+        """Posterior of the time shift of subjects, known or new: ``years`` (mean) and ``sd``."""
+        series, subjects = self._read(thinning, years)
+        grid, weight = self._posterior(series)
+        mean = weight @ grid
+        sd = (weight @ grid.square() - mean.square()).clamp(min=0).sqrt()
+        return pd.DataFrame({"years": mean.numpy(), "sd": sd.numpy()}, subjects)
+
+    def forecast(
+        self, thinning: pd.DataFrame, years: pd.Series, at: pd.Series, level: float = 0.9
+    ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        """Forecast visits of subjects, known or new, from visits that were made.
+
+        Parameters
+        ----------
+        thinning, years
+            What was seen, as for `fit`.
+        at
+            Series (A,): years since the first visit at which to forecast, index (subject, visit).
+        level
+            Probability that an interval holds what a scan will show.
+
+        Returns
+        -------
+        mean, low, high : DataFrame (A, n)
+        """
+        series, subjects = self._read(thinning, years)
+        who = subjects.get_indexer(at.index.get_level_values(0))
+        if (who < 0).any():
+            raise ValueError(f"subject {at.index[who < 0][0][0]!r} has no visit in thinning to forecast from.")
+        grid, weight = self._posterior(series)
+        with torch.no_grad():
+            mean, variance = self.net_.forecast(
+                series, grid, weight, torch.tensor(at.to_numpy(dtype=float)), torch.tensor(who)
+            )
+        wide = norm.ppf((1 + level) / 2) * variance.sqrt()
+        return tuple(pd.DataFrame(each.numpy(), at.index, self.regions_) for each in (mean, mean - wide, mean + wide))
+
+    def amplitudes(self, x: np.ndarray) -> pd.DataFrame:
+        """Amplitude of each program at x years along the disease."""
+        found = self.net_.amplitudes(torch.tensor(np.asarray(x, dtype=float)))
+        return pd.DataFrame(found.numpy()[:, self._order], x, self.programs_.columns)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model to one ``.safetensors`` file; never half a file."""
+        self._check_fitted()
+        facts = {
+            "class": type(self).__name__,
+            "params": self.get_params(),
+            "regions": list(self.regions_),
+            "subjects": self.shifts_.index.tolist(),
+            "history": self.history_.to_dict(orient="list"),
+        }
+        return write_model(path, {**self.net_.state_dict(), "shifts": torch.tensor(self.shifts_.to_numpy())}, facts)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "DiseaseProgression":
+        """Read a model that `save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            No such file; a file that holds no model of this class, or is damaged.
+        """
+        facts, arrays = read_model(path, cls.__name__)
+        model = cls(**facts["params"])
+        model.regions_ = pd.Index(facts["regions"], name="region")
+        model._prior = model.horizon / 2, model.horizon / 3
+        model.net_ = DynamicPrograms(len(model.regions_), model.n_programs, 0.0, 1.0).requires_grad_(False)
+        shifts = arrays.pop("shifts").numpy()
+        model.net_.load_state_dict(arrays)
+        model.history_ = pd.DataFrame(facts["history"]).rename_axis("evaluation")
+        model._settle()
+        model.shifts_ = pd.Series(shifts, pd.Index(facts["subjects"], name="RID"), name="years")
+        return model
+
+    def _settle(self) -> None:
+        order = self.net_.centre.argsort()
+        self._order = order.numpy()
+        names = [f"program {k + 1}" for k in range(self.n_programs)]
+        self.programs_ = pd.DataFrame(self.net_.weights[:, order].numpy(), self.regions_, names)
+        timing = {"centre": self.net_.centre[order].numpy(), "width": self.net_.log_width[order].exp().numpy()}
+        self.timing_ = pd.DataFrame(timing, names)
+        self.sd_ = pd.Series(self.net_.log_sd.exp().numpy(), ["person", "scan"], name="mm")
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "net_"):
+            raise ValueError("this DiseaseProgression is not fitted yet. Call fit(thinning, years) first.")
+
+    def _read(self, thinning: pd.DataFrame, years: pd.Series) -> tuple[Series, pd.Index]:
+        self._check_fitted()
+        missing = self.regions_.difference(thinning.columns, sort=False)
+        if len(missing):
+            raise ValueError(f"thinning lacks region {missing[0]!r}, on which the model was fitted.")
+        return _series(thinning[self.regions_], years)
+
+    def _posterior(self, series: Series) -> tuple[torch.Tensor, torch.Tensor]:
+        """Shifts on a grid (G,), and the probability of each for every subject (S, G)."""
+        grid = torch.linspace(0, self.horizon, _GRID, dtype=torch.float64)
+        with torch.no_grad():
+            log = torch.stack([self.net_.log_likelihood(series, x.expand(len(series.visits))) for x in grid], 1)
+        return grid, torch.softmax(log - 0.5 * ((grid - self._prior[0]) / self._prior[1]).square(), 1)
+
+
+def mixed_effects_forecast(
+    thinning: pd.DataFrame, years: pd.Series, seen: pd.DataFrame, seen_years: pd.Series, at: pd.Series
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Forecast by linear mixed effects, region by region: a line for all, and each subject's own level and slope.
+
+    Parameters
+    ----------
+    thinning, years
+        Visits to fit to: (O, n), (O,).
+    seen, seen_years
+        Visits of the subjects to forecast, who may be others; their level and slope are predicted from these (best
+        linear unbiased prediction).
+    at
+        Series (A,): years at which to forecast, index (subject, visit).
+
+    Returns
+    -------
+    mean, sd : DataFrame (A, n)
+        ``sd`` of what a scan will show; the uncertainty of the common line is left out.
+    """
+    from statsmodels.regression.mixed_linear_model import MixedLM
+
+    subject = thinning.index.get_level_values(0).to_numpy()
+    design = np.column_stack([np.ones(len(years)), years.to_numpy(dtype=float)])
+    rows = seen.groupby(level=0, sort=False).indices
+    mean, sd = (pd.DataFrame(0.0, at.index, thinning.columns) for _ in range(2))
+    targets = at.groupby(level=0, sort=False).indices
+    missing = [name for name in targets if name not in rows]
+    if missing:
+        raise ValueError(f"subject {missing[0]!r} has no visit in seen to forecast from.")
+    for region in thinning:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a variance of zero, at the edge of what is allowed, is told of loudly
+            found = MixedLM(thinning[region].to_numpy(), design, subject, design).fit(reml=True, method=["lbfgs"])
+        common, between, noise = found.fe_params, np.asarray(found.cov_re), float(found.scale)
+        y, t = seen[region].to_numpy(), seen_years.to_numpy(dtype=float)
+        for name, places in targets.items():
+            own = rows[name]
+            z = np.column_stack([np.ones(len(own)), t[own]])
+            new = np.column_stack([np.ones(len(places)), at.to_numpy(dtype=float)[places]])
+            gain = between @ z.T @ np.linalg.inv(z @ between @ z.T + noise * np.eye(len(own)))
+            effect = gain @ (y[own] - z @ common)
+            left = between - gain @ z @ between
+            column = mean.columns.get_loc(region)
+            mean.iloc[places, column] = new @ (common + effect)
+            sd.iloc[places, column] = np.sqrt(np.einsum("ij,jk,ik->i", new, left, new) + noise)
+    return mean, sd
+
+
+def _series(thinning: pd.DataFrame, years: pd.Series) -> tuple[Series, pd.Index]:
+    if not years.index.equals(thinning.index):
+        raise ValueError(f"years has {len(years)} entries, thinning {len(thinning)} visits; expected the same index.")
+    values, t = thinning.to_numpy(dtype=float), years.to_numpy(dtype=float)
+    if not (np.isfinite(values).all() and np.isfinite(t).all() and (t >= 0).all()):
+        raise ValueError("thinning or years hold a value that is not finite, or negative years. Leave such visits out.")
+    subject, subjects = pd.factorize(thinning.index.get_level_values(0))
+    visits = torch.tensor(np.bincount(subject).astype(float))
+    return Series(torch.tensor(values), torch.tensor(t), torch.tensor(subject), visits), pd.Index(subjects, name="RID")
