@@ -30,12 +30,12 @@ def test_symbols_match_the_signatures():
 def test_priors_and_terms_are_those_of_the_code():
     text = PAGE.read_text(encoding="utf-8")
     stated = {
-        "log D": (math.log(0.1), 1.5), "log R": (math.log(0.4), 1.0), "rate": (0.0, 0.5), "capacity": (0.0, 0.5),
-        "log s": (0.5, 1.5), "o_u": (0.0, 1.0), "log g": (math.log(0.2), 1.5), "o_y": (0.0, 1.0), "c": (0.0, 0.3),
+        "log D": (math.log(0.1), 2.5), "log R": (math.log(0.4), 1.0), "rate": (0.0, 0.5), "capacity": (0.0, 0.5),
+        "log s": (0.5, 1.5), "o_u": (0.0, 1.0), "log g": (math.log(0.2), 2.5), "o_y": (0.0, 1.0), "c": (0.0, 0.3),
     }  # fmt: skip
     assert stated == PRIOR
-    for row in ("log D$ | log 0.1 | 1.5", "log R$ | log 0.4 | 1 ", "$b_k$ | 0 | 0.5", "log s$ | 0.5 | 1.5",
-                "$o_y$ | 0 | 1 ", "log g$ | log 0.2 | 1.5", "$c$ | 0 | 0.3"):  # fmt: skip
+    for row in ("log D$ | log 0.1 | 2.5", "log R$ | log 0.4 | 1 ", "$b_k$ | 0 | 0.5", "log s$ | 0.5 | 1.5",
+                "$o_y$ | 0 | 1 ", "log g$ | log 0.2 | 2.5", "$c$ | 0 | 0.3"):  # fmt: skip
         assert row in text
     assert f"u(0) = {SEED_AMOUNT:g}" in text
     assert all(f"| `{term}` |" in text for term in Terms._fields)

@@ -23,15 +23,16 @@ from xsg.physics import ReactionDiffusion
 from xsg.training.files import read_model, write_model
 
 # Mean and sd of the normal prior of each unknown. Tau and thinning are in units of their root mean square here, years
-# are years, the network has a mean degree of 1; all programs share the prior of "rate" and that of "capacity".
+# are years, the network has a mean degree of 1; all programs share the prior of "rate" and that of "capacity". What has
+# years in it is wide, so that what one cross-section says of years (nothing) is not made up by priors.
 PRIOR = {
-    "log D": (float(np.log(0.1)), 1.5),
+    "log D": (float(np.log(0.1)), 2.5),
     "log R": (float(np.log(0.4)), 1.0),
     "rate": (0.0, 0.5),
     "capacity": (0.0, 0.5),
     "log s": (0.5, 1.5),
     "o_u": (0.0, 1.0),
-    "log g": (float(np.log(0.2)), 1.5),
+    "log g": (float(np.log(0.2)), 2.5),
     "o_y": (0.0, 1.0),
     "c": (0.0, 0.3),
 }
@@ -351,8 +352,9 @@ class _Problem:
         copies, count = len(self.seen.tau), len(self.subjects)
         precision = (sd**-2).where(~off, torch.inf)
         self.prior = mean.repeat(copies, 1), precision.repeat(copies, 1)
-        third = torch.full((copies, count), self.model.horizon / 3, dtype=torch.float64)
-        self.prior_shift = third, third**-2
+        # Next to flat from 0 to the horizon: the shifts of many subjects would else bring a clock with them.
+        middle = torch.full((copies, count), self.model.horizon / 2, dtype=torch.float64)
+        self.prior_shift = middle, (20 * middle) ** -2
 
     def scaled(self) -> Seen:
         """Return what was seen, tau and thinning in units of their root mean square."""
