@@ -673,4 +673,4 @@ assert abs(mapt - table.loc["connectome, both", "thinning, held out"]) > 1e-6, (
 # - Larivière S et al. (2021). The ENIGMA Toolbox: multiscale neural contextualization of multisite neuroimaging datasets. Nat Methods 18:698–700. [doi:10.1038/s41592-021-01186-4](https://doi.org/10.1038/s41592-021-01186-4)
 # - Marquardt DW (1963). An algorithm for least-squares estimation of nonlinear parameters. J Soc Ind Appl Math 11:431–441. [doi:10.1137/0111030](https://doi.org/10.1137/0111030)
 # - Pinnawala S, Hartanto A, Simpson IJA, Wijeratne PA (2025). Learning mechanistic subtypes of neurodegeneration with a physics-informed variational autoencoder mixture model. [doi:10.48550/arXiv.2509.15124](https://doi.org/10.48550/arXiv.2509.15124)
-# - Vaithianathan (2026). The cross-scale spatially-aware model. [doi:10.48550/arXiv.2606.05870](https://doi.org/10.48550/arXiv.2606.05870)
+# - Vaithianathan (2026). The cross-scale model that this book follows. [doi:10.48550/arXiv.2606.05870](https://doi.org/10.48550/arXiv.2606.05870)

@@ -5,26 +5,42 @@ import math
 import re
 from pathlib import Path
 
+import pytest
+import torch
+
 import xsg
 from xsg.models.across_scales import SEED_AMOUNT, Terms
+from xsg.models.over_time import DynamicPrograms, Series
 from xsg.training.across_scales import PRIOR
 
-PAGE = Path(__file__).resolve().parents[2] / "book" / "model_across_scales.md"
+BOOK = Path(__file__).resolve().parents[2] / "book"
+PAGE = BOOK / "model_across_scales.md"
 
 
-def test_symbols_match_the_signatures():
-    rows = PAGE.read_text(encoding="utf-8").partition("## Symbols")[2]
+@pytest.mark.parametrize(
+    ("page", "kind", "count"),
+    [("model_across_scales.md", xsg.CrossScaleSpread, 20), ("model_over_time.md", xsg.DiseaseProgression, 12)],
+)
+def test_symbols_match_the_signatures(page, kind, count):
+    rows = (BOOK / page).read_text(encoding="utf-8").partition("## Symbols")[2]
     cells = [line.split("|")[3] for line in rows.splitlines() if line.startswith("|") and line.count("|") >= 6]
     names = [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
-    assert len(names) == 20
+    assert len(names) == count
     for name in names:
         if name.endswith("_"):
-            assert name in xsg.CrossScaleSpread.__doc__
+            assert name in kind.__doc__
             continue
-        method, argument = re.fullmatch(r"CrossScaleSpread(?:\.(\w+))?\((\w+)\)", name).groups()
-        assert argument in inspect.signature(getattr(xsg.CrossScaleSpread, method or "__init__")).parameters
-    options = {name[17:-1] for name in names if name.startswith("CrossScaleSpread(")}
-    assert options == set(xsg.CrossScaleSpread().get_params())
+        method, argument = re.fullmatch(kind.__name__ + r"(?:\.(\w+))?\((\w+)\)", name).groups()
+        assert argument in inspect.signature(getattr(kind, method or "__init__")).parameters
+    options = {name[len(kind.__name__) + 1 : -1] for name in names if name.startswith(f"{kind.__name__}(")}
+    assert options == set(kind().get_params())
+
+
+def test_terms_of_dynamic_programs_are_those_of_the_code():
+    text = (BOOK / "model_over_time.md").read_text(encoding="utf-8")
+    series = Series(torch.zeros(1, 3), torch.zeros(1), torch.zeros(1, dtype=torch.long), torch.ones(1))
+    terms = DynamicPrograms(3, 1, 1.0, 1.0).terms(series, torch.zeros(1), (0.0, 1.0))
+    assert re.findall(r"\| `(\w+)` \|", text.partition("## Loss")[2].partition("##")[0]) == list(terms)
 
 
 def test_priors_and_terms_are_those_of_the_code():

@@ -158,5 +158,7 @@ def test_the_covariance_is_the_inverse_of_the_curvature(world):
     expected = torch.linalg.inv(curvature)
     sd = expected.diagonal().sqrt()
     k = truth.shape[1]
-    torch.testing.assert_close(found.covariance[0].diagonal().sqrt(), sd[:k], rtol=0.25, atol=0)  # 126 values: RSS varies too
+    torch.testing.assert_close(
+        found.covariance[0].diagonal().sqrt(), sd[:k], rtol=0.25, atol=0
+    )  # 126 values: RSS varies too
     torch.testing.assert_close(found.shift_sd[0], sd[k:], rtol=0.25, atol=0)  # 126 values: RSS varies too

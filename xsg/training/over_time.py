@@ -155,6 +155,11 @@ class DiseaseProgression(BaseEstimator):
         wide = norm.ppf((1 + level) / 2) * variance.sqrt()
         return tuple(pd.DataFrame(each.numpy(), at.index, self.regions_) for each in (mean, mean - wide, mean + wide))
 
+    def score(self, thinning: pd.DataFrame, years: pd.Series) -> float:
+        """Mean log evidence of subjects, known or new, their shifts summed over; nats a subject, up to a constant."""
+        series, _ = self._read(thinning, years)
+        return float(torch.logsumexp(self._joint(series)[1], 1).mean())
+
     def amplitudes(self, x: np.ndarray) -> pd.DataFrame:
         """Amplitude of each program at x years along the disease."""
         found = self.net_.amplitudes(torch.tensor(np.asarray(x, dtype=float)))
@@ -215,10 +220,16 @@ class DiseaseProgression(BaseEstimator):
 
     def _posterior(self, series: Series) -> tuple[torch.Tensor, torch.Tensor]:
         """Shifts on a grid (G,), and the probability of each for every subject (S, G)."""
+        grid, log = self._joint(series)
+        return grid, torch.softmax(log, 1)
+
+    def _joint(self, series: Series) -> tuple[torch.Tensor, torch.Tensor]:
+        """Shifts on a grid (G,), and log p(y, shift) of every subject (S, G), up to a constant."""
         grid = torch.linspace(0, self.horizon, _GRID, dtype=torch.float64)
         with torch.no_grad():
             log = torch.stack([self.net_.log_likelihood(series, x.expand(len(series.visits))) for x in grid], 1)
-        return grid, torch.softmax(log - 0.5 * ((grid - self._prior[0]) / self._prior[1]).square(), 1)
+        prior = torch.log_softmax(-0.5 * ((grid - self._prior[0]) / self._prior[1]).square(), 0)
+        return grid, log + prior
 
 
 def mixed_effects_forecast(
