@@ -344,11 +344,14 @@ class _Problem:
         mean, sd = torch.tensor([PRIOR[name] for name in link], dtype=torch.float64).T
         off = {"rate": not self.model.rate, "capacity": not self.model.capacity, "log D": not self.network}
         no_atrophy = self.model.atrophy == "none" or not self.seen.thinning_valid.any()
-        off |= {"log g": no_atrophy, "log s": not self.seen.tau_valid.any()}
+        no_tau = not self.seen.tau_valid.any()
+        off |= {"log g": no_atrophy, "log s": no_tau, "o_u": no_tau, "o_y": not self.seen.thinning_valid.any()}
         # Years since the first visit say what ageing does; of one visit each, nothing does.
         off |= {"c": not self.seen.years.any()}
         off = torch.tensor([off.get(name, False) for name in link])
-        mean = mean.where(~off | torch.tensor([name in ("rate", "capacity", "c", "log D") for name in link]), _OFF)
+        mean = mean.where(
+            ~off | torch.tensor([name in ("rate", "capacity", "c", "log D", "o_u", "o_y") for name in link]), _OFF
+        )
         copies, count = len(self.seen.tau), len(self.subjects)
         precision = (sd**-2).where(~off, torch.inf)
         self.prior = mean.repeat(copies, 1), precision.repeat(copies, 1)
