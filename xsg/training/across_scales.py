@@ -37,7 +37,7 @@ PRIOR = {
     "c": (0.0, 0.3),
 }
 STARTS = ((0.03, 0.3), (0.3, 0.3), (0.03, 0.8), (0.3, 0.8))  # D, R; after a few iterations the best goes on
-_FIRST = 6  # iterations from each start
+_FIRST = 4  # iterations from each start
 _OFF = -50.0  # log s, log g of what is not there
 _NUMBERS = 20_000_000  # in the derivatives of the copies that are fitted side by side
 _FEWEST = 5  # regions to learn from
