@@ -1,8 +1,8 @@
 """Interactive figures: a cortex to turn, a mouse brain to slice, rates of spread to set.
 
 Each is one piece of HTML that holds its data, its script and a still picture. It loads nothing, so it works offline, in
-the book and in notebooks alike. Where scripts or WebGL are missing, and on paper, the picture stays. The scripts are the
-``.js`` files beside this one, written by hand and without a library.
+the book and in notebooks alike. Where scripts or WebGL are missing, and on paper, the picture stays. The scripts are
+the ``.js`` files beside this one, written by hand and without a library.
 """
 
 import base64
@@ -82,7 +82,7 @@ def cortex_view(
     Returns
     -------
     View
-        Values in it are rounded to a thousandth of their range.
+        Values in it are rounded to steps of a 254th of the colour bar.
 
     Raises
     ------
@@ -105,8 +105,9 @@ def cortex_view(
         raise ValueError(f"maps: region {unknown[0]!r} is not in parcellation {parcellation.name!r}.")
     scales = [_scale(name, _extremes(column), label, limits) for name, column in maps.items()]
     for scale, (_, column) in zip(scales, maps.items(), strict=True):
-        rounded = column.round(_decimals(np.ptp([*column, scale["low"], scale["high"]]))).reindex(parcellation.regions)
-        scale["values"] = [None if np.isnan(value) else value for value in rounded]
+        step = (scale["high"] - scale["low"]) / 254  # a figure's precision, and no more of other people's tables
+        rounded = (scale["low"] + step * ((column - scale["low"]) / step).round()).reindex(parcellation.regions)
+        scale["values"] = [None if np.isnan(value) else float(f"{value:.6g}") for value in rounded]
     parts = [mesh(surface).parts[side] for side in ("left", "right")]
     points = np.stack([part.coordinates.T for part in parts])  # (2, 3, vertices): neighbours in memory differ little
     low, step = points.min(), np.ptp(points) / 4095
@@ -195,7 +196,9 @@ def slice_view(
                 "one value per voxel onto the grid."
             )
         if np.isinf(volume).any() or np.isnan(volume).all():
-            raise ValueError(f"volumes: {name!r} has infinite values or none at all; expected numbers, NaN for no value.")
+            raise ValueError(
+                f"volumes: {name!r} has infinite values or none at all; expected numbers, NaN for no value."
+            )
         low, high = np.nanpercentile(volume, [1, 99])
         scales.append(_scale(str(name), (low, high), label, limits))
         codes.append(_quantised(volume, scales[-1]["low"], scales[-1]["high"]))
@@ -270,8 +273,8 @@ def spread_view(
         domain = ~np.isnan(values[0, 0, 0]) if domain is None else domain
         if domain.shape != values.shape[3:] or not domain.any() or (np.isnan(values) == domain).any():
             raise ValueError(
-                f"fields: {name!r} is NaN in other places than the first moment of the first field. Expected NaN outside "
-                "one domain, the same for all rates, times and fields."
+                f"fields: {name!r} is NaN in other places than the first moment of the first field. Expected NaN "
+                "outside one domain, the same for all rates, times and fields."
             )
     # Time runs fastest: what a place holds changes little from one moment to the next, and packs well.
     codes = np.stack([_quantised(values[..., domain], 0, 1) for values in fields.values()]).swapaxes(-1, -2)
@@ -283,7 +286,7 @@ def spread_view(
     name, values = next(iter(fields.items()))
     d, r = len(D) // 2, len(R) // 2
     default = (
-        f"Left: {label} at four moments for D = {D[d]:g} and R = {R[r]:g}. Right: its mean over all places against time."
+        f"Left: {label} at four times for D = {D[d]:g} and R = {R[r]:g}. Right: its mean over all places against time."
     )
     data = _pack(codes=codes, domain=domain.astype("u1"))
     return _view("spread", spec, data, [_moments(values, D, R, times, label, name)], alt or default)
@@ -308,7 +311,9 @@ def _moments(values: np.ndarray, D: Sequence[float], R: Sequence[float], times: 
 def _scale(name: str, ends: Limits, label: str | Mapping, limits: Limits | Mapping | None) -> dict:
     """Say how one map is coloured: name, label, ends of the colour bar, colour map (diverging if symmetric)."""
     if isinstance(label, Mapping) and name not in label:
-        raise ValueError(f"label: none for map {name!r}, only for {_listed(label)}. Give one text, or one for each map.")
+        raise ValueError(
+            f"label: none for map {name!r}, only for {_listed(label)}. Give one text, or one for each map."
+        )
     given = limits.get(name) if isinstance(limits, Mapping) else limits
     low, high = map(float, given or ends)
     if low == high and not given:  # a constant map still needs a bar
@@ -330,11 +335,6 @@ def _quantised(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """Round to 254 steps: uint8, 1 at ``low`` and below to 255 at ``high`` and above, 0 for NaN."""
     codes = 1 + np.round((values - low) / (high - low) * 254).clip(0, 254)
     return np.where(np.isnan(codes), 0, codes).astype("u1")
-
-
-def _decimals(spread: float) -> int:
-    """Decimals that tell a thousandth of a range."""
-    return int(3 - np.floor(np.log10(spread))) if spread > 0 else 3
 
 
 def _listed(names: Sequence) -> str:

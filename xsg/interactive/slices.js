@@ -14,11 +14,12 @@ function slices(live, spec, { codes }) {
   const at = [...spec.at];
   let map = 0;
 
-  /** The value at a voxel, null where there is none; codes run from 1 (low) to 255 (high). */
-  function valueAt(place) {
-    const code = codes[map * ap * si * lr + place.reduce((sum, i, k) => sum + i * strides[k], 0)];
-    const { low, high } = spec.maps[map];
-    return code ? low + ((code - 1) / 254) * (high - low) : null;
+  /** Say the value at the cross; codes run from 1 (low, or less) to 255 (high, or more), and 0 is none. */
+  function valueHere() {
+    const code = codes[map * ap * si * lr + at.reduce((sum, i, k) => sum + i * strides[k], 0)];
+    const { low, high, label } = spec.maps[map];
+    const bound = code === 1 ? "≤ " : code === 255 ? "≥ " : "";
+    return code ? `${bound}${written(low + ((code - 1) / 254) * (high - low))} · ${label}` : "no value";
   }
 
   for (const plane of planes) {
@@ -82,9 +83,8 @@ function slices(live, spec, { codes }) {
 
   const draw = onceAFrame(() => {
     planes.forEach(paint);
-    const value = valueAt(at);
     const where = spec.axes.map((axis, k) => `${axis} ${at[k]}`).join(", ");
-    reading.textContent = `${where}: ${value === null ? "no value" : `${written(value)} · ${spec.maps[map].label}`}`;
+    reading.textContent = `${where}: ${valueHere()}`;
   });
   function go(axis, place) {
     at[axis] = Math.min(Math.max(place, 0), spec.shape[axis] - 1);

@@ -19,7 +19,7 @@ function spread(live, spec, { codes, domain }) {
   });
 
   const small = el("canvas", { width, height, class: "flat", role: "img" });
-  small.style.cssText = `aspect-ratio: ${width} / ${height}; cursor: default; border: 0`;
+  small.style.cssText = `aspect-ratio: ${width} / ${height}; cursor: default; border: 0; background: none`;
   const draw = onceAFrame(() => {
     const palette = spec.palettes[spec.maps[map].colours];
     const image = new ImageData(width, height);
