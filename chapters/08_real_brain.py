@@ -217,7 +217,7 @@ to_compare = pd.DataFrame(
 )
 cortex_view(
     to_compare,
-    {name: "expression (normalised)" if "expression" in name else "thinning (Cohen's d)" for name in to_compare},
+    {name: "expression (normalised)" if "expression" in name else f"{name} (Cohen's d)" for name in to_compare},
     limits={name: (0, 1.6) for name in to_compare.columns[1:4]},
     alt="Four brain views in each of five rows. First the held-out residual, observed minus predicted. Red, thinner than "
     "predicted: precuneus, superior frontal and entorhinal cortex. Blue, less thin than predicted: transverse temporal "

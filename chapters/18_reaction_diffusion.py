@@ -112,8 +112,9 @@ assert np.allclose(laplacian.sum(axis=1), 0)  # what leaves one pixel arrives in
 
 # %% [markdown]
 # What do $D$ and $R$ do? Move the sliders, with the mouse or the arrow keys. At $R = 0$ the patch blurs and the mean stays
-# where it was: nothing is made, nothing lost. With little $D$ and much $R$ an edge forms and travels. Then take the
-# cooperative law and raise $D$: what is spread thin hardly grows. Every stop of the sliders was solved for; nothing is interpolated.
+# where it was: nothing is made, nothing lost. With the least $D$ and the most $R$ an edge forms and travels. Then keep the
+# rates and change the law: the cooperative one lags far behind, for at the edge, where there is little, it hardly grows.
+# Every stop of the sliders was solved for; nothing is interpolated.
 
 # %%
 D_stops, R_stops, t_stops = [0.01, 0.03, 0.1, 0.3, 1.0], [0.0, 0.02, 0.05, 0.1, 0.2], np.arange(0, 121, 6)

@@ -97,7 +97,7 @@ def cortex_view(
     """
     parcellation = parcellation or load_parcellation("dk")
     maps = maps.to_frame(maps.name or "map") if isinstance(maps, pd.Series) else maps
-    maps = align(maps, maps.index, "maps")
+    maps = align(maps, getattr(maps, "index", []), "maps")
     maps = maps.set_axis(maps.columns.astype(str), axis=1)
     if maps.columns.has_duplicates or not maps.size:
         raise ValueError(f"maps: columns are {list(maps.columns)}; expected one or more, each name once.")
@@ -253,6 +253,8 @@ def spread_view(
     True
     """
     fields = dict(fields) if isinstance(fields, Mapping) else {"field": fields}
+    if not fields:
+        raise ValueError("fields: none given; expected one or more by name.")
     sliders = {"D": D, "R": R, "times": times}
     for name, values in sliders.items():
         if not len(values) or not np.isfinite(values).all() or (np.diff(values) <= 0).any():

@@ -169,7 +169,7 @@ function cortex(live, spec, { points, faces, labels, sulci }, giveUp) {
   const reading = el("output", { class: "reading", "aria-live": "polite" });
   function tell(region) {
     const value = region ? spec.maps[map].values[region - 1] : null;
-    const said = value === null ? "no value" : `${written(value)} · ${spec.maps[map].label}`;
+    const said = value === null ? "no value" : reads(value, spec.maps[map]);
     reading.textContent = region ? `${spec.regions[region - 1]}: ${said}` : "Point at a region, or choose one above.";
     if (outlined !== region) (outlined = region), paint();
   }

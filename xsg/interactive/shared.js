@@ -29,6 +29,12 @@ async function unpack({ bytes, arrays }) {
 /** Show a number as a reader would write it. */
 const written = (value) => String(Number(value.toPrecision(3))).replace("-", "−");
 
+/** Show a value of a map, to the decimals that its steps of a 254th of the colour bar can tell. */
+function reads(value, { low, high, label }) {
+  const decimals = Math.min(Math.max(Math.ceil(-Math.log10((high - low) / 254)), 0), 12);
+  return `${value.toFixed(decimals).replace("-", "−")} · ${label}`;
+}
+
 /** The colour of a share of the way along a palette, [red, green, blue] from 0 to 255. */
 function colourAt(palette, share) {
   const place = Math.min(Math.max(share, 0), 1) * (palette.length - 1);

@@ -17,9 +17,9 @@ function slices(live, spec, { codes }) {
   /** Say the value at the cross; codes run from 1 (low, or less) to 255 (high, or more), and 0 is none. */
   function valueHere() {
     const code = codes[map * ap * si * lr + at.reduce((sum, i, k) => sum + i * strides[k], 0)];
-    const { low, high, label } = spec.maps[map];
+    const { low, high } = spec.maps[map];
     const bound = code === 1 ? "≤ " : code === 255 ? "≥ " : "";
-    return code ? `${bound}${written(low + ((code - 1) / 254) * (high - low))} · ${label}` : "no value";
+    return code ? bound + reads(low + ((code - 1) / 254) * (high - low), spec.maps[map]) : "no value";
   }
 
   for (const plane of planes) {
@@ -78,8 +78,7 @@ function slices(live, spec, { codes }) {
   const bar = colourBar(spec.palettes);
   const reading = el("output", { class: "reading", "aria-live": "polite" });
   const millimetres = (i) => (i * spec.millimetres).toFixed(1);
-  const names = ["AP, from the front", "SI, from the top", "LR, from one side"];
-  const sliders = spec.axes.map((axis, k) => slider(names[k], spec.shape[k], at[k], (i) => `${i} (${millimetres(i)} mm)`, (i) => go(k, i)));
+  const sliders = spec.axes.map((axis, k) => slider(axis, spec.shape[k], at[k], (i) => `${i} (${millimetres(i)} mm)`, (i) => go(k, i)));
 
   const draw = onceAFrame(() => {
     planes.forEach(paint);
@@ -100,8 +99,9 @@ function slices(live, spec, { codes }) {
   live.append(
     el("div", { class: "planes" }, ...planes.map(({ node }) => node)),
     el("div", { class: "panel" }, ...(spec.maps.length > 1 ? [maps.label] : []), bar.node, reading),
-    el("div", { class: "panel" }, ...sliders.map(({ label }) => label),
-      el("p", { class: "help" }, "Click or drag in a slice, or move a slider: the cross is one voxel, and the other slices follow. Empty: no value.")),
+    el("div", { class: "panel", style: "--name: 1.8rem" }, ...sliders.map(({ label }) => label),
+      el("p", { class: "help" }, "Click or drag in a slice, or move a slider: the cross is one voxel, and the other slices follow. " +
+        "AP counts from the front, SI from the top, LR from one side. Empty: no value.")),
   );
   bar.show(spec.maps[0]);
   return draw;

@@ -70,7 +70,7 @@ function spread(live, spec, { codes, domain }) {
 
   live.append(
     el("div", { class: "stage", style: "max-width: 20rem" }, small, bar.node),
-    el("div", { class: "panel" }, ...(spec.maps.length > 1 ? [maps.label] : []), ...sliders, reading, svg,
+    el("div", { class: "panel", style: "--name: 7.4rem" }, ...(spec.maps.length > 1 ? [maps.label] : []), ...sliders, reading, svg,
       el("p", { class: "help" }, "Thick: the rates chosen. Thin: every other R at the same D. Each stop of a slider was solved for; nothing is interpolated.")),
   );
   bar.show(spec.maps[0]);
