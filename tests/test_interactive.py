@@ -183,6 +183,7 @@ def test_the_scripts_ship_with_the_package():
         "cortex.js",
         "slices.js",
         "spread.js",
+        "surface.js",
         "page.css",
         "view.css",
     }

@@ -27,6 +27,13 @@ from xsg.plotting import DIVERGING, SEQUENTIAL, brain, slices, sulci
 
 Limits = tuple[float, float]
 
+# What each kind of view is made of; its last script defines a function of the kind's name.
+_SCRIPTS = {
+    "cortex": ("shared.js", "surface.js", "cortex.js"),
+    "slices": ("shared.js", "slices.js"),
+    "spread": ("shared.js", "spread.js"),
+}
+
 
 @dataclass(frozen=True)
 class View:
@@ -364,23 +371,24 @@ def _view(script: str, spec: dict, data: dict, stills: list[Figure], alt: str) -
     png = _still(stills)
     # "<" never appears in the data, so that no name in it can end the script or open a comment.
     payload = json.dumps(spec).replace("<", "\\u003c")
-    code = {name: (files("xsg.interactive") / name).read_text("utf-8") for name in ("shared.js", f"{script}.js")}
-    style = (files("xsg.interactive") / "view.css").read_text("utf-8")
     mark = hashlib.sha256((script + payload).encode()).hexdigest()[:12]
     body = f"""<div class="xsg-view" data-xsg-view="{mark}">
-<style>{(files("xsg.interactive") / "page.css").read_text("utf-8")}</style>
+<style>{_read("page.css")}</style>
 <img src="data:image/png;base64,{base64.b64encode(png).decode()}" alt="{html.escape(alt)}">
 <p>A still: this figure answers to mouse and keyboard in a browser that runs scripts and WebGL.</p>
 </div>
 <script>
 (() => {{
 "use strict";
-{code["shared.js"]}
-{code[f"{script}.js"]}
-start("{mark}", {script}, {json.dumps(style)}, {payload});
+{"".join(map(_read, _SCRIPTS[script]))}
+start("{mark}", {script}, {json.dumps(_read("view.css"))}, {payload});
 }})();
 </script>"""
     return View(body, png)
+
+
+def _read(name: str) -> str:
+    return (files("xsg.interactive") / name).read_text("utf-8")
 
 
 def _still(figures: list[Figure]) -> bytes:

@@ -1,4 +1,4 @@
-// A cortical surface to turn: WebGL for the picture, the mesh itself for the question which region is under the pointer.
+// A cortical surface to turn, drawn by WebGL. The mesh itself, and which region is under the pointer: surface.js.
 
 const VERTEX = `
 attribute vec3 place, normal, colour;
@@ -32,37 +32,7 @@ function cortex(live, spec, { points, faces, labels, sulci }, giveUp) {
   const gl = canvas.getContext("webgl", { antialias: true });
   if (!gl) throw Error("there is no WebGL");
 
-  // ---- the surface: two hemispheres with the same triangles
-  const n = points.length / 6, m = faces.length / 3;
-  const sides = [0, 1].map((side) => {
-    const at = (axis, i) => spec.mesh.low + spec.mesh.step * points[(3 * side + axis) * n + i];
-    const place = Float32Array.from({ length: 3 * n }, (_, k) => at(k % 3, Math.floor(k / 3)));
-    const label = labels.subarray(side * n, (side + 1) * n);
-    const normal = new Float32Array(3 * n), rim = new Uint8Array(n);
-    for (let f = 0; f < m; f++) {
-      const corners = [faces[f], faces[m + f], faces[2 * m + f]];
-      const [a, b, c] = corners.map((i) => place.subarray(3 * i, 3 * i + 3));
-      for (let k = 0; k < 3; k++) {
-        const u = (k + 1) % 3, v = (k + 2) % 3; // cross product of two sides; its length weighs by area
-        const part = (b[u] - a[u]) * (c[v] - a[v]) - (b[v] - a[v]) * (c[u] - a[u]);
-        for (const i of corners) normal[3 * i + k] += part;
-      }
-      const [p, q, r] = corners.map((i) => label[i]);
-      if (p !== q || q !== r) for (const i of corners) rim[i] = 1;
-    }
-    for (let i = 0; i < 3 * n; i += 3) {
-      const length = Math.hypot(normal[i], normal[i + 1], normal[i + 2]) || 1;
-      for (let k = 0; k < 3; k++) normal[i + k] /= length;
-    }
-    const low = [0, 1, 2].map((k) => Infinity), high = [0, 1, 2].map((k) => -Infinity);
-    place.forEach((v, i) => ((low[i % 3] = Math.min(low[i % 3], v)), (high[i % 3] = Math.max(high[i % 3], v))));
-    return { place, normal, label, rim, low, high, sulci: sulci.subarray(side * n, (side + 1) * n) };
-  });
-  const middle = (side) => side.low.map((v, k) => (v + side.high[k]) / 2);
-  const centres = (shown) =>
-    shown.length === 1
-      ? { [shown[0]]: middle(sides[shown[0]]) }
-      : Object.fromEntries(shown.map((s) => [s, [s ? sides[1].low[0] - 2 : sides[0].high[0] + 2, ...middle(sides[s]).slice(1)]]));
+  const { n, m, sides, centres, pick } = surface(spec.mesh, { points, faces, labels, sulci });
 
   // ---- WebGL
   const program = gl.createProgram();
@@ -131,7 +101,7 @@ function cortex(live, spec, { points, faces, labels, sulci }, giveUp) {
     const [r, u, t] = turned();
     gl.uniformMatrix3fv(uniform.turn, false, [r[0], u[0], t[0], r[1], u[1], t[1], r[2], u[2], t[2]]);
     gl.uniform2fv(uniform.scale, scale());
-    for (const [s, centre] of Object.entries(centres(shown))) {
+    for (const [s, centre] of centres(shown)) {
       gl.uniform3fv(uniform.centre, centre);
       for (const [name, kind, size, whole, stride] of [["place", gl.FLOAT, 3, false, 0], ["normal", gl.FLOAT, 3, false, 0], ["colour", gl.UNSIGNED_BYTE, 3, true, 4]]) {
         gl.bindBuffer(gl.ARRAY_BUFFER, sides[s].buffers[name]);
@@ -141,27 +111,11 @@ function cortex(live, spec, { points, faces, labels, sulci }, giveUp) {
     }
   });
 
-  /** The region under a point of the window: the front-most triangle there, its nearest corner. 0: none. */
+  /** The region under a point of the window, 0 where there is none. */
   function under(event) {
-    const box = canvas.getBoundingClientRect(), [sx, sy] = scale(), [r, u, t] = turned();
-    const x = (((event.clientX - box.left) / box.width) * 2 - 1) / sx, y = (1 - ((event.clientY - box.top) / box.height) * 2) / sy;
-    let nearest = -Infinity, found = 0;
-    for (const [s, centre] of Object.entries(centres(shown))) {
-      const { place, label } = sides[s];
-      const along = (way) => Float32Array.from({ length: n }, (_, i) =>
-        way[0] * (place[3 * i] - centre[0]) + way[1] * (place[3 * i + 1] - centre[1]) + way[2] * (place[3 * i + 2] - centre[2]));
-      const X = along(r), Y = along(u), Z = along(t);
-      for (let f = 0; f < m; f++) {
-        const a = faces[f], b = faces[m + f], c = faces[2 * m + f];
-        const whole = (X[b] - X[a]) * (Y[c] - Y[a]) - (X[c] - X[a]) * (Y[b] - Y[a]);
-        const v = ((x - X[a]) * (Y[c] - Y[a]) - (X[c] - X[a]) * (y - Y[a])) / whole;
-        const w = ((X[b] - X[a]) * (y - Y[a]) - (x - X[a]) * (Y[b] - Y[a])) / whole;
-        if (!(v >= 0 && w >= 0 && v + w <= 1)) continue;
-        const depth = Z[a] + v * (Z[b] - Z[a]) + w * (Z[c] - Z[a]);
-        if (depth > nearest) (nearest = depth), (found = label[v > 0.5 ? b : w > 0.5 ? c : v + w < 0.5 ? a : v > w ? b : c]);
-      }
-    }
-    return found;
+    const box = canvas.getBoundingClientRect(), [across, up] = scale();
+    const x = ((event.clientX - box.left) / box.width) * 2 - 1, y = 1 - ((event.clientY - box.top) / box.height) * 2;
+    return pick(turned(), centres(shown), x / across, y / up);
   }
 
   // ---- controls
