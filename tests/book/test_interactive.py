@@ -271,6 +271,31 @@ def test_several_views_and_twins_live_on_one_page(open_view):
     assert troubles == []
 
 
+def test_a_view_put_in_as_jupyter_does_comes_alive(open_view, pages):
+    """Jupyter sets the HTML of a box that is not on the page yet, and makes its scripts anew, as set HTML runs none."""
+    tab, view, troubles = open_view("spread")
+    body = (
+        (pages / "cortex.html").read_text(encoding="utf-8").partition("<h1>Views</h1>")[2].partition("<div style=")[0]
+    )
+    tab.evaluate(
+        """(body) => {
+            const box = document.createElement("div");
+            box.innerHTML = body;
+            for (const dead of box.querySelectorAll("script")) {
+                const script = document.createElement("script");
+                script.textContent = dead.textContent;
+                dead.replaceWith(script);
+            }
+            document.body.prepend(box);
+        }""",
+        body,
+    )
+    wait_live(view)
+    assert view.count() == 2
+    assert view.nth(0).locator("canvas").get_attribute("aria-roledescription") == "surface to turn"
+    assert troubles == []
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1000])
 def test_views_are_accessible_and_fit(open_view, width, dark):

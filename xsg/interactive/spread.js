@@ -1,6 +1,6 @@
 // Pathology on a disc for a grid of rates and times that were solved beforehand; the sliders stop at these only.
 
-const BOX = { left: 46, right: 390, top: 12, bottom: 190 }; // of the curve, in units of its 400 × 230 drawing
+const BOX = { left: 46, right: 384, top: 12, bottom: 190 }; // of the curve, in units of its 400 × 230 drawing
 
 function spread(live, spec, { codes, domain }) {
   const [height, width] = spec.shape;
