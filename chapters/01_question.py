@@ -57,7 +57,7 @@ plotting.use_style()
 # %% [markdown]
 # ## The question in a picture
 #
-# The **cortex** is the folded sheet, two to four millimetres thick, that covers the brain. Below is one cortex, twice,
+# The **cortex** is the folded sheet, a few millimetres thick, that covers the brain. Below is one cortex, twice,
 # divided into 68 named regions. Each row shows it from four sides: the left hemisphere from outside and from its inner
 # face, then the right one from its inner face and from outside. The upper row shows **thinning**: how much thinner the
 # cortex of patients is, region by region. The lower row shows a **gene program**: a pattern that many genes share, high in
