@@ -112,8 +112,8 @@ axes[1].set_ylabel("")
 _ = axes[1].legend(loc="upper left", bbox_to_anchor=(1, 1))
 
 # %% [markdown]
-# In both, reconstruction falls steadily: the fit to the map gets better as long as one goes on. In `"xsg"` the fourth term stays the largest, for 910 genes are harder to
-# give back than one map.
+# In both, reconstruction falls steadily: the fit to the map gets better as long as one goes on. In `"xsg"` the fourth term stays the largest: it has the
+# largest weight, and 910 genes are harder to give back than one map.
 #
 # ## A number that measures patience
 #
