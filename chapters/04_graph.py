@@ -450,7 +450,7 @@ plt.show()
 
 # %% [markdown]
 # The six true programs behind the simulated cortex fare differently. By and large, the smoother a program, the more of it
-# survives. (Each bar is a map of variance 1 before the two steps.)
+# survives.
 
 # %% mystnb={"image": {"alt": "Bars of the share of variance kept after two steps for the six true programs and the thinning map, between 0.32 for P2 and 0.05 for P6, with a dashed line for noise at 0.05."}}
 programs = cortex.truth.programs
@@ -486,8 +486,7 @@ claim("graph-kept-p6", kept_two["P6"])
 #
 # $$q(z) = \frac{z^\top L z}{z^\top z} \quad (\text{mean } z = 0),$$
 #
-# the change along the edges for each unit of variance, of a map with its mean taken off; small is smooth. Its better-known
-# relative is
+# the change along the edges for each unit of variance; small is smooth. Its better-known relative is
 # [Moran's $I$](https://doi.org/10.1093/biomet/37.1-2.17), $\frac{n}{\sum_{ij} w_{ij}} \frac{z^\top W z}{z^\top z}$, which
 # resembles a correlation between neighbours; large is smooth.
 #

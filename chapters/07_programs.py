@@ -405,7 +405,7 @@ claim("programs-paper-worst-cluster", vulnerable[worst].mean())
 #
 # To read a space, one needs axes after all. A common choice is the rotation that makes the *gene loadings* simple, each
 # gene large on few axes: **varimax** ([Kaiser 1958](https://doi.org/10.1007/BF02289233)). The loading of gene $g$ on axis
-# $k$ is its correlation with that axis over regions,
+# $k$ is the correlation, over regions $i$, of its expression $x_{ig}$ with the region's place $s_{ik}$ on that axis,
 #
 # $$ \ell_{gk} = \operatorname{corr}_i(x_{ig},\, s_{ik}). $$
 #
@@ -528,8 +528,8 @@ modules.round(2)
 # over 68 regions often correlate; a correlation is not a cause, in either direction.
 #
 # Now ask the fitted model. If it has learned the mechanism, then taking a program *out of the genes* must change the
-# predicted thinning as it changes the true one. Let $B_k$ be each gene's slope on true program $k$. The virtual experiment
-# is
+# predicted thinning as it changes the true one. Let $P_{ik}$ be the value of true program $k$ in region $i$ and $B_{kg}$ the
+# slope of gene $g$ on it. The virtual experiment is
 #
 # $$ x_{ig} \to x_{ig} - B_{kg} P_{ik}, \qquad \text{then predict again}, $$
 #
