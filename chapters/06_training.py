@@ -19,7 +19,7 @@
 # - how to hold regions out fairly, when every region has a twin in the other hemisphere
 # - which baselines a model must beat, and what it means when it does not
 # - whether the programs found are the programs that were there
-# - how to ask a generative model for an interval, and how to check that the interval means what it says
+# - how to ask a generative model for new maps and for an interval, and how to check that the interval means what it says
 
 # %% [markdown]
 # ## Set-up
