@@ -69,7 +69,8 @@ expression, thinning, graph = cortex.expression, cortex.thinning, cortex.graph
 # %% [markdown]
 # ## The question in a picture
 #
-# We fit the model of the last chapter to the simulated cortex, all 68 regions, and ask it for the map it has just seen.
+# We fit the model of the last chapter, a variational autoencoder ([Kingma & Welling 2014](https://doi.org/10.48550/arXiv.1312.6114)) with graph convolutions
+# ([Kipf & Welling 2016](https://doi.org/10.48550/arXiv.1611.07308)), to the simulated cortex, all 68 regions, and ask it for the map it has just seen.
 # Above, thinning as it was measured in the simulated cohort; below, what the model makes of the genes (the left hemisphere from outside and
 # from its inner face; the right one looks alike).
 
@@ -206,7 +207,7 @@ claim("training-xsg-held-out-r", correlation(thinning, held_out['"xsg"']).mean()
 #
 # A held-out number means something only beside others under the same folds.
 #
-# - **Ridge**: linear regression on all genes with a penalty ([Hoerl & Kennard 1970](https://doi.org/10.1080/00401706.1970.10488634)), in a pipeline, so that scaling and penalty are learned without the held-out fold.
+# - **Ridge**: linear regression on all genes with a penalty ([Hoerl & Kennard 1970](https://doi.org/10.1080/00401706.1970.10488634)), in a pipeline of scikit-learn ([Pedregosa et al. 2011](https://jmlr.org/papers/v12/pedregosa11a.html)), so that scaling and penalty are learned without the held-out fold.
 # - **Expression PC1**: one number per region, the main axis along which expression varies.
 # - **Neighbours**: the mean thinning of those neighbours that are in the training set. It knows the graph and no gene.
 # - **Noise genes**: the VAEs again, on pure noise, which is a null: it keeps the graph and the folds, and takes the genes away. A model must beat it to claim anything about genes.
@@ -553,7 +554,7 @@ assert again.get_params() == paper.get_params()
 # | nothing on recovery: for real data no true programs are known | **held-out** recovery of P1: `"paper"` 0.36<!-- claim:training-recovery-paper-p1 -->, `"xsg"` 0.91<!-- claim:training-recovery-xsg-p1 -->, PCA-10 0.99<!-- claim:training-recovery-pca-p1 --> | here the truth is known, and mixed in linearly; on real data nobody can run this check |
 #
 # The simulated cortex is one world, and one that is kind to linear methods. That a graph VAE loses here does not prove that it loses everywhere; [chapter 8](08_real_brain.ipynb) asks the same of real data. "As far as is known" means: from the abstract and
-# summaries by others; no code is public.
+# summaries by others; we found no public code.
 
 # %% [markdown]
 # ## Key takeaways

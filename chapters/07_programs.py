@@ -312,7 +312,7 @@ claim("programs-paper-sixth-angle", np.median(between_seeds["paper"][:, 5]))
 #
 # Regions with similar programs can be grouped, which is often the figure of such a study: *the model finds three kinds of
 # cortex*. We group by k-means on $\mu$ and ask four things of the grouping. Does another seed give the same (adjusted Rand
-# index, ARI, [Hubert & Arabie 1985](https://doi.org/10.1007/BF01908075): 1 the same, 0 chance)? Are the groups apart (silhouette: 1 well apart, 0 touching)? Are they simply the lobes?
+# index, ARI, [Hubert & Arabie 1985](https://doi.org/10.1007/BF01908075): 1 the same, 0 chance)? Are the groups apart (silhouette: 1 well apart, 0 touching)? Are they no more than the lobes?
 # Do they tell which regions thin?
 
 
@@ -410,7 +410,8 @@ claim("programs-paper-worst-cluster", vulnerable[worst].mean())
 # $$ \ell_{gk} = \operatorname{corr}_i(x_{ig},\, s_{ik}). $$
 #
 # We rotate the six main directions of each space so, and then, since this is a simulation, pair each axis with the true
-# program it resembles most. The pairing uses the truth. On a real brain it cannot be done.
+# program it resembles most. The pairing uses the truth. On a real brain it cannot be done. *Precision* is the share of the 50
+# genes with the highest loadings that truly carry the program.
 
 
 # %%
@@ -494,8 +495,8 @@ claim("programs-pca-likeness-worst", median.loc["PCA of expression", "likeness"]
 #
 # ## Which module acts?
 #
-# A **module** is a set of genes that follow the same axis. In studies of real brains, the module whose mean map correlates
-# most with the disease is called *disease-associated*, often with the hope that it is causal. Here that hope can be tested:
+# A **module** is a set of genes that follow the same axis. On a real brain, one would call the module whose mean map
+# correlates most with the disease *disease-associated*, and hope that it is causal. Here that hope can be tested:
 # thinning was computed from P1, P2 and P4, and from nothing else.
 #
 # First the usual analysis. Each gene belongs to the axis of `"xsg"` on which it loads most; a module's map is the mean of
