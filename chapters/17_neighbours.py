@@ -393,7 +393,7 @@ print(f"{len(others)} neighbours; the first three of {len(h_by_hand)} units: {h_
 
 # %% tags=["check"]
 around = np.setdiff1d(near[4000], [4000])
-inputs = [torch.from_numpy(model.preprocess_.transform(brain, rows)) for rows in (around, np.array([4000]))]
+inputs = [torch.from_numpy(model.preprocess_.transform(brain, part)) for part in (around, np.array([4000]))]
 edges = torch.stack(
     [torch.arange(len(around)), torch.zeros(len(around), dtype=torch.int64)]
 )  # each neighbour → the voxel
