@@ -501,7 +501,7 @@ assert abs(speed_4 - 4) < 0.4, (
 #
 # `solve` takes any $f$ with $f(0) \ge 0 \ge f(1)$ as a function in the place of a law's name, and then solves growth numerically. Try
 # the law of [Gompertz (1825)](https://doi.org/10.1098/rstl.1825.0026), $f(u) = -u \ln u$, for one place by itself (`alone`) with
-# $u_0 = 0.05$ and $R = 0.1$. Call the two values at $t$ = 10 and 40 `grown`; its exact solution is $u(t) = u_0^{\exp(-Rt)}$. Then find
+# $u_0 = 0.05$ and $R = 0.1$. Call the two values at $t$ = 10 and 40 `u_gompertz`; its exact solution is $u(t) = u_0^{\exp(-Rt)}$. Then find
 # the $u$ at which this law grows fastest and call it `u_fastest`. Is growth symmetric, as in the logistic law?
 #
 # <details><summary>Hint</summary>
@@ -519,15 +519,15 @@ def gompertz(state):
 
 
 seeded = torch.tensor([[0.05]], dtype=torch.float64)
-grown = alone.solve(seeded, [10.0, 40.0], 0.0, 0.1, gompertz, steps=4)[0, :, 0].numpy()
+u_gompertz = alone.solve(seeded, [10.0, 40.0], 0.0, 0.1, gompertz, steps=4)[0, :, 0].numpy()
 u_fastest = float(u[gompertz(u).argmax()])
-print(f"u = {grown.round(3)} at t = 10 and 40; fastest at {u_fastest:.2f}")
+print(f"u = {u_gompertz.round(3)} at t = 10 and 40; fastest at {u_fastest:.2f}")
 # Fastest at 1/e, about 0.37: growth is quick early and slow late, more like the damped law than the logistic one.
 
 # %% tags=["check"]
 by_formula = 0.05 ** np.exp(-0.1 * np.array([10.0, 40.0]))
-assert np.shape(grown) == (2,), f"two values, at t = 10 and 40; found the shape {np.shape(grown)}"
-assert np.allclose(grown, by_formula, atol=1e-3), f"{np.asarray(grown)}; expected {by_formula.round(3)}"
+assert np.shape(u_gompertz) == (2,), f"two values, at t = 10 and 40; found the shape {np.shape(u_gompertz)}"
+assert np.allclose(u_gompertz, by_formula, atol=1e-3), f"{np.asarray(u_gompertz)}; expected {by_formula.round(3)}"
 assert abs(u_fastest - np.exp(-1)) < 0.02, f"{u_fastest:.2f}; the derivative of −u ln u is −ln u − 1: where is it zero?"
 
 # %% [markdown]
