@@ -173,7 +173,7 @@ claim("mixtures-competing-accuracy", accuracy["competing"])
 # a statement about *independent* noise. In images of a real scanner errors are shared by neighbours
 # ([Razifar et al. 2005](https://doi.org/10.1186/1471-2342-5-5)), and two thousand pixels are worth fewer.
 #
-# What does it depend on? On the noise, of course, and on how far the disease has gone: where $R t$ is small, $u$ has had no time to
+# What does it depend on? On the noise, and on how far the disease has gone: where $R t$ is small, $u$ has had no time to
 # grow and no law can show. The **signal-to-noise ratio** (SNR) is the mean of a subject's images divided by the noise level; so far
 # it was 5. The tables below show which laws the oracle finds (columns) for each true law (rows), as shares of a row:
 

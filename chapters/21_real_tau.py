@@ -745,7 +745,7 @@ by_law = fit(networks["connectome"], "logistic", earlier).states[range(14), last
 mixed = np.sqrt(np.nanmean(((by_law + before) / 2 - tau.values[range(14), last]) ** 2, axis=1))
 median_mixed, mixed_wins = np.median(mixed), int((mixed < forecast["no change"]).sum())
 print(f"median error {median_mixed:.3f}; no change {forecast['no change'].median():.3f}; better in {mixed_wins} of 14")
-# Errors that point to different sides cancel in a mean; but the law errs mostly upwards, and by more.
+# Better than the law, not better than no change: the errors of the two cancel in part, but the law's are the larger.
 
 # %% tags=["check"]
 medians_alone = forecast["no change"].median(), forecast["logistic"].median()
@@ -813,7 +813,7 @@ assert abs(share_as_low - counted) < 0.001, (
 # - Chaggar P et al. (2025). Personalised regional modelling predicts tau progression in the human brain. PLoS Biol 23. [doi:10.1371/journal.pbio.3003241](https://doi.org/10.1371/journal.pbio.3003241)
 # - Cornblath EJ et al. (2021). Computational modeling of tau pathology spread reveals patterns of regional vulnerability and the impact of a genetic risk factor. Sci Adv 7:eabg6677. [doi:10.1126/sciadv.abg6677](https://doi.org/10.1126/sciadv.abg6677)
 # - Kaufman SK et al. (2016). Tau prion strains dictate patterns of cell pathology, progression rate, and regional vulnerability in vivo. Neuron 92:796–812. [doi:10.1016/j.neuron.2016.09.055](https://doi.org/10.1016/j.neuron.2016.09.055)
-# - Mezias C, LoCastro E, Xia C, Raj A (2017). Connectivity, not region-intrinsic properties, predicts regional vulnerability to progressive tau pathology in mouse models of disease. Acta Neuropathol Commun 5:61. [doi:10.1186/s40478-017-0459-z](https://doi.org/10.1186/s40478-017-0459-z)
+# - Mezias C, LoCastro E, Xia C, Raj A (2017). Connectivity, not region-intrinsic properties, predicts regional vulnerability to progressive tau pathology in mouse models of disease. Acta Neuropathologica Communications 5:61. [doi:10.1186/s40478-017-0459-z](https://doi.org/10.1186/s40478-017-0459-z)
 # - Oh SW et al. (2014). A mesoscale connectome of the mouse brain. Nature 508:207–214. [doi:10.1038/nature13186](https://doi.org/10.1038/nature13186)
 # - Pinnawala S, Hartanto A, Simpson IJA, Wijeratne PA (2025). Learning mechanistic subtypes of neurodegeneration with a physics-informed variational autoencoder mixture model. [doi:10.48550/arXiv.2509.15124](https://doi.org/10.48550/arXiv.2509.15124)
 # - Raj A, Kuceyeski A, Weiner M (2012). A network diffusion model of disease progression in dementia. Neuron 73:1204–1215. [doi:10.1016/j.neuron.2011.12.040](https://doi.org/10.1016/j.neuron.2011.12.040)
