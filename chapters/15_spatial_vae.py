@@ -110,8 +110,13 @@ for axis, ax in zip(AXES, axes, strict=True):
 # normal $\varepsilon$ ([Kingma & Welling 2014](https://arxiv.org/abs/1312.6114)). What is new is the place. It is asked for twice,
 # as a *class* (which of the 67, 41 and 58 grid indices) and as a *number* (regression), and a last term measures the distance:
 #
-# $$ L = w_\text{recon} L_\text{recon} + \beta L_\text{KL} + w_\text{cls} \sum_{a} L_{\text{cls}, a}
-#    + w_\text{reg} \sum_{a} L_{\text{reg}, a} + w_\text{reg} L_\text{Euclidean}, \qquad a \in \{\text{AP}, \text{SI}, \text{LR}\}. $$
+# $$
+# \begin{aligned}
+# L = {} & w_\text{recon} L_\text{recon} + \beta L_\text{KL} \\
+#    & + w_\text{cls} \sum_{a} L_{\text{cls}, a} + w_\text{reg} \sum_{a} L_{\text{reg}, a} + w_\text{reg} L_\text{Euclidean},
+#    \qquad a \in \{\text{AP}, \text{SI}, \text{LR}\}.
+# \end{aligned}
+# $$
 #
 # $L_\text{recon}$ is the mean squared error of the decoded expression, $L_\text{KL}$ the Kullback–Leibler (KL) divergence of the
 # posterior from the prior; both together are the negative evidence lower bound (ELBO), but for their weights. $L_{\text{cls}, a}$

@@ -108,9 +108,13 @@ for row, (name, places) in zip(axes, found.items(), strict=True):
 # and a mean Euclidean error of 2.25<!-- claim:where-am-i-reported-low --> to 2.52<!-- claim:where-am-i-reported-high --> voxels, about half a millimetre.
 # For $m$ held-out voxels, voxel $i$ of which lies at $y_i$ (in voxels, their mean is $\bar y$) and is put at $\hat y_i$,
 #
-# $$\text{error} = \frac{200\ \text{µm}}{m} \sum_i \lVert \hat y_i - y_i \rVert, \qquad
-#   \text{bias} = \frac{1}{m} \sum_i (\hat y_i - y_i), \qquad
-#   R^2 = 1 - \frac{\sum_i (\hat y_i - y_i)^2}{\sum_i (y_i - \bar y)^2}\ \text{per axis}.$$
+# $$
+# \begin{aligned}
+# \text{error} &= \frac{200\ \text{µm}}{m} \sum_i \lVert \hat y_i - y_i \rVert, \qquad
+#   \text{bias} = \frac{1}{m} \sum_i (\hat y_i - y_i), \\
+# R^2 &= 1 - \frac{\sum_i (\hat y_i - y_i)^2}{\sum_i (y_i - \bar y)^2}\ \text{per axis}.
+# \end{aligned}
+# $$
 #
 # An $R^2$ of 0.98 sounds like the end of the matter. But along AP the brain is 67 voxels long, and errors of about two voxels
 # still leave an $R^2$ of 0.98. And a *bias* of one voxel in the same direction for everybody is strange: the training loss punishes

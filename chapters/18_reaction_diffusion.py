@@ -403,8 +403,8 @@ claim("reaction-diffusion-arrival", reached["R_entorhinal"])
 assert reached.drop(["L_entorhinal"]).min() > 0
 
 # %% [markdown]
-# At first only the left temporal lobe is touched, then also the right one, and at $t = 30$ the frontal lobes of both sides are still
-# spared. The right entorhinal cortex is half full at time 13<!-- claim:reaction-diffusion-arrival -->. The only way there is over
+# At first only the left temporal lobe is touched, then also the right one, and at $t = 30$ the frontal lobes of both sides still
+# hold the least. The right entorhinal cortex is half full at time 13<!-- claim:reaction-diffusion-arrival -->. The only way there is over
 # the edges between homologues: without them the hemispheres are two separate worlds.
 
 # %% [markdown]

@@ -88,7 +88,12 @@ _ = figure.colorbar(shown, ax=axes, label="what is seen $y$", shrink=0.7)
 # We follow [Pinnawala et al. (2025)](https://doi.org/10.48550/arXiv.2509.15124), "the paper" from here on. For a subject seen at
 # times $t_1 \dots t_T$:
 #
-# $$\log D \sim \mathcal N(m_D, s_D^2), \quad \log R \sim \mathcal N(m_R, s_R^2), \qquad \dot u = -D L u + R\,u(1-u), \qquad y(t) = u(t) + b + \varepsilon, \quad \varepsilon \sim \mathcal N(0, \sigma^2).$$
+# $$
+# \begin{aligned}
+# \log D &\sim \mathcal N(m_D, s_D^2), & \log R &\sim \mathcal N(m_R, s_R^2), \\
+# \dot u &= -D L u + R\,u(1-u), & y(t) &= u(t) + b + \varepsilon, \quad \varepsilon \sim \mathcal N(0, \sigma^2).
+# \end{aligned}
+# $$
 #
 # Rates are drawn from a prior with means $m$ and standard deviations $s$ (of their logarithms); pathology $u$ follows the equation on
 # the disc with Laplacian $L$; and what is seen, $y$, is $u$ with a background $b$ and noise $\varepsilon$ of standard deviation

@@ -102,7 +102,12 @@ _ = right.set(xlabel="time", ylabel="root mean squared misfit", ylim=(0, None), 
 # [chapter 5](05_graph_vae.ipynb#the-evidence-lower-bound), has a term for each law, weighted by the probability $q_k$ that the subject
 # follows it:
 #
-# $$\log p(y) \;\ge\; \sum_k q_k\,\big[\,\mathrm{ELBO}_k + \log \tfrac1K - \log q_k\,\big], \qquad \mathrm{ELBO}_k = \mathbb E_{q(D, R \mid y, k)}[\log p(y \mid D, R, k)] - \mathrm{KL}_k .$$
+# $$
+# \begin{aligned}
+# \log p(y) &\ge \sum_k q_k\,\big[\,\mathrm{ELBO}_k + \log \tfrac1K - \log q_k\,\big], \\
+# \mathrm{ELBO}_k &= \mathbb E_{q(D, R \mid y, k)}[\log p(y \mid D, R, k)] - \mathrm{KL}_k .
+# \end{aligned}
+# $$
 #
 # ($\mathrm{KL}_k$ is the Kullback–Leibler divergence of the rates' posterior from their prior.) Clustering would group subjects that
 # look alike; here a group is those who obey the same equation, wherever its rates take them. And a group has a name from the start:
