@@ -251,12 +251,13 @@ claim("mouse-brain-replicated", np.sum(times > 1))
 #
 # $$
 # \begin{aligned}
-# \text{energy}_{vg} = \exp\Big(m_g + 1.5\,\Big[&\underbrace{\sum_{r \ni v} w_{rg} + \sum_k F_k(a, s, u)\,\Lambda_{kg}}_{\text{biology}} \\
-#   &+ \underbrace{t_g (\ell - 28.5) \sum_k \tfrac{\partial F_k}{\partial a} \Lambda_{kg} + \sum_j B_j(v)\,\Gamma_{jg} + c_{ag} + \varepsilon_{vg}}_{\text{how it was measured}}\Big]\Big).
+# \text{energy}_{vg} &= \exp\big(m_g + 1.5\,[\,\text{biology}_{vg} + \text{measurement}_{vg}\,]\big), \\
+# \text{biology}_{vg} &= \sum_{r \ni v} w_{rg} + \sum_k F_k(a, s, u)\,\Lambda_{kg}, \\
+# \text{measurement}_{vg} &= t_g (\ell - 28.5) \sum_k \tfrac{\partial F_k}{\partial a} \Lambda_{kg} + \sum_j B_j(v)\,\Gamma_{jg} + c_{ag} + \varepsilon_{vg}.
 # \end{aligned}
 # $$
 #
-# Read it from left to right. $m_g$ is the gene's typical level, and 1.5 sets how far energies range around it. Every structure
+# Read it line by line. $m_g$ is the gene's typical level, and 1.5 sets how far energies range around it. Every structure
 # $r$ on the way from the root of the tree to the voxel has its own effect $w_{rg}$. Each of 24 smooth **gradients** $F_k$ acts,
 # with loading $\Lambda_{kg}$, on the genes of its own **pathway**, a group of genes. All this biology is the same left and right.
 #
