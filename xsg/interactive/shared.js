@@ -51,7 +51,7 @@ function choice(name, options, chosen) {
 /** A labelled slider over the whole numbers below count; say(i) is what it stands at, in words. */
 function slider(name, count, at, say, moved) {
   const input = el("input", { type: "range", min: 0, max: count - 1, step: 1, value: at, input: () => set(input.value) });
-  const said = el("output");
+  const said = el("output", { "aria-live": "off" }); // the slider itself says it
   const show = (value) => {
     input.value = value;
     said.textContent = say(Number(value));
