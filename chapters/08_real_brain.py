@@ -11,7 +11,7 @@
 # # 8. The real brain: AHBA × Alzheimer's
 #
 # *Prerequisites: [training and the headline](06_training.ipynb), [latent programs](07_programs.ipynb). Time: 45 minutes to
-# read, 1 to run.*
+# read, 1 minute to run.*
 #
 # ## What you will learn
 #
