@@ -643,7 +643,9 @@ print("Bonferroni:         ", ", ".join(by_bonferroni))
 # %% tags=["check"]
 for name, kept in {"by_yekutieli": by_yekutieli, "by_bonferroni": by_bonferroni}.items():
     assert set(kept) <= set(survivors), f"{name} holds {sorted(set(kept) - set(survivors))}, which a milder rule drops"
-    assert "AN" in kept, f"{name} is {sorted(kept)}; expected anorexia nervosa among them, the map with the smallest p-value"
+    assert "AN" in kept, (
+        f"{name} is {sorted(kept)}; expected anorexia nervosa among them, the map with the smallest p-value"
+    )
 allowed = {"by_yekutieli": len(survivors) / sum(1 / k for k in range(1, len(p) + 1)), "by_bonferroni": 1}
 for name, kept in {"by_yekutieli": by_yekutieli, "by_bonferroni": by_bonferroni}.items():
     largest = p.loc[list(kept), "ridge"].max()
