@@ -33,7 +33,7 @@ AVOID = {  # what is looked for, whatever its case: what to write
     r"(traveled|canceled|signaling)": "travelled, cancelled, signalling",
     r"(analyz|paralyz|catalyz)\w+": "-yse",
     r"(a|an|the|one|its|this|whose|which|no|open|same|data|of|under) license": "licence (the noun)",
-    r"(?!\w*(?:siz|priz|seiz))\w+iz(e|ed|er|ers|es|ing|ation|ations)": "-ise",
+    r"(?!\w*(?:size|sizing|prize|seize))\w+iz(e|ed|er|ers|es|ing|ation|ations)": "-ise",
     # terms of this field, one for each thing
     r"ROIs?": "region",
     r"brain areas?|cortical areas?": "region",
