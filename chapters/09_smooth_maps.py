@@ -488,7 +488,8 @@ claim("smooth-maps-power-naive-34", 100 * tests["Pearson, 34 values"](signal, re
 # Alzheimer's map at $|r|$ = 0.10<!-- claim:real-brain-pc1-correlation -->. That is far below any of the thresholds above, so
 # no test is needed to say that it is no evidence. [The next chapter](10_splits.ipynb) spins the real map anyway.
 #
-# The paper's $r$ = 0.9439<!-- claim:paper-r --> is far *above* them. Does it pass, then? It would pass any of these tests, and
+# The paper that this part of the book follows ([arXiv:2606.05870](https://arxiv.org/abs/2606.05870)) reports
+# $r$ = 0.9439<!-- claim:paper-r --> between observed and predicted map. That is far *above* them. Does it pass, then? It would pass any of these tests, and
 # the answer would still be worth nothing. They ask whether two *given* maps are related. The predicted map was not given; it was
 # *made* to resemble the observed one, by fitting a network to it. Had we spun the observed map first and fitted the network to
 # that, the prediction would resemble the spun map. So the null has to go through the same fitting as the real map. That is

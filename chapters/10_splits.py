@@ -407,8 +407,9 @@ claim("splits-error-far-ridge-simulated", curves["simulated", "ridge"]["error"].
 # | Does it say anything about another disease, cohort or donor? | none of these: hold *that* out ([chapter 13](13_disorders.ipynb)) |
 # | How alike are the hemispheres? | random |
 #
-# "Genes explain where the disease strikes" is a claim of the second kind. Our headline number, and every
-# number of chapter 8, is of the first.
+# "Genes explain where the disease strikes" is a claim of the second kind. Our headline number, and every held-out
+# number of chapter 8, is of the first. The number that the paper of this part reports
+# ([arXiv:2606.05870](https://arxiv.org/abs/2606.05870)) is of neither: no region was held out, as far as we can see.
 #
 # ## The first component, spun
 #

@@ -352,7 +352,8 @@ claim("matrices-mirror-effect", effects.loc[effects["choice"] == "mirror", "mean
 # ## On the real atlas
 #
 # Everything above is one parameter away from the real microarrays: `MICROARRAYS = "download"`. Then
-# `make_expression(microarrays)` is the 68 × 910 matrix that the paper speaks of, less two regions: without a sample, the
+# `make_expression(microarrays)` is the 68 × 910 matrix that the paper of this part ([arXiv:2606.05870](https://arxiv.org/abs/2606.05870))
+# speaks of, less two regions: without a sample, the
 # right frontal and temporal pole are left out unless one says otherwise (`missing="mirror"`, `"centroids"` or
 # `"interpolate"`; [chapter 2](02_expression.ipynb#two-regions-that-were-never-measured) shows them), and a number of landmark
 # genes other than 910 is an error. With 58,692 probes instead of a few hundred, that takes far more time and memory than a
@@ -531,3 +532,5 @@ assert np.isclose(six_by_formula, 2 * halves / (1 + halves)), f"six_by_formula i
 # - Steegen S, Tuerlinckx F, Gelman A, Vanpaemel W (2016). Increasing transparency through a multiverse analysis.
 #   *Perspectives on Psychological Science* 11:702.
 #   [doi:10.1177/1745691616658637](https://doi.org/10.1177/1745691616658637)
+# - Vaithianathan (2026). The cross-scale model that this part follows.
+#   [arXiv:2606.05870](https://arxiv.org/abs/2606.05870)
