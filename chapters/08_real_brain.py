@@ -216,7 +216,7 @@ figure = brain(residual, "residual (Cohen's d)")
 residual.sort_values().rename("residual (Cohen's d)").iloc[[0, 1, 2, 3, -4, -3, -2, -1]].round(2).to_frame()
 
 # %% [markdown]
-# Residuals come in left–right pairs, as they must where both sides carry the same value, and neighbouring regions share
+# The table names the four regions with the lowest residuals and the four with the highest. Residuals come in left–right pairs, as they must where both sides carry the same value, and neighbouring regions share
 # their sign. The model is not wrong at random: it predicts the entorhinal peak lower than it is, and misses the
 # precuneus, the neighbour of the posterior cingulate and parietal regions where amyloid, low metabolism and atrophy meet
 # in Alzheimer's disease ([Buckner et al. 2005](https://doi.org/10.1523/JNEUROSCI.2177-05.2005)).
