@@ -120,14 +120,14 @@ cortex
 # ## Settings, fixed before looking
 #
 # A model has settings, and whoever turns them long enough gets a good number somewhere. So the settings are those of the preset
-# `"paper"` in `xsg/training.py`: what is described of the paper's model, and, where nothing is described, values that
+# `"paper"` in `xsg/training/cross_scale.py`: what is described of the paper's model, and, where nothing is described, values that
 # were chosen on the *simulated* cortex, before this chapter was written. The folds are those of seed 0, the seeds are
 # 0, 1, 2, …. For running time the chapter deals the folds in three ways and gives the baselines
 # coarse grids of penalties; a longer run over twenty ways gave a median held-out $R^2$ about the same and a wider range.
 #
 # Below, `latent` is the number of programs, `smoothness` the weight $\lambda$ of the difference between neighbours,
 # `lr` the learning rate, `beta` the weight of the Kullback–Leibler term, `epochs` the number of passes over the regions,
-# `hidden` the width of the layer between genes and programs, and `decoder` the map from programs to thinning
+# `hidden` the width of the layer between genes and programs, and `decoder` that of the layer between programs and thinning
 # ([chapter 6](06_training.ipynb) met them all).
 #
 # One thing we have to tell. A rough trial on this very map was made when the book was planned. It showed that the
@@ -197,15 +197,15 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained", sharex
 observed_against_predicted(thinning, inside.loc[(0, 0)], "Cohen's d", axes[0], "in-sample (seed 0)")
 _ = observed_against_predicted(thinning, outside.loc[0], "Cohen's d", axes[1], "held out (seed 0)")
 # %% [markdown]
-# In-sample (left) all points lie on the line of identity. Held out (right) they follow it loosely, and the two points at
-# the right end, the entorhinal cortex of either side, lie far below it. The same two predictions on the brain, averaged
+# In-sample (left) all points lie close to the line of identity. Held out (right) they follow it loosely, and the two points
+# at the right end, the entorhinal cortex of either side, lie below it. The same two predictions on the brain, averaged
 # over the seeds, to be compared with the observed map at the top of the chapter:
 
 # %% mystnb={"image": {"alt": "Two rows of four brain views: in-sample prediction and held-out prediction. The first looks like the observed map. The held-out prediction keeps the gradient from the temporal lobe to the cingulate and visual cortex, but is paler and smoother."}}
 maps = pd.DataFrame({"in-sample": inside.mean(), "held out": outside.mean()})
 figure = brain(maps, "thinning (Cohen's d)", limits=(0, 1.6))
 # %% [markdown]
-# The held-out prediction is paler: it keeps the gradient from the temporal lobe to the back of the brain and loses the
+# The held-out prediction is paler: it keeps the gradient from the temporal lobe to the back of the brain and lowers the
 # peak. What remains of the observed map when it is taken away is the residual. Blue regions thin less than the model
 # predicts, red ones more:
 
@@ -528,7 +528,7 @@ ax.axvline(0, color="0.8", lw=1, zorder=0)
 ax.set_yticks(table.index, [f"{line.what} ({line.kind})" for _, line in table.iterrows()], fontsize=9)
 ax.set(xlabel="R² (dot: median, bar: range)", ylim=(len(table) - 0.5, -1.7))
 handles = [Line2D([], [], marker="o", ls="", color=colour, label=kind) for kind, colour in colours.items()]
-_ = ax.legend(handles=handles, loc="lower left", fontsize=9)
+_ = ax.legend(handles=handles, loc="upper left", fontsize=9)
 # %% [markdown]
 # ## The epochs are a dial
 #
@@ -642,7 +642,7 @@ print(f"in-sample R² = {r_squared(own, own_inside):.2f}, held-out R² = {r_squa
 #
 # The entorhinal cortex is by far the most affected region. How much does the held-out score of the seed-averaged
 # prediction, `outside.mean()`, owe to it? Score the prediction without the two entorhinal rows: call its $R^2$
-# `r2_without` and its correlation `r_without`. Before you run it, guess: the peak is predicted much too low, so does $R^2$
+# `r2_without` and its correlation `r_without`. Before you run it, guess: the peak is predicted too low, so does $R^2$
 # rise or fall when it is left out?
 #
 # <details><summary>Hint</summary>

@@ -303,8 +303,8 @@ claim("splits-simulated-vae-spatial", sim.loc["spatial", "graph VAE"])
 # %% [markdown]
 # ### The real map
 #
-# Follow one method from left to right through the left panel: all fall, and below zero where whole stretches of cortex are
-# held out.
+# Follow one method in the left panel from random over homologous to spatial: all fall, and below zero where whole stretches
+# of cortex are held out.
 #
 # **Random.** Without a gene, and without a model, the copy has 0.81<!-- claim:splits-ad-copy-random --> (where chance puts both twins
 # into one fold there is nothing to copy, so it is not 1 here), and position has 0.94<!-- claim:splits-ad-position-random -->. The VAE has
