@@ -461,8 +461,8 @@ claim("real-brain-xsg-noise-held-out-r2", np.mean(r_squared(thinning, rich_noise
 # 0.33<!-- claim:real-brain-xsg-noise-held-out-r2 -->, what place alone is worth to it. The difference between these two
 # averages is the first in this chapter that only the genes can have made. It is small, the range is wide, and it is one
 # map with 33 values: we call it promising and not a finding. Other seeds do better than seed 0 here (try it); whether the
-# difference survives them, a spatial null and other maps is for [chapter 11](11_refits.ipynb) and
-# [chapter 13](13_disorders.ipynb).
+# difference survives them and a spatial null is for [chapter 11](11_refits.ipynb#a-model-that-has-to-use-the-genes); other maps
+# would have to confirm it, and we have not tried them with this preset.
 #
 # ## All of it in one table
 

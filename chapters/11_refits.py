@@ -459,8 +459,9 @@ claim("refits-xsg-spin-p", p_value(ours["observed"].r2[0], ours["spin"].r2))
 # the median table of noise, and rotated maps seldom get as far. It deserves three cautions. The preset was chosen on
 # the simulated cortex, before it met this map, but it is the second model that we tried here, and $p$ is not corrected
 # for that. One dealing of the regions into folds is behind it; in [chapter 8](08_real_brain.ipynb), which deals them
-# anew, one dealing in three gave half as much. And [chapter 13](13_disorders.ipynb) holds the prediction that would
-# settle it: other maps. We call it a lead. It is also a lesson in what to ask of a model that is said to explain a map by
+# anew, one dealing in three gave half as much. And what would settle
+# it is other maps; [chapter 13](13_disorders.ipynb) has them, but tries ridge and the preset `"paper"` on them, and not this
+# one. We call it a lead. It is also a lesson in what to ask of a model that is said to explain a map by
 # genes: make it explain the genes.
 
 # %% [markdown]
@@ -505,7 +506,7 @@ claim("refits-xsg-spin-p", p_value(ours["observed"].r2[0], ours["spin"].r2))
 # ### Exercise 1: the best of twenty seeds
 #
 # Our p-value compares the real map's seed 0 with null models of seed 0. Suppose that an author trains the 20 seeds on the
-# real map and reports the one that suits him. Compute, for each seed in `of("observed", "homologous").r2`, the p-value
+# real map and reports the one that suits best. Compute, for each seed in `of("observed", "homologous").r2`, the p-value
 # against the thousand rotated maps, `of("spin", "homologous").r2`: call the list `p_by_seed`. How many of the twenty are
 # below 0.05 (`passing`)? What would a fair null for "the best of twenty seeds" be?
 #
@@ -608,10 +609,10 @@ assert np.max(naive_r2) < of("spin", "homologous").r2.quantile(0.95), (
 #
 # - Alexander-Bloch AF et al. (2018). On testing for spatial correspondence between maps of human brain structure and
 #   function. *NeuroImage* 178:540. [doi:10.1016/j.neuroimage.2018.05.070](https://doi.org/10.1016/j.neuroimage.2018.05.070)
-# - Maslov S, Sneppen K (2002). Specificity and stability in topology of protein networks. *Science* 296:910.
-#   [doi:10.1126/science.1065103](https://doi.org/10.1126/science.1065103)
 # - Markello RD, Misic B (2021). Comparing spatial null models for brain maps. *NeuroImage* 236:118052.
 #   [doi:10.1016/j.neuroimage.2021.118052](https://doi.org/10.1016/j.neuroimage.2021.118052)
+# - Maslov S, Sneppen K (2002). Specificity and stability in topology of protein networks. *Science* 296:910.
+#   [doi:10.1126/science.1065103](https://doi.org/10.1126/science.1065103)
 # - Phipson B, Smyth GK (2010). Permutation p-values should never be zero. *Statistical Applications in Genetics and
 #   Molecular Biology* 9:39. [doi:10.2202/1544-6115.1585](https://doi.org/10.2202/1544-6115.1585)
 # - Vaithianathan (2026). The cross-scale model that this part follows.

@@ -596,7 +596,9 @@ _ = ax.set(xlabel="correlation of the two maps", ylabel="transfer (held-out r of
 # What we could not do: no map of frontotemporal dementia, Huntington's disease or amyotrophic lateral sclerosis is among
 # those at hand, so *neurodegenerative* means two diseases here. We know numbers of people for 14 of the 21 maps only. One
 # way of dealing the folds is shown; with others the numbers move by 0.1 and more
-# ([chapter 10](10_splits.ipynb)). Nor is the false discovery rate exact for maps that share controls; stricter rules are
+# ([chapter 10](10_splits.ipynb)). The preset `"xsg"`, whose result on Alzheimer's disease
+# [chapter 11](11_refits.ipynb#a-model-that-has-to-use-the-genes) calls a lead, was not trained on these maps: with its null
+# that takes longer than a chapter may. Nor is the false discovery rate exact for maps that share controls; stricter rules are
 # in [exercise 1](#exercise-1-stricter-corrections). Genes are not the only maps
 # one can ask:
 # [Hansen et al. (2022)](https://doi.org/10.1038/s41467-022-32420-y), with thirteen such disorders, found maps of
