@@ -640,18 +640,24 @@ by_bonferroni = list(p.index[p["ridge"] * len(p) < 0.05])
 print("Benjamini–Hochberg: ", ", ".join(survivors))
 print("Benjamini–Yekutieli:", ", ".join(by_yekutieli))
 print("Bonferroni:         ", ", ".join(by_bonferroni))
-# The stricter the rule, the fewer are left. Alzheimer's disease is among them under none.
+# Alzheimer's disease survives none of them. Bonferroni is not the strictest here: to hold under any dependence costs
+# Benjamini and Yekutieli a factor of 3.6, more than the ranking gains them when so few p-values are small.
 
 # %% tags=["check"]
 for name, kept in {"by_yekutieli": by_yekutieli, "by_bonferroni": by_bonferroni}.items():
     assert set(kept) <= set(survivors), f"{name} holds {sorted(set(kept) - set(survivors))}, which a milder rule drops"
-    assert "AN" in kept, (
-        f"{name} is {sorted(kept)}; expected anorexia nervosa among them, the map with the smallest p-value"
-    )
-allowed = {"by_yekutieli": len(survivors) / sum(1 / k for k in range(1, len(p) + 1)), "by_bonferroni": 1}
-for name, kept in {"by_yekutieli": by_yekutieli, "by_bonferroni": by_bonferroni}.items():
-    largest = p.loc[list(kept), "ridge"].max()
-    assert largest < 0.05 * allowed[name] / len(p), f"{name} keeps a map with p = {largest:.3f}: the rule is stricter"
+    best = p["ridge"].idxmin()
+    assert best in kept, f"{name} is {sorted(kept)}; expected {best} among them, whose p-value is the smallest"
+n_bonferroni = (p["ridge"] < 0.05 / len(p)).sum()
+assert len(by_bonferroni) == n_bonferroni, (
+    f"by_bonferroni has {len(by_bonferroni)} maps; {n_bonferroni} have a p-value that times {len(p)} is below 0.05"
+)
+# Benjamini and Yekutieli divide Benjamini and Hochberg's threshold by 1 + 1/2 + 1/3 + … + 1/21.
+threshold = 0.05 * len(by_yekutieli) / len(p) / sum(1 / k for k in range(1, len(p) + 1))
+largest = p.loc[list(by_yekutieli), "ridge"].max()
+assert largest < threshold, (
+    f"by_yekutieli keeps a map with p = {largest:.4f}; with so many kept, the rule says {threshold:.4f}"
+)
 
 # %% [markdown]
 # ### Exercise 2: count the copies
@@ -676,7 +682,7 @@ their_p = [p_value(value, null) for value, null in zip(their_r2, chance_r2.resha
 counted = list(everything.index[false_discovery_control(their_p) < 0.05])
 n_news = sum(name not in survivors and not listed.loc[name, "overlaps"] for name in counted)
 print(f"{len(counted)} of {len(everything)} survive: {', '.join(counted)}; news: {n_news}")
-# Twice as many findings, and the additional ones are copies, or maps that the copies have carried over the threshold.
+# More findings, and none of the additional ones is news: one is made of its parts, the other is depression once more.
 
 # %% tags=["check"]
 assert set(counted) <= set(listed.index), f"counted holds {sorted(set(counted) - set(listed.index))}, which are no maps"
