@@ -493,7 +493,8 @@ claim("smooth-maps-power-naive-34", 100 * tests["Pearson, 34 values"](signal, re
 # the answer would still be worth nothing. They ask whether two *given* maps are related. The predicted map was not given; it was
 # *made* to resemble the observed one, by fitting a network to it. Had we spun the observed map first and fitted the network to
 # that, the prediction would resemble the spun map. So the null has to go through the same fitting as the real map. That is
-# the **refit null** of [chapter 11](11_refits.ipynb), which finds out how closely.
+# the **refit null** of [chapter 11](11_refits.ipynb), which finds out how closely a prediction that was fitted to a rotated map
+# resembles it.
 
 # %% [markdown]
 # ## Honesty box
@@ -504,7 +505,7 @@ claim("smooth-maps-power-naive-34", 100 * tests["Pearson, 34 values"](signal, re
 # | – | **null** (simulated): Pearson's nominal 5 % are 32.4<!-- claim:smooth-maps-naive-40 --> to 41.0<!-- claim:smooth-maps-naive-70 --> % over 68 regions with equal sides | regions are not independent values |
 # | – | **null** (simulated): the recommended spin test's are 5.4<!-- claim:smooth-maps-nearest-40 --> to 7.4<!-- claim:smooth-maps-nearest-70 --> % | the sphere is a distorted picture of the cortex, regions are coarse, and the medial wall moves |
 #
-# What we assumed, so as to count: Gaussian maps, an exponential correlation of straight-line distance, equally smooth everywhere, and
+# Our count assumes Gaussian maps, an exponential correlation of straight-line distance, equally smooth everywhere, and
 # exactly equal hemispheres. Moran and variogram nulls are made for such maps; the spin test does not know the straight-line
 # distance. So this comparison is kind to Moran. Real maps have peaks (the entorhinal cortex in Alzheimer's disease) and are
 # smoother in some places than in others, and no null here knows that. The paper gives one map and one p-value; nothing in this chapter says
