@@ -192,10 +192,10 @@ _ = sns.heatmap(
     cbar_kws={"label": "correlation over 65 regions", "shrink": 0.8},
     ax=ax,
 )
-ax.set(xlabel="", ylabel="")
+_ = ax.set(xlabel="", ylabel="")
 # %% [markdown]
 # Red pairs thin in the same places, blue ones in opposite places. The dark blocks along the diagonal are groups of disorders
-# with one pattern: the four epilepsies with anorexia nervosa, and the cardiometabolic conditions with adult depression.
+# with one pattern: the four epilepsies with anorexia nervosa, and high blood lipids and blood pressure with adult depression.
 # Which of these are more than two smooth maps can show by chance? We rotate each map
 # 1,000 times ([chapter 9](09_smooth_maps.ipynb)), both hemispheres together, and ask how often a rotated map correlates as
 # strongly with the other one. There are 210 pairs, so some will have $p < 0.05$ whatever the truth is. The **false
@@ -525,7 +525,7 @@ _ = sns.heatmap(
     cbar_kws={"label": "held-out correlation", "shrink": 0.8},
     ax=ax,
 )
-ax.set(xlabel="disorder predicted", ylabel="disorder trained on")
+_ = ax.set(xlabel="disorder predicted", ylabel="disorder trained on")
 # %% [markdown]
 # The table looks familiar: the same blocks, in the same order. It is nearly the similarity matrix again, as the numbers and
 # the scatter plot show, a point for each of the 420 ordered pairs:

@@ -449,7 +449,7 @@ print(
     f"R² {r2_all_samples:.2f} over all samples, {r2_median:.2f} with medians, {pipelines['R²'][reference]:.2f} before"
 )
 print("range of the pipelines above:", "{:.2f} to {:.2f}".format(*pipelines["R²"].agg(["min", "max"])))
-# They move it no further than the choices above did, and no further than a seed does.
+# They move it no further than the choices above did.
 
 # %% tags=["check"]
 for name, value in {"r2_all_samples": r2_all_samples, "r2_median": r2_median}.items():
