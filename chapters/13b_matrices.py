@@ -216,7 +216,7 @@ claim("matrices-donor-spread", donors_effect["held-out R²"].std(ddof=0))
 claim("matrices-seed-spread", by_seed.seeds["held-out R²"].std(ddof=0))
 
 # %% [markdown]
-# The dots of the figure hardly move, and each lies far inside the bars of all others. Without a donor, the matrix still correlates with the full one by 0.96<!-- claim:matrices-donor-r-lowest --> or more, and
+# The dots of the figure move little, and each lies far inside the bars of all others. Without a donor, the matrix still correlates with the full one by 0.96<!-- claim:matrices-donor-r-lowest --> or more, and
 # model A's held-out $R^2$, 0.42<!-- claim:matrices-reference --> with all six, varies over the six matrices with a standard
 # deviation of 0.03<!-- claim:matrices-donor-spread -->. Is that the donors? Training the same model on the *full* matrix with
 # other seeds varies with 0.05<!-- claim:matrices-seed-spread -->. So what looks like "the influence of a donor" is no more
