@@ -493,7 +493,7 @@ claim("where-am-i-whole-blocks-bias-rest", biases.loc["whole, blocks", ["bias_AP
 # | bias at evaluation, all three axes negative | the same, larger; gone with recalibrated normalisation | dropout in front of batch normalisation |
 # | (not asked) | held out by blocks the error of our preset is 5.0<!-- claim:where-am-i-blocks-xsg --> voxels, at random 1.7<!-- claim:where-am-i-random-xsg --> | neighbours and mirror images of random voxels are in the training set |
 #
-# All errors on this page are held-out, none is in-sample, and the **null** is the centroid, which reads no gene:
+# All errors on this page are held out, none is in-sample, and the **null** is the centroid, which reads no gene:
 # with blocks it is four times as far off as `xsg`, and hardly further than the notebook's preset. Settings of preset `"xsg"` were
 # chosen on this simulator, if not on these folds; the simpler methods had their settings chosen in every fold. Nothing here says
 # how well either preset does on the real brain with blocks: the matrix of all experiments was not at hand.
