@@ -251,7 +251,7 @@ names = {"probe_selection": "probe", "gene_norm": "scale", "lr_mirror": "mirror"
 # groups (each deal
 # comes with a seed of its own). All three are varied with the reference pipeline alone.
 
-# %% mystnb={"image": {"alt": "Specification curve. Above, the held-out R-squared of 24 pipelines in rising order, from 0.12 to 0.44; abagen's defaults are eighth from below, the reference third from above. Beside them, matrices without a donor lie between 0.33 and 0.43, other seeds between 0.33 and 0.49, other folds between 0.33 and 0.58. Below, dots show which option of atlas, probe, scale and mirror each pipeline has: the lower half are all unmirrored, the upper half all mirrored, the other options are scattered."}}
+# %% mystnb={"image": {"alt": "Specification curve. Above, the held-out R-squared of 24 pipelines in rising order, from 0.13 to 0.44; abagen's defaults are eighth from below, the reference third from above. Beside them, matrices without a donor lie between 0.33 and 0.43, other seeds between 0.33 and 0.49, other folds between 0.33 and 0.58. Below, dots show which option of atlas, probe, scale and mirror each pipeline has: the lower half are all unmirrored, the upper half all mirrored, the other options are scattered."}}
 yardsticks = {
     "a donor\nless": donors_effect["held-out R²"],
     "other\nseeds": by_seed.seeds["held-out R²"],
