@@ -10,7 +10,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-from xsg.atlas import Graph, align, homologous_pairs
+from xsg.atlas import Graph, SparseGraph, align, homologous_pairs
 from xsg.machine import fast_products, one_thread
 from xsg.models.cross_scale import CrossScaleNet
 from xsg.training.engine import Trained, Wiring, train, wire
@@ -139,7 +139,7 @@ class CrossScaleVAE(BaseEstimator):
         self,
         expression: pd.DataFrame,
         thinning: pd.Series,
-        graph: Graph | None = None,
+        graph: Graph | SparseGraph | None = None,
         train: Sequence[str] | None = None,
         progress: bool = False,
     ) -> "CrossScaleVAE":
@@ -313,10 +313,8 @@ class CrossScaleVAE(BaseEstimator):
             for name, value in arrays.items()
             if name.startswith("scaling.")
         }
-        edges, weight = arrays["edges"], arrays["edge_weight"]
-        dense = np.zeros((len(model.regions_), len(model.regions_)))
-        dense[edges[0], edges[1]] = dense[edges[1], edges[0]] = weight
-        graph = Graph(pd.DataFrame(dense, model.regions_, model.regions_)) if len(weight) else None
+        edges, weight = arrays["edges"].numpy(), arrays["edge_weight"].numpy()
+        graph = SparseGraph(model.regions_, edges, weight) if len(weight) else None
         model._wiring = wire(graph, model.regions_)
         model.net_ = _network(facts["params"], len(model.genes_), _width(model._scaling), [torch.Generator()])
         state = {name.removeprefix("net."): value for name, value in arrays.items() if name.startswith("net.")}
