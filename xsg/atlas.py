@@ -611,8 +611,8 @@ def mesh_graph(parcellation: Parcellation | None = None) -> SparseGraph:
     Parameters
     ----------
     parcellation
-        Its regions are the places. None: each of fsaverage5's vertices is one, named ``L_0`` … ``R_10241``; those of the
-        same number lie opposite each other and are joined. The medial wall is among them (it is where
+        Its regions are the places. None: each of fsaverage5's vertices is one, named ``L_0`` … ``R_10241``; those of
+        one number lie opposite each other and are joined. The medial wall is among them (it is where
         ``load_parcellation("dk").labels`` is negative).
 
     Examples

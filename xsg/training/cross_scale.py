@@ -50,9 +50,9 @@ class CrossScaleVAE(BaseEstimator):
     normalise
         ``"gene"``: z-score each gene over regions. ``"region"``: z-score each region over genes. ``"none"``.
     rotate
-        Rotate the expression onto its own singular vectors first: with n regions there are at most n of them, so the
-        first layer shrinks from p genes to n columns and nothing is lost (the rotation is orthogonal). Adam then
-        follows another path; both are shown in chapter 6.
+        Where regions are fewer than genes, rotate the expression onto its own singular vectors first: there are n of
+        them, so the first layer shrinks from p genes to n columns and nothing is lost (the rotation is orthogonal).
+        Adam then follows another path; both are shown in chapter 6.
     lr, epochs
         Step size and number of full-batch steps of Adam.
     validation
@@ -464,7 +464,7 @@ def _learn_scaling(model: CrossScaleVAE, expression: pd.DataFrame) -> dict[str, 
     elif model.normalise not in ("region", "none"):
         raise ValueError(f"normalise is {model.normalise!r}; expected 'gene', 'region' or 'none'.")
     scaling = {"centre": centre, "scale": scale}
-    if model.rotate:
+    if model.rotate and len(values) < values.shape[1]:  # else it would shrink nothing
         rows = _features(model.normalise, expression, scaling).numpy().astype(float)
         _, _, right = np.linalg.svd(rows, full_matrices=False)
         # The sign of a singular vector is the library's whim; a rule makes it the same on every machine.

@@ -90,7 +90,10 @@ class _Autograd:
         self, net: CrossScaleNet, x: Tensor, wiring: Wiring, y: Tensor, weight: Tensor, **loss: float | Tensor
     ):
         self.net, self.x, self.wiring, self.y, self.weight, self.loss = net, x, wiring, y, weight, loss
-        self.propagate = wiring.propagate
+        passing = wiring.propagate
+        # The first layer propagates the features, which never change.
+        first = passing(x)
+        self.propagate = lambda h: first if h is x else passing(h)
         self.names: list[str] = []
 
     def __call__(self, noise: Tensor) -> Tensor:
