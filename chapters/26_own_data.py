@@ -259,7 +259,7 @@ scores.round(2)
 figure, axis = plt.subplots(figsize=(7, 3.6))
 scores.plot.bar(ax=axis, rot=0, width=0.75, color=plt.colormaps["cividis"]([0.05, 0.5, 0.9]))
 axis.axhline(0, color="0.3", lw=1)
-axis.set(xlabel="what is held out together", ylabel="held-out R²")
+_ = axis.set(xlabel="what is held out together", ylabel="held-out R²")
 axis.legend(title=None, frameon=False)
 # %% tags=["nbval-check-output"]
 claim("own-data-fine-random", scores.loc["random", "graph VAE"])
