@@ -38,7 +38,7 @@ import sys
 if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     from IPython import get_ipython
 
-    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg")
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main")
 
 # %%
 from itertools import combinations
