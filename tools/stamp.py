@@ -68,7 +68,9 @@ def main(argv: list[str] | None = None) -> int:
         if not options.check:
             notebooks.write_text(path, text)
     if options.check and differences:
-        print("Not as _config.yml has it; run tools/stamp.py. There should be:", *differences, sep="\n", file=sys.stderr)
+        print(
+            "Not as _config.yml has it; run tools/stamp.py. There should be:", *differences, sep="\n", file=sys.stderr
+        )
         return 1
     print(f"{at.url} ({at.branch}): {len(texts)} files, {len(differences)} lines rewritten")
     return 0
@@ -80,9 +82,13 @@ def address(root: Path) -> Address:
     url, branch = config["repository"]["url"], str(config["repository"]["branch"])
     match = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+)", url)
     if not match:
-        raise StampError(f"_config.yml: repository.url is {url!r}, expected https://github.com/ORGANISATION/REPOSITORY.")
+        raise StampError(
+            f"_config.yml: repository.url is {url!r}, expected https://github.com/ORGANISATION/REPOSITORY."
+        )
     if not re.fullmatch(r"[\w.-]+", branch):
-        raise StampError(f"_config.yml: repository.branch is {branch!r}; a launch link can hold letters, digits, . _ - only.")
+        raise StampError(
+            f"_config.yml: repository.branch is {branch!r}; a launch link can hold letters, digits, . _ - only."
+        )
     hubs = config["launch_buttons"]
     return Address(*match.groups(), branch, hubs["binderhub_url"], hubs["colab_url"])
 

@@ -1,11 +1,11 @@
 """Look once a week at what the book needs from elsewhere, and keep one GitHub issue for each chapter that suffers.
 
-tools/weekly.py links            every address on the rendered pages
-tools/weekly.py data             every file of the data registry: is it there, and as large as it was?
-tools/weekly.py runs REPORT.xml  failures of a test run in a hosted environment (JUnit's format)
-tools/weekly.py issues FOLDER    open, renew or close one issue for each subject of FOLDER's findings
+tools/weekly.py links    every address on the rendered pages
+tools/weekly.py data     every file of the data registry: is it there, and as large as it was?
+tools/weekly.py issues   open, renew or close one issue for each subject found wrong
 
-The first three write their findings to _build/weekly/ and print them as Markdown; they fail only if they cannot look.
+Findings lie in _build/weekly/KIND.json: of links and data by this script, of colab and binder by tools/hosted.py. What
+was found is no failure of the script; a kind without a file could not be looked for, and is told too.
 """
 
 import argparse
@@ -21,7 +21,6 @@ from dataclasses import asdict, dataclass
 from html import unescape
 from pathlib import Path
 from urllib.parse import urldefrag, urlsplit
-from xml.etree import ElementTree
 
 import requests
 
@@ -29,7 +28,7 @@ import notebooks
 import stamp
 
 ROOT = Path(__file__).resolve().parents[1]
-KINDS = ("links", "data", "runs")
+KINDS = ("links", "data", "colab", "binder")
 LABEL = "weekly"
 TRIES, PAUSE, PATIENCE = 3, 5.0, (10, 30)  # tries, seconds between them, seconds to connect and to the first byte
 # Answers of a server that is there and lets no program in: a reader's browser may well be let in.
@@ -47,25 +46,15 @@ class Finding:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
-    parts = parser.add_subparsers(dest="part", required=True)
-    parts.add_parser("links")
-    parts.add_parser("data")
-    parts.add_parser("runs").add_argument("reports", nargs="+", type=Path)
-    parts.add_parser("issues").add_argument("folder", type=Path)
+    parser.add_argument("part", choices=("links", "data", "issues"))
     options = parser.parse_args(argv)
     root = options.root.resolve()
     if options.part == "issues":
-        keep_issues(gathered(options.folder))
+        keep_issues(*gathered(root / "_build/weekly"))
         return 0
-    if options.part == "links":
-        findings = broken_links(root)
-    elif options.part == "data":
-        findings = changed_data(root)
-    else:
-        findings = [finding for path in options.reports for finding in failed_runs(root, path)]
-    notebooks.write_text(
-        root / f"_build/weekly/{options.part}.json", json.dumps([asdict(finding) for finding in findings], indent=1)
-    )
+    findings = broken_links(root) if options.part == "links" else changed_data(root)
+    told = json.dumps([asdict(finding) for finding in findings], indent=1)
+    notebooks.write_text(root / f"_build/weekly/{options.part}.json", told)
     print(markdown(findings) or f"Nothing wrong with the {options.part}.")
     return 0
 
@@ -108,7 +97,11 @@ def ask(session: requests.Session, url: str, follow: bool = True) -> requests.Re
         except requests.TooManyRedirects:
             return "redirects without end"
         except requests.RequestException as error:
-            trouble = "no answer in time" if isinstance(error, requests.Timeout) else f"no connection ({type(error).__name__})"
+            trouble = (
+                "no answer in time"
+                if isinstance(error, requests.Timeout)
+                else f"no connection ({type(error).__name__})"
+            )
             continue
         if answer.status_code < 500:
             return answer
@@ -165,7 +158,9 @@ def changed_data(root: Path) -> list[Finding]:
     for row in rows:
         answer = ask(session, row["url"])
         size = None if isinstance(answer, str) else answer.headers.get("Content-Length")
-        what = answer if isinstance(answer, str) else f"status {answer.status_code}" if answer.status_code >= 400 else None
+        what = (
+            answer if isinstance(answer, str) else f"status {answer.status_code}" if answer.status_code >= 400 else None
+        )
         if what is None and size is not None and int(size) != int(row["bytes"]):
             what = f"{int(size):,} bytes, {int(row['bytes']):,} expected"
         if what:
@@ -174,35 +169,24 @@ def changed_data(root: Path) -> list[Finding]:
     return findings
 
 
-def failed_runs(root: Path, report: Path) -> list[Finding]:
-    """Failures of a test run, under the chapter in the test's name where there is one."""
-    stems, findings = notebooks.chapters(root), []
-    for case in ElementTree.parse(report).iter("testcase"):
-        for trouble in [*case.findall("failure"), *case.findall("error")]:
-            name = case.get("name", "")
-            subject = next((f"chapters/{stem}" for stem in stems if f"[{stem}]" in name), f"test {name}")
-            first = (trouble.get("message") or "").strip().split("\n")[0]
-            findings.append(Finding(subject, f"`{name}` in {report.stem}: {first[:300]}"))
-    return findings
-
-
 # ---------------------------------------------------------------------------------------------------- telling
 
 
-def gathered(folder: Path) -> list[Finding]:
-    """Findings of all kinds; a kind that left none behind could not look, which is a finding too."""
-    findings = []
+def gathered(folder: Path) -> tuple[list[Finding], bool]:
+    """Findings of all kinds, and whether all could look; that one could not is a finding too."""
+    findings, complete = [], True
     for kind in KINDS:
-        paths = sorted(folder.rglob(f"{kind}*.json"))
-        if not paths:
-            findings.append(Finding(f"weekly check of {kind}", "it did not finish; see the workflow's log."))
-        for path in paths:
+        path = folder / f"{kind}.json"
+        if path.is_file():
             findings += [Finding(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
-    return findings
+        else:
+            complete = False
+            findings.append(Finding(f"check of {kind}", "it did not finish; see the workflow's log."))
+    return findings, complete
 
 
-def keep_issues(findings: list[Finding]) -> None:
-    """Open an issue for each subject, renew the one there is, and close those that have nothing to tell any more."""
+def keep_issues(findings: list[Finding], complete: bool) -> None:
+    """Open an issue for each subject, renew the one there is, and close those of which nothing is found any more."""
     server = os.environ.get("GITHUB_API_URL", "https://api.github.com")
     place = f"{server}/repos/{os.environ['GITHUB_REPOSITORY']}/issues"
     session = requests.Session()
@@ -232,7 +216,7 @@ def keep_issues(findings: list[Finding]) -> None:
         else:
             call("POST", place, json={"title": title, "body": body, "labels": [LABEL]})
             print(f"opened: {title}")
-    for title, issue in known.items():
+    for title, issue in known.items() if complete else ():
         call("PATCH", f"{place}/{issue['number']}", json={"state": "closed", "state_reason": "completed"})
         print(f"closed: {title}")
 

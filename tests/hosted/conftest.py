@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import notebooks
 import pytest
+
+import notebooks
 import stamp
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,6 +1,7 @@
 """Colab: a chapter's own cell installs xsg beside what is there, and the chapter runs from its single file."""
 
 import pytest
+
 import stamp
 
 

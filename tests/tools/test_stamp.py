@@ -5,10 +5,21 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 import stamp
 
 ROOT = Path(__file__).resolve().parents[2]
-KEPT = ("*.md", "*.cff", "*.toml", "*.yml", "book/*.md", "chapters/*.py", "chapters/*.ipynb", ".github/*/*", ".binder/*")
+KEPT = (
+    "*.md",
+    "*.cff",
+    "*.toml",
+    "*.yml",
+    "book/*.md",
+    "chapters/*.py",
+    "chapters/*.ipynb",
+    ".github/*/*",
+    ".binder/*",
+)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +74,8 @@ def test_another_address_reaches_every_place(tree, capsys):
     readme = texts[Path("README.md")]
     assert "[site]: https://someone.github.io/my-book/\n" in readme
     assert (
-        "[binder-13b]: https://mybinder.org/v2/gh/someone/my-book/dev?urlpath=tree/chapters/13b_matrices.ipynb" in readme
+        "[binder-13b]: https://mybinder.org/v2/gh/someone/my-book/dev?urlpath=tree/chapters/13b_matrices.ipynb"
+        in readme
     )
     assert (
         "[colab-05]: https://colab.research.google.com/github/someone/my-book/blob/dev/chapters/05_graph_vae.ipynb"
