@@ -27,7 +27,7 @@ def configure(app, config) -> None:
 
 
 def live_code(app, page: str, template: str, context: dict, doctree) -> None:
-    """Drop sphinx-thebe's scripts where there is no button for them, and its constants where they come a second time."""
+    """Drop sphinx-thebe's scripts where there is no button for them, and its constants where they come twice."""
     kept, constants = [], 0
     for script in context["script_files"]:
         own = "sphinx-thebe" in str(script.filename)

@@ -32,6 +32,7 @@ class Address:
 
     @property
     def url(self) -> str:
+        """The repository."""
         return f"https://github.com/{self.organisation}/{self.repository}"
 
     @property
@@ -41,9 +42,11 @@ class Address:
         return f"https://{own}/" if self.repository.lower() == own else f"https://{own}/{self.repository}/"
 
     def binder(self, path: str) -> str:
+        """Launch a file on Binder."""
         return f"{self.binder_hub}/v2/gh/{self.organisation}/{self.repository}/{self.branch}?urlpath=tree/{path}"
 
     def colab(self, path: str) -> str:
+        """Open a notebook in Colab."""
         return f"{self.colab_hub}/github/{self.organisation}/{self.repository}/blob/{self.branch}/{path}"
 
 
@@ -86,9 +89,7 @@ def address(root: Path) -> Address:
             f"_config.yml: repository.url is {url!r}, expected https://github.com/ORGANISATION/REPOSITORY."
         )
     if not re.fullmatch(r"[\w.-]+", branch):
-        raise StampError(
-            f"_config.yml: repository.branch is {branch!r}; a launch link can hold letters, digits, . _ - only."
-        )
+        raise StampError(f"_config.yml: repository.branch is {branch!r}, expected letters, digits, . _ - only.")
     hubs = config["launch_buttons"]
     return Address(*match.groups(), branch, hubs["binderhub_url"], hubs["colab_url"])
 
@@ -107,7 +108,7 @@ def places(root: Path, at: Address) -> list[tuple[str, str, Callable[[re.Match],
         return f"[{name}-{number}]: {getattr(at, name)(chapters[number])}"
 
     references = r"^\[(?:(?P<name>repository|issues|site|binder(?=-)|colab(?=-))(?:-(?P<number>\w+))?)\]: .*$"
-    install = r'(?<=install -q )git\+[^"\\]*'  # in the notebook the quotation mark after it is escaped
+    install = r'(?<=install -q )git\+[^\s"\\]*'  # in the notebook the quotation mark that may follow is escaped
     return [
         ("_config.yml", r"^  baseurl: .*$", lambda _: f"  baseurl: {at.site}"),
         ("CITATION.cff", r"^repository-code: .*$", lambda _: f"repository-code: {at.url}"),

@@ -66,7 +66,7 @@ def test_readme_launches_every_chapter():
 
 # ---------------------------------------------------------------------------------------------------- live code
 
-# Stands for thebe: takes its configuration from the page as thebe does, and makes of every cell an editor with its output.
+# Stands for thebe: takes its configuration from the page as thebe does, and makes an editor of every cell.
 THEBE = """
 window.asked = {cells: []};
 window.thebelab = {

@@ -1,4 +1,4 @@
-"""Hosted environments, as far as they can be had without their hosts. Slow: run by 'make hosted', not by 'make test'."""
+"""Hosted environments, as far as they can be had without their hosts. Slow: 'make hosted', not 'make test'."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a chapter needs to run from its single file in Colab, without Colab; 'make hosted' does it in whole environments."""
+"""What a chapter needs to run from its single file in Colab; 'make hosted' does it in whole environments."""
 
 import importlib.util
 import itertools
@@ -37,7 +37,7 @@ def run_set_up(script: Path, monkeypatch, colab: bool, present: bool) -> list[tu
     (source,) = [source for source, is_set_up in code_cells(script) if is_set_up]
     asked, find_spec = [], importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: find_spec(name) if name != "xsg" or present else None)
-    shell = types.SimpleNamespace(run_line_magic=lambda *given: asked.append(given))
+    shell = types.SimpleNamespace(run_line_magic=lambda *given: asked.append(given), system=asked.append)
     monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
     if colab:
         monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
@@ -51,7 +51,12 @@ def test_set_up_installs_in_colab_where_it_is_missing_and_nowhere_else(script, m
     for colab, present in ((False, False), (False, True), (True, True)):
         with monkeypatch.context() as patch:
             assert run_set_up(script, patch, colab, present) == []
-    assert run_set_up(script, monkeypatch, True, False) == [("pip", f"install -q git+{at.url}@{at.branch}")]
+    # What is there is listed first and bounds what is installed: pip would else take the newest nilearn, and for its
+    # sake a newer pandas than the one that Colab has loaded.
+    assert run_set_up(script, monkeypatch, True, False) == [
+        f"{sys.executable} -m pip list --format=freeze > /tmp/here.txt",
+        ("pip", f"install -q git+{at.url}@{at.branch} -c /tmp/here.txt"),
+    ]
 
 
 @pytest.mark.parametrize("script", CHAPTERS, ids=lambda path: path.stem)

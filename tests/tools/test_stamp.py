@@ -73,14 +73,10 @@ def test_another_address_reaches_every_place(tree, capsys):
     assert "git clone https://github.com/someone/my-book\ncd my-book\n" in texts[Path("book/running.md")]
     readme = texts[Path("README.md")]
     assert "[site]: https://someone.github.io/my-book/\n" in readme
-    assert (
-        "[binder-13b]: https://mybinder.org/v2/gh/someone/my-book/dev?urlpath=tree/chapters/13b_matrices.ipynb"
-        in readme
-    )
-    assert (
-        "[colab-05]: https://colab.research.google.com/github/someone/my-book/blob/dev/chapters/05_graph_vae.ipynb"
-        in readme
-    )
+    binder = "https://mybinder.org/v2/gh/someone/my-book/dev?urlpath=tree/chapters/13b_matrices.ipynb"
+    colab = "https://colab.research.google.com/github/someone/my-book/blob/dev/chapters/05_graph_vae.ipynb"
+    assert f"[binder-13b]: {binder}\n" in readme
+    assert f"[colab-05]: {colab}\n" in readme
 
 
 def test_stamping_twice_changes_nothing(tree):

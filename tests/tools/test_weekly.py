@@ -88,7 +88,8 @@ def book(tmp_path):
     (tmp_path / "chapters").mkdir()
     for stem, data in (("01_a", "[]"), ("02_b", "[x/maps.csv]")):
         (tmp_path / f"chapters/{stem}.py").write_text(
-            f"# ---\n# jupyter:\n#   jupytext:\n#     notebook_metadata_filter: xsg\n#   xsg: {{data: {data}}}\n# ---\n# %%\n"
+            "# ---\n# jupyter:\n#   jupytext:\n#     notebook_metadata_filter: xsg\n"
+            f"#   xsg: {{data: {data}}}\n# ---\n# %%\n"
         )
     return tmp_path
 

@@ -1,4 +1,4 @@
-"""The workflows, as far as they can be proved without GitHub: what they name exists, and they may do no more than needed."""
+"""The workflows, as far as they can be proved without GitHub: what they name exists, and they may do no more."""
 
 import re
 from pathlib import Path
