@@ -15,6 +15,7 @@ LIVE = {
 
 def setup(app):
     app.setup_extension("sphinx_thebe")
+    app.add_js_file("live.js")
     app.connect("config-inited", configure)
     app.connect("html-page-context", live_code, priority=900)
     app.connect("html-page-context", source_button, priority=900)
@@ -30,7 +31,7 @@ def live_code(app, page: str, template: str, context: dict, doctree) -> None:
     """Drop sphinx-thebe's scripts where there is no button for them, and its constants where they come twice."""
     kept, constants = [], 0
     for script in context["script_files"]:
-        own = "sphinx-thebe" in str(script.filename)
+        own = any(name in str(script.filename) for name in ("sphinx-thebe", "live.js"))
         declares = "THEBE_JS_URL" in script.attributes.get("body", "")
         constants += declares  # Sphinx keeps a script without a file under two names; a second const is an error
         if not (own or declares) or (context.get("use_thebe") and constants < 2):

@@ -144,6 +144,14 @@ def test_live_code_asks_binder_for_this_repository(online, html, name):
         assert fold.locator(".thebe-cell").is_visible()
 
 
+def test_live_code_says_that_it_could_not_be_loaded(visit):
+    tab, _ = visit("chapters/01_question.html", 390)
+    tab.locator("button[aria-label='Launch interactive content']").click()
+    tab.get_by_role("button", name="Live Code").click()
+    tab.get_by_text("Live code could not be loaded").wait_for()
+    assert tab.locator(".thebe-cell").count() == 0
+
+
 def test_only_chapters_offer_live_code_and_all_ask_for_the_same(html, page):
     text = (html / page).read_text(encoding="utf-8")
     chapter = page.startswith("chapters/")
