@@ -97,11 +97,8 @@ def ask(session: requests.Session, url: str, follow: bool = True) -> requests.Re
         except requests.TooManyRedirects:
             return "redirects without end"
         except requests.RequestException as error:
-            trouble = (
-                "no answer in time"
-                if isinstance(error, requests.Timeout)
-                else f"no connection ({type(error).__name__})"
-            )
+            late = isinstance(error, requests.Timeout)
+            trouble = "no answer in time" if late else f"no connection ({type(error).__name__})"
             continue
         if answer.status_code < 500:
             return answer
@@ -158,9 +155,7 @@ def changed_data(root: Path) -> list[Finding]:
     for row in rows:
         answer = ask(session, row["url"])
         size = None if isinstance(answer, str) else answer.headers.get("Content-Length")
-        what = (
-            answer if isinstance(answer, str) else f"status {answer.status_code}" if answer.status_code >= 400 else None
-        )
+        what = verdict(answer, let_in=())
         if what is None and size is not None and int(size) != int(row["bytes"]):
             what = f"{int(size):,} bytes, {int(row['bytes']):,} expected"
         if what:
