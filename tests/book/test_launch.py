@@ -6,6 +6,7 @@ from html import unescape
 from pathlib import Path
 
 import nbformat
+import notebooks
 import pytest
 
 import stamp
@@ -55,13 +56,13 @@ def test_readme_launches_every_chapter():
     body = re.sub(r"^\[[\w-]+\]: .*$", "", text, flags=re.MULTILINE)
     used = set(re.findall(r"\]\[([\w-]+)\]", body))
     assert used == defined.keys()
-    for script in sorted((ROOT / "chapters").glob("[0-9]*.py")):
-        row = re.search(rf"^\|.*\(chapters/{script.stem}\.ipynb\).*\|$", body, re.MULTILINE)
-        assert row, f"no row for {script.stem}"
-        number = script.stem.split("_")[0]
+    for stem in notebooks.chapters(ROOT):
+        row = re.search(rf"^\|.*\(chapters/{stem}\.ipynb\).*\|$", body, re.MULTILINE)
+        assert row, f"no row for {stem}"
+        number = stem.split("_")[0]
         assert f"[Colab][colab-{number}] · [Binder][binder-{number}] |" in row[0]
         for name in (f"colab-{number}", f"binder-{number}"):
-            assert defined[name].endswith(f"/chapters/{script.stem}.ipynb")
+            assert defined[name].endswith(f"/chapters/{stem}.ipynb")
 
 
 # ---------------------------------------------------------------------------------------------------- live code
