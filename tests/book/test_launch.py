@@ -6,9 +6,9 @@ from html import unescape
 from pathlib import Path
 
 import nbformat
-import notebooks
 import pytest
 
+import notebooks
 import stamp
 
 ROOT = Path(__file__).resolve().parents[2]
