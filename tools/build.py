@@ -307,6 +307,9 @@ def stage(root: Path) -> Path:
     config.setdefault("sphinx", {}).setdefault("config", {})["mathjax_path"] = (
         "mathjax/tex-chtml.js"  # copied in render
     )
+    # The book's own Sphinx extensions lie where _config.yml says, so that a change in them renders the pages anew.
+    for name, folder in config["sphinx"].get("local_extensions", {}).items():
+        wanted[Path(folder) / f"{name}.py"] = TOOLS / f"{name}.py"
     generated = {Path("_config.yml"): yaml.safe_dump(config, sort_keys=False, allow_unicode=True)}
     if Path("book/execution.md") in wanted:
         generated[Path("book/execution.md")] = wanted.pop(Path("book/execution.md")).read_text() + table(root)
