@@ -1,8 +1,9 @@
 """Make slides of a chapter by rule: each section shows what one looks at, and its prose goes to the speaker notes.
 
-A slide shows the section's heading, one or two sentences that lead to what is shown, and one figure, or as many equations,
-tables and lists as fit. Lists and tables that are too long go on over slides; what still does not fit shrinks when the
-page loads (FIT below). reveal.js and MathJax are copied beside the slides once, so that they need no network.
+A slide shows the section's heading, one or two sentences that lead to what is shown, and one figure, or as many
+equations, tables and lists as fit. Lists and tables that are too long go on over slides; what still does not fit
+shrinks when the page loads (slides.html). reveal.js and MathJax are copied beside the slides, so that no network is
+needed.
 """
 
 import re
@@ -183,6 +184,7 @@ def code_blocks(cell: nbformat.NotebookNode, after_equation: bool) -> Iterator[B
 
 
 def coloured(code: str) -> str:
+    code = re.sub(r"\n{3,}", "\n\n", code)
     body = highlight(code, PythonLexer(), HtmlFormatter(noclasses=True, nowrap=True, style="xcode"))
     return f"<pre><code>{body}</code></pre>"
 
@@ -322,7 +324,7 @@ def table_pieces(grid: BeautifulSoup) -> Iterator[Item]:
             if more and start + len(some) == len(rows)
             else ""
         )
-        body = f"<table>{head or ''}<tbody>{''.join(map(str, some))}</tbody></table>{rest}"
+        body = f"<div class='table'><table>{head or ''}<tbody>{''.join(map(str, some))}</tbody></table></div>{rest}"
         yield Item("table", re.sub(r' (border|style|class)="[^"]*"', "", body), top + tall + (LINE if rest else 0))
 
 
@@ -358,7 +360,8 @@ def title_slide(title: str, opening: list[Block], learn: list[Block]) -> str:
     aims = "".join(block.source if block.kind != "text" else MARKDOWN.render(block.source) for block in learn)
     left = f"<h1>{MARKDOWN.renderInline(title)}</h1>{about}<p class='book'>{BOOK}</p>"
     right = f"<h2>{LEARN}</h2>{aims}"
-    return f'<section id="title" class="opening"><div class="body left">{left}</div><div class="body">{right}</div></section>'
+    halves = f'<div class="body left">{left}</div><div class="body">{right}</div>'
+    return f'<section id="title" class="opening">{halves}</section>'
 
 
 def page(slide: Slide, number: int, total: int) -> str:

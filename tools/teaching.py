@@ -3,7 +3,7 @@
 tools/teaching.py     all of it (make teaching); pages need not have been built, chapters keep their outputs
 
 student/NN_slug.ipynb      each solution is a stub that says what the check below it reads; hints and checks stay
-instructor/NN_slug.ipynb   the solved form with its outputs; both carry nbgrader's metadata, so it can hand out and grade
+instructor/NN_slug.ipynb   the solved form with its outputs; both carry nbgrader's metadata
 slides/NN_slug.html        what one looks at, section by section, with the prose as speaker notes (tools/slides.py)
 """
 
@@ -94,11 +94,11 @@ def label(notebook: nbformat.NotebookNode, exercise: notebooks.Exercise, stem: s
 
 def with_addresses(notebook: nbformat.NotebookNode, root: Path) -> nbformat.NotebookNode:
     """Link pages of the book by their address; chapters are beside the notebook in either folder of the kit."""
-    repository = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]
-    book = f"]({repository['url']}/blob/{repository['branch']}/book/"
     for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = cell.source.replace("](../book/", book)
+        if cell.cell_type == "markdown" and "](../book/" in cell.source:
+            repository = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]
+            book = f"{repository['url']}/blob/{repository['branch']}/book"
+            cell.source = cell.source.replace("](../book/", f"]({book}/")
     return notebook
 
 
