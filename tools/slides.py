@@ -163,12 +163,11 @@ def code_blocks(cell: nbformat.NotebookNode, after_equation: bool) -> Iterator[B
     for output in cell.outputs if not {"remove-cell", "solution", "check"} & set(tags) else []:
         data = output.get("data", {})
         soup = BeautifulSoup(data.get("text/html", ""), "html.parser")
-        if "image/png" in data:
+        if "image/png" in data:  # an interactive figure brings a still one along, and its text within its HTML
+            still = soup.find("img", alt=True)
             image = "".join(data["image/png"].split())
-            shown.append(Block("figure", f'<img alt="{escape(alt)}" src="data:image/png;base64,{image}">'))
-        elif picture := soup.find("img"):  # what an interactive figure shows where scripts do not run
-            picture.attrs = {"alt": picture.get("alt") or alt, "src": picture["src"]}
-            shown.append(Block("figure", str(picture)))
+            says = escape(alt or (still["alt"] if still else ""))
+            shown.append(Block("figure", f'<img alt="{says}" src="data:image/png;base64,{image}">'))
         elif grid := soup.find("table"):
             shown.append(Block("table", str(grid)))
     lines = [line for line in cell.source.splitlines() if line.strip()]
