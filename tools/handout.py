@@ -24,6 +24,15 @@ import notebooks
 
 STYLE = Path(__file__).with_name("handout.css")
 WIDTH, HEIGHT = 643, 930  # pixels inside the margins of a page of A4
+EVERYWHERE = (  # sections of every chapter, which the contents need not list
+    "What you will learn",
+    "Set-up",
+    "Honesty box",
+    "Key takeaways",
+    "Exercises",
+    "See also",
+    "References",
+)
 DROPPED = "script, style, .headerlink, .d-print-none, .toctree-wrapper, button, iframe, [role=tooltip]"
 LIMIT = 300_000  # milliseconds
 
@@ -197,7 +206,9 @@ def take_solutions(article: Tag, slug: str, title: str) -> str:
             continue
         place = section["id"]
         answers = "".join(str(node) for cell in cells for node in cell.select(".cell_input, .cell_output"))
-        way = BeautifulSoup(f'<p class="way"><a href="#{place}--solution">Solution</a></p>', "html.parser")
+        way = BeautifulSoup(
+            f'<p class="way"><a href="#{place}--solution">Solution: page <b></b></a></p>', "html.parser"
+        )
         cells[0].insert_before(way)
         for cell in cells:
             cell.decompose()
@@ -209,10 +220,10 @@ def take_solutions(article: Tag, slug: str, title: str) -> str:
 def entries(article: Tag) -> Iterator[str]:
     """Lines of the contents for a page: its title and its sections."""
     yield entry(article["id"], article.h1.get_text(), "h1")
-    if article["id"] not in ("api", "references", "index"):
-        for heading in article.find_all("h2"):
-            if (place := heading.find_parent("section")) and place.get("id"):
-                yield entry(place["id"], heading.get_text(), "h2")
+    for heading in article.find_all("h2"):
+        place, title = heading.find_parent("section"), heading.get_text().strip()
+        if place and place.get("id") and title not in EVERYWHERE:
+            yield entry(place["id"], title, "h2")
 
 
 def entry(place: str, title: str, level: str) -> str:
@@ -251,7 +262,7 @@ def printed(source: Path) -> bytes:
         finally:
             half.unlink(missing_ok=True)
         lost = page.evaluate(
-            """number => [...document.querySelectorAll(".contents li:not(.part)")].filter(line => {
+            """number => [...document.querySelectorAll(".contents li:not(.part), .way")].filter(line => {
                 const place = decodeURIComponent(line.querySelector("a").hash.slice(1));
                 line.querySelector("b").textContent = number[place] ?? "";
                 return !(place in number);

@@ -104,9 +104,10 @@ def with_addresses(notebook: nbformat.NotebookNode, root: Path) -> nbformat.Note
 
 def table(root: Path) -> str:
     """List all chapters with prerequisites, time and what the kit has for them, for book/teaching.md."""
-    rows = ["| chapter | before it | time | slides | notebooks |", "|---|---|---|---|---|"]
+    rows = ["| chapter | before it | time | data | slides | notebooks |", "|---|---|---|---|---|---|"]
     for stem in notebooks.chapters(root):
-        opening = notebooks.read_script(root / f"chapters/{stem}.py").cells[0].source
+        notebook = notebooks.read_script(root / f"chapters/{stem}.py")
+        opening, data = notebook.cells[0].source, "real" if notebooks.declared_data(notebook) else "simulated"
         if not (header := HEADER.search(opening)):
             raise ValueError(
                 f"chapters/{stem}.py opens with {opening[:200]!r}; expected '# title', then "
@@ -117,7 +118,7 @@ def table(root: Path) -> str:
         kit = f'<a href="../teaching/{{}}/{stem}.{{}}">{{}}</a>'  # HTML: the kit is not Sphinx's to look for
         both = ", ".join(kit.format(form, "ipynb", form) for form in ("student", "instructor"))
         slide = kit.format("slides", "html", "slides")
-        rows.append(f"| [{title}](../chapters/{stem}.ipynb) | {needs} | {time} | {slide} | {both} |")
+        rows.append(f"| [{title}](../chapters/{stem}.ipynb) | {needs} | {time} | {data} | {slide} | {both} |")
     return "\n".join(rows)
 
 
