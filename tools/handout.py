@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from datetime import date
 from html import escape
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from urllib.parse import unquote, urlsplit
@@ -126,7 +127,9 @@ def document(root: Path, pages: list[tuple[str, str]]) -> str:
 <title>{escape(book(root)["title"])}</title>
 <link rel="stylesheet" href="html/_static/pygments.css">
 <style>{STYLE.read_text(encoding="utf-8")}{"".join(running)}</style>
-<script>MathJax = {{options: {{enableMenu: false, processHtmlClass: "math", ignoreHtmlClass: "tex2jax_ignore"}}}};</script>
+<script>
+MathJax = {{options: {{enableMenu: false, processHtmlClass: "math", ignoreHtmlClass: "tex2jax_ignore"}}}};
+</script>
 <script src="html/_static/mathjax/tex-chtml.js"></script>
 </head>
 <body data-theme="light">
@@ -243,8 +246,8 @@ def printed(source: Path) -> bytes:
             browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         except Error as error:
             raise HandoutError(
-                "The handout is printed by Chromium, which could not be started. Install one (apt-get install chromium, "
-                f"or .venv/bin/playwright install chromium) and run make handout again.\n{error}"
+                "The handout is printed by Chromium, which could not be started. Install one (apt-get install "
+                f"chromium, or .venv/bin/playwright install chromium) and run make handout again.\n{error}"
             ) from error
         page = browser.new_context(offline=True, viewport={"width": WIDTH, "height": HEIGHT}).new_page()
         page.set_default_timeout(LIMIT)
@@ -255,12 +258,7 @@ def printed(source: Path) -> bytes:
         if wide := page.evaluate(TOO_WIDE, WIDTH):
             raise HandoutError(f"Wider than the page: {wide}. Give it room in tools/handout.css.")
         form = {"prefer_css_page_size": True, "print_background": True, "outline": True, "tagged": True}
-        half = source.with_suffix(".first")
-        try:
-            page.pdf(path=half, **form)
-            number = page_numbers(half)
-        finally:
-            half.unlink(missing_ok=True)
+        number = page_numbers(page.pdf(**form))
         lost = page.evaluate(
             """number => [...document.querySelectorAll(".contents li:not(.part), .way")].filter(line => {
                 const place = decodeURIComponent(line.querySelector("a").hash.slice(1));
@@ -271,16 +269,12 @@ def printed(source: Path) -> bytes:
         )
         if lost:
             raise HandoutError(f"No page was found for {lost[:5]}; their headings have no target in the print.")
-        page.pdf(path=half, **form)
-        browser.close()
-    data = half.read_bytes()
-    half.unlink()
-    return data
+        return page.pdf(**form)
 
 
-def page_numbers(path: Path) -> dict[str, int]:
+def page_numbers(data: bytes) -> dict[str, int]:
     """Tell on which page each target of a link lies, counted from 1."""
-    reader = PdfReader(path)
+    reader = PdfReader(BytesIO(data))
     pages = {page.indirect_reference.idnum: number for number, page in enumerate(reader.pages, 1)}
     return {
         unquote(name.lstrip("/")): pages[place.raw_get("/Page").idnum]

@@ -18,7 +18,7 @@ import yaml
 import notebooks
 import slides
 
-HEADER = re.compile(r"^# (?P<title>.+?)\n+\*?Prerequisites: (?P<needs>.+?)\.\s+Time: (?P<time>.+?)\.\*?$", re.M | re.S)
+HEADER = re.compile(r"^# (?P<title>.+?)\n+\*?Prerequisites: (?P<needs>.+?)\.\s+Time:\s+(?P<time>.+?)\.\*?$", re.M | re.S)
 
 
 def write(root: Path) -> Path:

@@ -225,7 +225,8 @@ def test_the_table_of_chapters_reads_their_headers(root):
     _, _, row = teaching.table(root).splitlines()
     assert row.startswith(
         "| [3. A small chapter](../chapters/03_small.ipynb) "
-        "| [the first](../chapters/01_first.ipynb); sums, e.g. of two numbers | 5 minutes to read, a second to run | simulated |"
+        "| [the first](../chapters/01_first.ipynb); sums, e.g. of two numbers "
+        "| 5 minutes to read, a second to run | simulated |"
     )
     for kind in ("slides/03_small.html", "student/03_small.ipynb", "instructor/03_small.ipynb"):
         assert f'<a href="../teaching/{kind}">' in row
