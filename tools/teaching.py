@@ -18,7 +18,7 @@ import yaml
 import notebooks
 import slides
 
-HEADER = re.compile(r"^# (?P<title>.+?)\n+\*?Prerequisites: (?P<needs>.+?)\.\s+Time:\s+(?P<time>.+?)\.\*?$", re.M | re.S)
+HEADER = re.compile(r"^# (?P<title>.+?)\n+\*?Prerequisites: (?P<needs>.+?)\.\s+Time:\s+(?P<time>\d+)\s+minutes", re.S)
 
 
 def write(root: Path) -> Path:
@@ -111,14 +111,14 @@ def table(root: Path) -> str:
         if not (header := HEADER.search(opening)):
             raise ValueError(
                 f"chapters/{stem}.py opens with {opening[:200]!r}; expected '# title', then "
-                "'*Prerequisites: … . Time: … .*' (CONTRIBUTING.md)."
+                "'*Prerequisites: … . Time: 40 minutes to read, …*' (CONTRIBUTING.md)."
             )
         title, needs, time = (" ".join(header[name].split()) for name in ("title", "needs", "time"))
         needs = re.sub(r"\]\((\w+\.ipynb)", r"](../chapters/\1", needs)
         kit = f'<a href="../teaching/{{}}/{stem}.{{}}">{{}}</a>'  # HTML: the kit is not Sphinx's to look for
         both = ", ".join(kit.format(form, "ipynb", form) for form in ("student", "instructor"))
         slide = kit.format("slides", "html", "slides")
-        rows.append(f"| [{title}](../chapters/{stem}.ipynb) | {needs} | {time} | {data} | {slide} | {both} |")
+        rows.append(f"| [{title}](../chapters/{stem}.ipynb) | {needs} | {time} min | {data} | {slide} | {both} |")
     return "\n".join(rows)
 
 

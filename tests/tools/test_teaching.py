@@ -2,6 +2,7 @@
 
 import base64
 import re
+from pathlib import Path
 
 import jupytext
 import nbformat
@@ -226,7 +227,7 @@ def test_the_table_of_chapters_reads_their_headers(root):
     assert row.startswith(
         "| [3. A small chapter](../chapters/03_small.ipynb) "
         "| [the first](../chapters/01_first.ipynb); sums, e.g. of two numbers "
-        "| 5 minutes to read, a second to run | simulated |"
+        "| 5 min | simulated |"
     )
     for kind in ("slides/03_small.html", "student/03_small.ipynb", "instructor/03_small.ipynb"):
         assert f'<a href="../teaching/{kind}">' in row
@@ -298,3 +299,43 @@ def test_long_lists_and_tables_go_on_over_slides():
 )
 def test_sentences_are_cut_where_they_end(text, expected):
     assert slides.sentences(text) == expected
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def guide():
+    return (ROOT / "book/teaching.md").read_text(encoding="utf-8")
+
+
+def rows(guide, heading):
+    """Cells of the first table under a heading, without its head."""
+    lines = re.split(r"\n##+ ", guide.partition(f"### {heading}")[2])[0].splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+
+
+def test_the_guide_lists_every_chapter(guide):
+    assert guide.count("<!-- chapters -->") == 1
+    assert len(teaching.table(ROOT).splitlines()) == 2 + len(notebooks.chapters(ROOT))
+
+
+def test_the_course_plans_add_up(guide):
+    assert sum(int(row[0]) for row in rows(guide, "90 minutes")) == 90
+    assert sum(int(row[0]) for row in rows(guide, "One day")) == 450
+    assert [int(row[0]) for row in rows(guide, "One semester")] == list(range(1, 15))
+
+
+def test_exercises_that_the_plans_set_exist(guide):
+    scripts = {stem.partition("_")[0].lstrip("0"): stem for stem in notebooks.chapters(ROOT)}
+    told = [
+        each
+        for heading in ("90 minutes", "One day", "One semester")
+        for row in rows(guide, heading)
+        for each in re.findall(r"\b(\d+b?)\.(\d)\b", row[3])
+    ]
+    assert len(told) > 20
+    for chapter, exercise in told:
+        script = (ROOT / f"chapters/{scripts[chapter]}.py").read_text(encoding="utf-8")
+        assert f"# ### Exercise {exercise}: " in script, f"the guide sets exercise {chapter}.{exercise}"
