@@ -124,9 +124,9 @@ def text_blocks(source: str) -> Iterator[Block]:
         first = group[0]
         html = MARKDOWN.renderer.render(group, MARKDOWN.options, {})
         if first.type == "html_block" and first.content.startswith("<details"):
-            hint = []
+            hint = ["<p><strong>Hint</strong></p>"]
         elif first.type == "html_block" and first.content.startswith("</details"):
-            yield Block("hint", "".join(hint or []))
+            yield Block("hint", "".join(hint))
             hint = None
         elif hint is not None:
             hint.append(html)

@@ -1,8 +1,10 @@
 """The slides of every chapter in a real browser: all fits, all is typeset, the keyboard moves, nothing is fetched."""
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
 import notebooks
 import slides
@@ -66,4 +68,18 @@ def test_slides_fit(chromium, html, folder, stem):
     for key, slide in (("ArrowRight", 1), ("Space", 2), ("ArrowLeft", 1), ("End", len(found) - 1), ("Home", 0)):
         tab.keyboard.press(key)
         assert tab.evaluate("Reveal.getIndices().h") == slide
+    context.close()
+
+
+def test_slides_print_one_to_a_page(chromium, html, folder):
+    page = folder / "print.html"
+    page.write_text(slides.deck(teaching.chapter(ROOT, "09_smooth_maps")), encoding="utf-8")
+    context = chromium.new_context(viewport={"width": 1280, "height": 720}, offline=True)
+    tab = context.new_page()
+    tab.goto(f"{page.as_uri()}?print-pdf", wait_until="load")
+    tab.evaluate("ready")
+    tab.wait_for_selector(".pdf-page")
+    count = tab.locator(".slides section").count()
+    printed = tab.pdf(prefer_css_page_size=True, print_background=True)
+    assert len(PdfReader(BytesIO(printed)).pages) == count
     context.close()
