@@ -1,8 +1,8 @@
 """Print the whole book as one PDF, _build/handout.pdf, from the rendered pages (make book, then make handout).
 
-All pages stand in one document in the order of _toc.yml: links lead to places inside it, solutions and checks stand in
-an appendix, interactive figures are their pictures. Chromium typesets it once and prints it twice: the first print
-tells on which page each section begins.
+All pages stand in one document in the order of _toc.yml: links lead to places inside it, interactive figures are their
+pictures, and what answers exercises and quizzes stands in an appendix. Chromium typesets it once and prints it twice: the
+first print tells on which page each section begins.
 """
 
 import shutil
@@ -34,7 +34,9 @@ EVERYWHERE = (  # sections of every chapter, which the contents need not list
     "See also",
     "References",
 )
-DROPPED = "script, style, .headerlink, .d-print-none, .toctree-wrapper, button, iframe, [role=tooltip]"
+DROPPED = (
+    "script, style, .headerlink, .d-print-none, .toctree-wrapper, .chapter-bar, .cite, button, iframe, [role=status]"
+)
 LIMIT = 300_000  # milliseconds
 
 # What is wider than the page shrinks; a figure that is higher too.
@@ -99,7 +101,7 @@ def book_pages(root: Path) -> list[tuple[str, str]]:
 def document(root: Path, pages: list[tuple[str, str]]) -> str:
     """Put all pages into one: cover, contents, pages, solutions."""
     html = root / "_build/html"
-    known = {page: PurePosixPath(page).name for page, _ in pages}
+    known = {page: page.replace("/", "-") for page, _ in pages}
     articles, contents, solutions, running = [], [], [], []
     for page, part in pages:
         slug = known[page]
@@ -201,7 +203,7 @@ def link(node: Tag, slug: str, folder: PurePosixPath, known: dict[str, str]) -> 
 
 
 def take_solutions(article: Tag, slug: str, title: str) -> str:
-    """Move what answers the exercises to the appendix, and leave the way there."""
+    """Move what answers exercises and quizzes to the appendix; exercises keep the way there."""
     found = []
     for section in article.select("section[id*='--exercise-']"):
         cells = section.select(".tag_solution, .tag_check")
@@ -217,6 +219,12 @@ def take_solutions(article: Tag, slug: str, title: str) -> str:
             cell.decompose()
         back = f'<a href="#{place}">{escape(heading.get_text())}</a>'
         found.append(f'<section id="{place}--solution"><h3>{back}</h3>{answers}</section>')
+    for number, question in enumerate(article.select(".quiz fieldset"), 1):
+        for radio in question.select("input"):
+            radio.replace_with("☐ ")
+        if answer := question.select_one("details .why"):
+            found.append(f"<p>{number}. {answer.decode_contents()}</p>")
+            answer.find_parent("details").decompose()
     return f'<section id="{slug}--solutions"><h2>{escape(title)}</h2>{"".join(found)}</section>' if found else ""
 
 

@@ -20,6 +20,11 @@ FIRST = """<script>alert()</script><button>Copy</button>
 <div class="cell tag_solution"><details><summary>Show solution</summary><div class="cell_input"><pre>1 + 1</pre></div>
 </details></div><div class="cell tag_check"><div class="cell_input"><pre>assert True</pre></div></div></section>
 </section>"""
+QUIZ = """<div class="quiz"><fieldset data-answer="1"><legend>1. Which?</legend>
+<div class="option"><input type="radio" name="q"><label>This</label></div>
+<div class="option"><input type="radio" name="q"><label>That</label></div>
+<button>Check</button><div class="feedback" role="status"></div>
+<details><summary>Answer</summary><p class="why"><strong>That</strong>. For a reason.</p></details></fieldset></div>"""
 WIDE = "<section id='words'><h2>Words</h2><table><tr>{}</tr></table><pre>{}</pre></section>".format(
     "".join(f"<td>column_{number}</td>" for number in range(14)), "code " * 60
 )
@@ -32,7 +37,7 @@ def root(tmp_path):
     pages = {
         "book/index": ("Home", "<p>Welcome.</p>"),
         "chapters/01_first": ("1. First", FIRST),
-        "chapters/02_second": ("2. Second", WIDE),
+        "chapters/02_second": ("2. Second", WIDE + QUIZ),
     }
     for page, (title, body) in pages.items():
         (html / page).parent.mkdir(parents=True, exist_ok=True)
@@ -68,9 +73,9 @@ def test_every_link_has_its_place(root):
     assert [link for link in links if link.startswith("#") and link[1:] not in ids] == []
     assert "the index" in page.get_text()
     inside = {node.get_text(): node["href"] for node in page.select("main p a")}
-    assert inside["there"] == "#02_second--words"
-    assert inside["here"] == "#01_first--a-b"
-    assert inside["all of it"] == "#02_second"
+    assert inside["there"] == "#chapters-02_second--words"
+    assert inside["here"] == "#chapters-01_first--a-b"
+    assert inside["all of it"] == "#chapters-02_second"
     assert inside["the web"] == "https://example.org/x"
 
 
@@ -85,14 +90,17 @@ def test_what_paper_has_no_use_for_is_gone(root):
 
 def test_solutions_stand_at_the_end(root):
     page = made(root)
-    exercise = page.find(id="01_first--exercise-1-add")
+    exercise = page.find(id="chapters-01_first--exercise-1-add")
     assert "1 + 1" not in exercise.get_text()
-    assert exercise.select_one(".way a")["href"] == "#01_first--exercise-1-add--solution"
+    assert exercise.select_one(".way a")["href"] == "#chapters-01_first--exercise-1-add--solution"
     last = page.select("main > article")[-1]
-    answer = last.find(id="01_first--exercise-1-add--solution")
+    answer = last.find(id="chapters-01_first--exercise-1-add--solution")
     assert "1 + 1" in answer.get_text()
     assert "assert True" in answer.get_text()
-    assert answer.select_one("h3 a")["href"] == "#01_first--exercise-1-add"
+    question = page.select_one("fieldset").get_text(" ", strip=True)
+    assert question == "1. Which? ☐ This ☐ That"
+    assert "1. That . For a reason." in last.find(id="chapters-02_second--solutions").get_text(" ", strip=True)
+    assert answer.select_one("h3 a")["href"] == "#chapters-01_first--exercise-1-add"
 
 
 def test_cover_and_contents(root):
