@@ -1,8 +1,8 @@
 """Print the whole book as one PDF, _build/handout.pdf, from the rendered pages (make book, then make handout).
 
 All pages stand in one document in the order of _toc.yml: links lead to places inside it, interactive figures are their
-pictures, and what answers exercises and quizzes stands in an appendix. Chromium typesets it once and prints it twice: the
-first print tells on which page each section begins.
+pictures, and what answers exercises and quizzes stands in an appendix. Chromium typesets it once and prints it twice:
+the first print tells on which page each section begins.
 """
 
 import shutil
