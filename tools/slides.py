@@ -324,7 +324,7 @@ def table_pieces(grid: BeautifulSoup) -> Iterator[Item]:
             else ""
         )
         body = f"<div class='table'><table>{head or ''}<tbody>{''.join(map(str, some))}</tbody></table></div>{rest}"
-        yield Item("table", re.sub(r' (border|style|class)="[^"]*"', "", body), top + tall + (LINE if rest else 0))
+        yield Item("table", re.sub(r' (border|style|class|id)="[^"]*"', "", body), top + tall + (LINE if rest else 0))
 
 
 # ---------------------------------------------------------------------------------------------------- writing
