@@ -203,7 +203,7 @@ def link(node: Tag, slug: str, folder: PurePosixPath, known: dict[str, str]) -> 
 
 
 def take_solutions(article: Tag, slug: str, title: str) -> str:
-    """Move what answers exercises and quizzes to the appendix; exercises keep the way there."""
+    """Move what answers exercises and quizzes to the appendix, and leave the way there."""
     found = []
     for section in article.select("section[id*='--exercise-']"):
         cells = section.select(".tag_solution, .tag_check")
@@ -211,10 +211,7 @@ def take_solutions(article: Tag, slug: str, title: str) -> str:
             continue
         place = section["id"]
         answers = "".join(str(node) for cell in cells for node in cell.select(".cell_input, .cell_output"))
-        way = BeautifulSoup(
-            f'<p class="way"><a href="#{place}--solution">Solution: page <b></b></a></p>', "html.parser"
-        )
-        cells[0].insert_before(way)
+        cells[0].insert_before(way(f"{place}--solution", "Solution"))
         for cell in cells:
             cell.decompose()
         back = f'<a href="#{place}">{escape(heading.get_text())}</a>'
@@ -225,7 +222,15 @@ def take_solutions(article: Tag, slug: str, title: str) -> str:
         if answer := question.select_one("details .why"):
             found.append(f"<p>{number}. {answer.decode_contents()}</p>")
             answer.find_parent("details").decompose()
+    if quiz := article.select_one(".quiz"):
+        quiz.append(way(f"{slug}--solutions", "Answers"))
     return f'<section id="{slug}--solutions"><h2>{escape(title)}</h2>{"".join(found)}</section>' if found else ""
+
+
+def way(place: str, words: str) -> Tag:
+    """Write a line that leads to a place, by link and by page."""
+    line = f'<p class="way"><a href="#{place}">{words}: page <b></b></a></p>'
+    return BeautifulSoup(line, "html.parser").p
 
 
 def entries(article: Tag) -> Iterator[str]:
