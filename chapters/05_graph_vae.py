@@ -453,7 +453,7 @@ print(
 )
 
 # %% [markdown]
-# Pause at what was printed. There are some two thousand weights for every value of thinning. A fit that looks good will prove very
+# Pause at what was printed. There are some two thousand weights for every value of thinning. A fit that looks good will show very
 # little; [the next chapter](06_training.ipynb) is about that.
 #
 # ## Is it right?
@@ -698,7 +698,7 @@ pd.DataFrame(
 # - The encoder [asks the neighbours](#the-encoder-a-graph-convolution); the loss [ties them](#the-smoothness-term).
 # - The model is [fifty lines](#fifty-lines), and [agrees with two tested implementations](#is-it-right).
 # - Its loss is a true ELBO whose [prior is smooth over the cortex](#what-the-two-weights-say): $\lambda/\beta$ ties neighbours, $\beta/2$ is the noise variance.
-# - An in-sample fit with two thousand weights for each observed value [proves nothing yet](#training-by-hand).
+# - An in-sample fit with two thousand weights for each observed value [shows nothing yet](#training-by-hand).
 
 # %% [markdown]
 # ## Exercises

@@ -87,7 +87,7 @@ claim("training-in-sample-r", correlation(thinning, fitted))
 # They look alike, and the numbers agree. $R^2$ is 0.95<!-- claim:training-in-sample-r2 -->, $r$ is 0.98<!-- claim:training-in-sample-r -->, both *in-sample*: on
 # the regions the model was trained on. The paper ([Vaithianathan 2026](https://doi.org/10.48550/arXiv.2606.05870)) reports $R^2 = $ 0.8604<!-- claim:paper-r2 --> and $r = $ 0.9439<!-- claim:paper-r --> on real data, as far as is known in the same way.
 #
-# The question of this chapter: what does such a number prove?
+# The question of this chapter: what does such a number show?
 #
 # $R^2 = 1 - \sum_i (y_i - \hat y_i)^2 / \sum_i (y_i - \bar y)^2$, with $y_i$ observed and $\hat y_i$ predicted, is the share of the map's variance that the prediction explains. It falls below 0 when the plain mean
 # would have done better. The correlation $r$ forgives a wrong offset and a wrong scale; $R^2$ does not.
@@ -412,7 +412,7 @@ claim("training-recovery-xsg-alone-worst", recovery.loc['"xsg" without graph'].m
 #
 # A generative model can do more than predict: it can *draw*. From the **posterior**, given this cortex's genes: maps that the model holds possible for it. From the **prior**: maps of no cortex in particular.
 #
-# Which prior? The story of [chapter 5](05_graph_vae.ipynb#what-the-two-weights-say) has two. `model.sample(n=…)` draws every region's programs alone from $\mathcal N(0, I)$. But the loss, read as an ELBO, believes in programs that vary
+# Which prior? The story of [chapter 5](05_graph_vae.ipynb#what-the-two-weights-say) has two. `model.sample(n=…)` draws every region's programs alone from $\mathcal N(0, I)$. But the loss, read as an evidence lower bound (ELBO), believes in programs that vary
 # smoothly over the cortex, with precision (inverse covariance) $I + 2\frac\lambda\beta L$. We draw from both. In the table, *neighbours' correlation* tells how alike the two ends of an edge are.
 
 # %%
@@ -553,7 +553,7 @@ assert again.get_params() == paper.get_params()
 # | nothing on held-out regions, as far as is known | **held-out** by homologous pairs: `"paper"` -0.05<!-- claim:training-held-out-r2 -->, `"xsg"` 0.47<!-- claim:training-xsg-held-out-r2 -->, ridge 0.69<!-- claim:training-ridge-held-out-r2 --> | a harder question than the paper asks |
 # | nothing on recovery: for real data no true programs are known | **held-out** recovery of P1: `"paper"` 0.36<!-- claim:training-recovery-paper-p1 -->, `"xsg"` 0.91<!-- claim:training-recovery-xsg-p1 -->, PCA-10 0.99<!-- claim:training-recovery-pca-p1 --> | here the truth is known, and mixed in linearly; on real data nobody can run this check |
 #
-# The simulated cortex is one world, and one that is kind to linear methods. That a graph VAE loses here does not prove that it loses everywhere; [chapter 8](08_real_brain.ipynb) asks the same of real data. "As far as is known" means: from the abstract and
+# The simulated cortex is one world, and one that is kind to linear methods. That a graph VAE loses here does not mean that it loses everywhere; [chapter 8](08_real_brain.ipynb) asks the same of real data. "As far as is known" means: from the abstract and
 # summaries by others; we found no public code.
 
 # %% [markdown]

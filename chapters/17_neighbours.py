@@ -318,7 +318,7 @@ claim("neighbours-table-off", np.abs(gap).max())
 #
 # One simulated brain of 200 genes, one weight for each extension (chosen once, not tuned), three seeds. That the true
 # pathways do not help *here*, where they are exactly true, makes it less likely that a database of pathways would elsewhere; it
-# does not prove it.
+# does not show it.
 
 # %% [markdown]
 # ## Key takeaways

@@ -440,7 +440,7 @@ claim("real-tau-lrrk2-retrograde", backward.iloc[14:].min())
 # bootstrap over experiments): undecided. In the measured areas of the second cohort it leads in both genotypes, by at
 # least 25<!-- claim:real-tau-lrrk2-retrograde --> nats, as its authors found with another model. But single experiments
 # of the first cohort lead by as much either way (figure), the two genotypes share laboratory, injection and scale, and
-# no null was made here: this agrees with retrograde spread and does not prove it. All this is in-sample.
+# no null was made here: this agrees with retrograde spread and does not establish it. All this is in-sample.
 #
 # ## Does a mutation change the rates?
 #
