@@ -1,6 +1,7 @@
 """The handout: one document of all pages whose links hold inside it, and a print of a small one."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,12 @@ def root(tmp_path):
     return tmp_path
 
 
+def write(root):
+    """Print in a thread of its own: Playwright runs once a thread, and the page tests may have it running in this."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(handout.write, root).result()
+
+
 def made(root):
     return BeautifulSoup(handout.document(root, handout.book_pages(root)), "html.parser")
 
@@ -115,21 +122,21 @@ def test_cover_and_contents(root):
 def test_a_missing_page_is_told(root):
     (root / "_build/html/chapters/02_second.html").unlink()
     with pytest.raises(handout.HandoutError, match=r"no chapters/02_second; run make book"):
-        handout.write(root)
+        write(root)
 
 
 def test_without_chromium_the_way_out_is_told(root, monkeypatch):
     monkeypatch.setattr(handout.shutil, "which", lambda name: None)
     monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(root))
     with pytest.raises(handout.HandoutError, match=r"apt-get install chromium"):
-        handout.write(root)
+        write(root)
     assert not (root / "_build/handout.pdf").exists()
 
 
 def test_the_print(root):
     if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
         pytest.skip("no Chromium on this machine")
-    path = handout.write(root)
+    path = write(root)
     assert sorted(each.name for each in path.parent.iterdir()) == ["handout.html", "handout.pdf", "html"]
     reader = PdfReader(path)
     texts = [page.extract_text() for page in reader.pages]
@@ -163,4 +170,4 @@ def test_what_no_shrinking_makes_fit_is_told(root):
     page = root / "_build/html/chapters/02_second.html"
     page.write_text(page.read_text().replace("column_0", "<p style='width: 3000px'>wide</p>"))
     with pytest.raises(handout.HandoutError, match=r"Wider than the page: .*wide"):
-        handout.write(root)
+        write(root)
