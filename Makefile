@@ -1,6 +1,7 @@
-# make book · make test · make lock · make bench · make hosted · make data · make notebooks        (PYTHON=… picks another interpreter)
+# make book · make test · make teaching · make handout · make notebooks · make bench · make hosted · make data · make lock
+# (PYTHON=… picks another interpreter)
 .DELETE_ON_ERROR:
-.PHONY: book test env lock bench hosted data notebooks microarrays clean
+.PHONY: book test teaching handout env lock bench hosted data notebooks microarrays clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,6 +15,12 @@ export MKL_NUM_THREADS := 1
 
 book: env
 	$(BIN)/python tools/build.py
+
+teaching: env
+	$(BIN)/python tools/teaching.py
+
+handout: book
+	$(BIN)/python tools/handout.py
 
 test: env
 	$(BIN)/ruff check .

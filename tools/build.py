@@ -26,6 +26,7 @@ import yaml
 from tqdm import tqdm
 
 import notebooks
+import teaching
 
 TOOLS = Path(__file__).resolve().parent
 BINDER = {"seconds": 60, "peak_memory_mb": 1500}
@@ -313,6 +314,8 @@ def stage(root: Path) -> Path:
     generated = {Path("_config.yml"): yaml.safe_dump(config, sort_keys=False, allow_unicode=True)}
     if Path("book/execution.md") in wanted:
         generated[Path("book/execution.md")] = wanted.pop(Path("book/execution.md")).read_text() + table(root)
+    if (guide := Path("book/teaching.md")) in wanted:
+        generated[guide] = wanted.pop(guide).read_text().replace("<!-- chapters -->", teaching.table(root))
     for name, text in generated.items():
         notebooks.write_text(source / name, text)
     for name, path in wanted.items():
