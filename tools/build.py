@@ -27,7 +27,6 @@ from tqdm import tqdm
 import notebooks
 
 TOOLS = Path(__file__).resolve().parent
-BINDER = {"seconds": 60, "peak_memory_mb": 1500}
 
 
 class BuildError(Exception):
@@ -294,11 +293,16 @@ def render(root: Path) -> int:
 
 
 def stage(root: Path) -> Path:
-    """Lay out what jupyter-book reads: pages, executed chapters, the execution report."""
+    """Lay out what jupyter-book reads: pages, executed chapters, what they cost."""
     build = root / "_build"
     source = build / "source"
     wanted = {path.relative_to(root): path for path in (root / "book").rglob("*") if path.is_file()}
     wanted[Path("_toc.yml")] = root / "_toc.yml"
+    # The Sphinx extension and what it reads, so that a change in any of them renders the pages anew.
+    wanted[Path("tools/book_pages.py")] = TOOLS / "book_pages.py"
+    for path in (build / "chapters.json", root / "CITATION.cff"):
+        if path.is_file():
+            wanted[Path(path.name)] = path
     for stem in notebooks.chapters(root):
         if (executed := build / f"executed/{stem}.ipynb").is_file():
             wanted[Path(f"chapters/{stem}.ipynb")] = executed
@@ -307,8 +311,6 @@ def stage(root: Path) -> Path:
         "mathjax/tex-chtml.js"  # copied in render
     )
     generated = {Path("_config.yml"): yaml.safe_dump(config, sort_keys=False, allow_unicode=True)}
-    if Path("book/execution.md") in wanted:
-        generated[Path("book/execution.md")] = wanted.pop(Path("book/execution.md")).read_text() + table(root)
     for name, text in generated.items():
         notebooks.write_text(source / name, text)
     for name, path in wanted.items():
@@ -320,25 +322,6 @@ def stage(root: Path) -> Path:
         if path.relative_to(source) not in wanted.keys() | generated.keys():
             path.unlink()
     return source
-
-
-def table(root: Path) -> str:
-    """Write the execution report of the book from chapters.json."""
-    rows = [
-        "",
-        "| chapter | status | seconds | peak memory (MB) | data | date | fits Binder |",
-        "|---|---|--:|--:|---|---|---|",
-    ]
-    for outcome in read_outcomes(root).values():
-        if outcome.seconds is None:
-            numbers, fits = "– | –", "–"
-        else:
-            numbers = f"{outcome.seconds:.1f} | {outcome.peak_memory_mb:,}"
-            fits = "yes" if all(getattr(outcome, name) <= limit for name, limit in BINDER.items()) else "**no**"
-        day = outcome.date or "–"
-        rows.append(f"| {outcome.chapter} | {outcome.status} | {numbers} | {outcome.data} | {day} | {fits} |")
-    limits = f"at most {BINDER['seconds']} s and {BINDER['peak_memory_mb'] / 1000} GB"
-    return "\n".join([*rows, "", f"Fits Binder: {limits}. *kept*: outputs of an earlier run, data not here.", ""])
 
 
 def tree_hash(folder: Path) -> str:
