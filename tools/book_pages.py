@@ -24,7 +24,7 @@ from sphinx.util.docutils import SphinxDirective
 
 BINDER = {"seconds": 60, "peak_memory_mb": 1500}
 DATA = {"simulated": "simulated data", "mirror": "real data", "network/cache": "real data"}
-FITS = '<span class="badge-fits">fits Binder</span>'
+FITS = '<span class="badge-fits">fits{}</span>'
 # Nothing is linked inside these: links, names, formulas, headings, and text that is somebody else's.
 NO_PROSE = (
     nodes.title, nodes.reference, nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw,
@@ -34,10 +34,12 @@ OTHER = r"anterior\s+(?:→|to|–)\s+posterior|posterior\s+cingulate|prior\s+to
 NO_PROSE_CLASSES = {"quiz", "cell_output"}
 
 
-def setup(app):
+def setup(app) -> dict:
+    """Tell Sphinx what there is."""
     app.add_directive("execution", Execution)
     app.add_directive("quiz", Quiz)
     app.connect("doctree-resolved", finish)
+    app.connect("html-page-context", mend)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -49,6 +51,16 @@ def finish(app, doctree: nodes.document, page: str) -> None:
         section = next(iter(doctree.findall(nodes.section)))
         section.insert(1, bar(app, section, stem))
         section += citation(app, page, section.next_node(nodes.title).astext())
+
+
+def mend(app, page: str, template: str, context: dict, doctree) -> None:
+    """Mend what Sphinx writes and no screen reader can make sense of: lists without terms, or without items."""
+    body = re.sub(
+        r"<dl>\n((?:<dd>.*</dd>\n)+)</dl>",  # the parameters in a long signature
+        lambda found: f'<span class="sig-params">{found[1].replace("dd>", "span>")}</span>',
+        context.get("body", ""),
+    )
+    context["body"] = body.replace(' role="list" class="citation-list"', "").replace(' role="doc-biblioentry"', "")
 
 
 # ---------------------------------------------------------------------------------------------------- glossary
@@ -71,7 +83,7 @@ def definitions(env) -> dict[str, tuple[str, str, str]]:
 
 
 def pattern(terms) -> re.Pattern:
-    """Match any of the terms, the longest first, in singular or plural, capitalised or not, with a space or a hyphen."""
+    """Match any of the terms, the longest first: also in plural, capitalised, with a hyphen for a space."""
 
     def one(term: str) -> str:
         first = re.escape(term[0])
@@ -140,9 +152,10 @@ def link_terms(doctree: nodes.document, terms: dict[str, tuple[str, str, str]], 
 
 
 def minutes(doctree: nodes.Element) -> int:
-    """Reading time: 150 words of prose a minute, five seconds for a line of code, half a minute for a figure or formula.
+    """Estimate the reading time.
 
-    Set-up, solutions and checks are not counted: they are there to be run.
+    A minute for 150 words of prose, five seconds for a line of code, half a minute for a figure or a formula. Solutions
+    and checks are not counted: they are there to be run.
     """
     skipped = {"tag_solution", "tag_check", "tag_remove-cell"}
     words = lines = pictures = 0
@@ -188,7 +201,7 @@ def bar(app, section: nodes.section, stem: str) -> nodes.raw:
         cost = f"ran in {outcome['seconds']:.0f} s, {outcome['peak_memory_mb']:,} MB"
         items.append(f'<a href="{report}">{cost}</a>, {DATA[outcome["data"]]}')
         if fits_binder(outcome):
-            items.append(FITS)
+            items.append(FITS.format(" Binder"))
     for name, file in (("student’s notebook", f"student/{stem}.ipynb"), ("slides", f"slides/{stem}.html")):
         if (Path(app.srcdir).parent / "teaching" / file).is_file():  # the teaching kit is made before the pages
             items.append(f'<a href="../teaching/{file}">{name}</a>')
@@ -207,7 +220,7 @@ def bibtex(citation: dict, title: str, address: str, page: str) -> str:
         return re.sub(r"([&%#_$])", r"\\\1", text)
 
     fields = {
-        "author": " and ".join("{" + safe(author_name(author)) + "}" for author in citation["authors"]),
+        "author": " and ".join(safe(author_name(author)) for author in citation["authors"]),
         "title": "{" + safe(name) + "}",
         "chapter": number,
         "booktitle": "{" + safe(citation["title"]) + "}",
@@ -221,7 +234,8 @@ def bibtex(citation: dict, title: str, address: str, page: str) -> str:
 
 
 def author_name(author: dict) -> str:
-    return author.get("name") or f"{author['given-names']} {author['family-names']}"
+    """Write an author as BibTeX wants it; a group's name stays whole."""
+    return f"{{{author['name']}}}" if "name" in author else f"{author['family-names']}, {author['given-names']}"
 
 
 def citation(app, page: str, title: str) -> list[nodes.Node]:
@@ -243,36 +257,33 @@ class Execution(SphinxDirective):
     """Table of what each chapter cost in this build, with totals and the machine, which is not named."""
 
     def run(self):
+        """Return the table."""
         return [nodes.container("", *self.parse_text_to_nodes(report(outcomes(self.env.app))), classes=["execution"])]
 
 
 def report(known: list[dict]) -> str:
     """Write the execution report in Markdown."""
-    rows = ["| chapter | status | seconds | memory (MB) | data | date | on Binder |", "|---|---|--:|--:|---|---|---|"]
+    rows = ["| chapter | status | seconds | MB | data | date | Binder |", "|---|---|--:|--:|---|---|---|"]
     for outcome in known:
         numbers = "– | –"
         if outcome["seconds"] is not None:
             numbers = f"{outcome['seconds']:.1f} | {outcome['peak_memory_mb']:,}"
-        fits = {True: FITS, False: "**too big**", None: "–"}[fits_binder(outcome)]
+        fits = {True: FITS.format(""), False: "**too big**", None: "–"}[fits_binder(outcome)]
         row = (f"[](../chapters/{outcome['chapter']}.ipynb)", outcome["status"], numbers, outcome["data"])
         rows.append(f"| {' | '.join(row)} | {outcome['date'] or '–'} | {fits} |")
     measured = [outcome for outcome in known if outcome["seconds"] is not None]
-    seconds, memory = ([outcome[name] for outcome in measured] for name in BINDER)
-    total = f"**{len(measured)} of {len(known)} chapters ran** | | **{sum(seconds):.0f}** | **{max(memory, default=0):,} at most**"
-    small = sum(map(bool, map(fits_binder, measured)))
+    seconds = sum(outcome["seconds"] for outcome in measured)
+    memory = max((outcome["peak_memory_mb"] for outcome in measured), default=0)
+    total = (f"**{len(measured)} of {len(known)} ran**", "", f"**{seconds:.0f}**", f"**{memory:,} at most**", "", "")
+    rows.append(f"| {' | '.join(total)} | **{sum(map(fits_binder, measured))} fit** |")
     machine = f"{os.cpu_count()} CPUs, Python {platform.python_version()}, torch {metadata.version('torch')}"
-    return "\n".join(
-        [
-            *rows,
-            f"| {total} | | | **{small} fit** |",
-            "",
-            f"The machine: {machine}; several chapters run at a time, on one thread each.",
-            "",
-            f"*Fits Binder*: at most {BINDER['seconds']} s and {BINDER['peak_memory_mb'] / 1000} GB. *Data*: simulated here, "
-            "read from a mirror, or from the network or its cache. *Kept*: outputs of an earlier run, because the chapter’s "
-            "data were not to be had.",
-        ]
-    )
+    notes = f"""
+The machine: {machine}; several chapters run at a time, on one thread each.
+
+*Fits Binder*: at most {BINDER["seconds"]} s and {BINDER["peak_memory_mb"] / 1000} GB. *Data*: simulated here, read from
+a mirror, or from the network or its cache. *Kept*: outputs of an earlier run; the chapter’s data were not to be had.
+"""
+    return "\n".join([*rows, notes])
 
 
 # ---------------------------------------------------------------------------------------------------- quizzes
@@ -312,6 +323,7 @@ class Quiz(SphinxDirective):
     required_arguments = 1
 
     def run(self):
+        """Return the page's only section."""
         relative, path = self.env.relfn2path(self.arguments[0])
         self.env.note_dependency(relative)
         quiz = checked(tomllib.loads(Path(path).read_text(encoding="utf-8")), relative)
@@ -326,10 +338,12 @@ class Quiz(SphinxDirective):
         return [section]
 
     def inline(self, text: str) -> nodes.inline:
+        """Read Markdown within a line."""
         found, _ = self.parse_inline(text)
         return nodes.inline("", "", *found)
 
     def question(self, question: dict, number: int) -> list[nodes.Node]:
+        """Write one question: a group of radio buttons, and the answer in a fold."""
         answer, name = question["answer"], f"question-{number}"
         parts = [
             html(f'<fieldset data-answer="{answer}"><legend>{number}. '),
@@ -338,10 +352,9 @@ class Quiz(SphinxDirective):
         ]
         for place, option in enumerate(question["options"]):
             key = f"{name}-{place}"
+            radio = f'<input type="radio" name="{name}" id="{key}" value="{place}">'
             parts += [
-                html(
-                    f'<div class="option"><input type="radio" name="{name}" id="{key}" value="{place}"><label for="{key}">'
-                ),
+                html(f'<div class="option">{radio}<label for="{key}">'),
                 self.inline(option),
                 html("</label></div>"),
             ]
@@ -357,4 +370,5 @@ class Quiz(SphinxDirective):
 
 
 def html(text: str) -> nodes.raw:
+    """Wrap a piece of HTML."""
     return nodes.raw("", text, format="html")

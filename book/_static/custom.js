@@ -86,6 +86,14 @@ function quiz() {
   }
 }
 
+/* What scrolls sideways can be scrolled with the arrow keys. */
+function scrollers() {
+  for (const table of document.querySelectorAll(".bd-article table")) {
+    if (table.scrollWidth > table.clientWidth) table.tabIndex = 0;
+  }
+}
+
 terms();
 folds();
+scrollers();
 quiz();

@@ -105,7 +105,7 @@ def notation() -> list[list[str]]:
 
 
 def letters(cell: str) -> set[str]:
-    """Symbols of a cell, without what stands below or around them: `w` of `w_\\text{cls}`, `\\hat y` of `\\operatorname{sd}(\\hat y)`."""
+    """Symbols of a cell, without what stands below or around them."""
     math = " ".join(re.findall(r"\$([^$]+)\$", cell))
     math = re.sub(r"\\operatorname\{\w+\}|\\[lr]vert|_(?:\\text)?\{[^}]*\}|_\w", " ", math)
     return set(re.findall(r"\\hat [A-Za-z]|\\[a-z]+|[A-Za-z]", math))
