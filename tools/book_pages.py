@@ -60,7 +60,7 @@ def mend(app, page: str, template: str, context: dict, doctree) -> None:
         lambda found: f'<span class="sig-params">{found[1].replace("dd>", "span>")}</span>',
         context.get("body", ""),
     )
-    context["body"] = body.replace(' role="list" class="citation-list"', "").replace(' role="doc-biblioentry"', "")
+    context["body"] = body.replace('<div role="list"', "<div").replace(' role="doc-biblioentry"', "")
 
 
 # ---------------------------------------------------------------------------------------------------- glossary
