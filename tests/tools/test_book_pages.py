@@ -103,7 +103,7 @@ def test_report_sums_up_and_marks_what_is_too_big():
     assert {len(row) for row in rows} == {7}
     assert rows[2][0] == "[](../chapters/05_graph_vae.ipynb)"
     assert [row[2] for row in rows[2:]] == ["20.2", "61.0", "–", "**81**"]
-    assert [row[3] for row in rows[2:]] == ["1,400", "300", "–", "**1,400 at most**"]
+    assert [row[3] for row in rows[2:]] == ["1,400", "300", "–", "**1,400**"]
     assert ["fits" in row[6] for row in rows[2:5]] == [True, False, False]
     assert rows[5][6] == "**1 fit**"
 
