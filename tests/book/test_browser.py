@@ -92,7 +92,7 @@ def site(html):
 
 def violations(tab, **options):
     """What axe-core finds serious or critical on the whole page, the theme's parts included."""
-    options = {"resultTypes": ["violations"]} | options
+    options = {"resultTypes": ["violations"], "preload": False} | options  # it would load style sheets by itself
     # The API page is one pattern repeated a thousand times: its first section stands for all in what takes a minute.
     part = ".bd-article > section > section:first-of-type" if "book/api" in tab.url else "html"
     found = tab.evaluate("async ([part, options]) => (await axe.run(part, options)).violations", [part, options])
