@@ -6,6 +6,7 @@ tools/build.py --chapter 06 -p EPOCHS 800   the same chapter with another parame
 """
 
 import argparse
+import copy
 import hashlib
 import json
 import os
@@ -185,7 +186,7 @@ def run(root: Path, stem: str, source: nbformat.NotebookNode, parameters: dict) 
     """Execute in a process of its own, in the chapters' folder; nothing is left there."""
     build = root / "_build"
     raw, done = build / f"raw/{stem}.ipynb", build / f"raw/{stem}.done.ipynb"
-    notebooks.write(source, raw)
+    notebooks.write(notebooks.with_trials(copy.deepcopy(source)), raw)
     command = [sys.executable, str(TOOLS / "execute.py"), str(raw), str(done), json.dumps(parameters)]
     process = subprocess.run(
         command, capture_output=True, text=True, env=chapter_environment(root), cwd=root / "chapters", check=False
@@ -196,7 +197,7 @@ def run(root: Path, stem: str, source: nbformat.NotebookNode, parameters: dict) 
         if process.returncode in (-signal.SIGINT, 130):
             raise KeyboardInterrupt from None
         return {"error": f"papermill ended with status {process.returncode}:\n{process.stderr[-3000:]}"}, source
-    notebook = nbformat.read(done, as_version=4)
+    notebook = notebooks.without_trials(nbformat.read(done, as_version=4))
     raw.unlink()
     done.unlink()
     stderr = notebooks.stderr_text(notebook)
