@@ -59,6 +59,7 @@ from xsg.data.expression import normalise
 from xsg.data.simulate import write_adni_tables
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.splits import homologous
+from xsg.interactive import cortex_view
 from xsg.plotting import brain, observed_against_predicted, use_style
 from xsg.training import CrossScaleVAE, cross_val_predict, refit
 
@@ -207,11 +208,34 @@ figure = brain(maps, "thinning (Cohen's d)", limits=(0, 1.6))
 # %% [markdown]
 # The held-out prediction is paler: it keeps the gradient from the temporal lobe to the back of the brain and lowers the
 # peak. What remains of the observed map when it is taken away is the residual. Blue regions thin less than the model
-# predicts, red ones more:
+# predicts, red ones more.
+#
+# Turn the surface by dragging or with the arrow keys, and point at a region, or choose it in the list, to read its value.
+# *Map* changes to the other maps while the surface stays as you turned it: compare *observed* with *predicted, held out*
+# on the inner face of the left temporal lobe, where the peak is. (The last map is the gene that correlates best with
+# thinning, of all: picked with the answer in view.)
 
-# %% mystnb={"image": {"alt": "Four brain views of the held-out residual, observed minus predicted. Red, thinner than predicted: precuneus, superior frontal and entorhinal cortex. Blue, less thin than predicted: transverse temporal cortex, frontal pole and cuneus. Both hemispheres agree."}}
+# %%
 residual = (thinning - outside.mean()).rename("residual")
-figure = brain(residual, "residual (Cohen's d)")
+closest = genes.corrwith(thinning).abs().idxmax()
+to_compare = pd.DataFrame(
+    {
+        "residual, held out": residual,
+        "observed": thinning,
+        "predicted, held out": outside.mean(),
+        "predicted, in-sample": inside.mean(),
+        f"expression of {closest}": genes[closest],
+    }
+)
+cortex_view(
+    to_compare,
+    {name: "expression (normalised)" if "expression" in name else f"{name} (Cohen's d)" for name in to_compare},
+    limits={name: (0, 1.6) for name in to_compare.columns[1:4]},
+    alt="Four brain views in each of five rows. First the held-out residual, observed minus predicted. Red, thinner than "
+    "predicted: precuneus, superior frontal and entorhinal cortex. Blue, less thin than predicted: transverse temporal "
+    "cortex, frontal pole and cuneus. Both hemispheres agree. Below: the maps observed, predicted held out, predicted "
+    "in-sample, and the expression of one gene.",
+)
 # %%
 residual.sort_values().rename("residual (Cohen's d)").iloc[[0, 1, 2, 3, -4, -3, -2, -1]].round(2).to_frame()
 

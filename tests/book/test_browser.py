@@ -1,7 +1,6 @@
 """The rendered pages in a real browser, at desktop and phone width, light and dark, offline."""
 
 import re
-import shutil
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,13 +10,6 @@ import axe_playwright_python
 import pytest
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 CHAPTER, GLOSSARY, QUIZ = "chapters/05_graph_vae.html", "book/glossary.html", "book/quiz_model_a.html"
 KINDS = (CHAPTER, GLOSSARY, QUIZ, "book/index.html", "book/execution.html", "search.html")
 
@@ -37,42 +29,6 @@ window.reachable = [...document.querySelectorAll('a[href], button, input, select
     (node.type !== 'radio' || node === document.querySelector(`[name="${node.name}"]`)));
 window.before = reachable.map(look);
 """
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no Chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(QUIET))
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(chromium, html):
-    """Open a page in a window of its own; returns it with what went wrong while it loaded."""
-    contexts = []
-
-    def visit(page, width=1280, site=None, **options):
-        options = {"color_scheme": "light", "reduced_motion": "reduce", "offline": site is None} | options
-        context = chromium.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        tab, troubles = context.new_page(), []
-        tab.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
-        tab.on("pageerror", lambda error: troubles.append(str(error)))
-        tab.on("requestfailed", lambda request: troubles.append(f"not loaded: {request.url}"))
-        tab.goto(f"{site}/{page}" if site else (html / page).as_uri(), wait_until="load")
-        if options.get("java_script_enabled", True):
-            tab.evaluate("window.MathJax && MathJax.startup && MathJax.startup.promise")
-        return tab, troubles
-
-    yield visit
-    for context in contexts:
-        context.close()
 
 
 @pytest.fixture(scope="session")
