@@ -42,15 +42,17 @@ def visit(chromium, html):
     """Open a page in a window of its own; returns it with what went wrong while it loaded."""
     contexts = []
 
-    def visit(page, width, scheme="light"):
-        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
+    def visit(page, width=1280, site=None, **options):
+        options = {"color_scheme": "light", "reduced_motion": "reduce", "offline": site is None} | options
+        context = chromium.new_context(viewport={"width": width, "height": 900}, **options)
         contexts.append(context)
         tab, troubles = context.new_page(), []
         tab.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
         tab.on("pageerror", lambda error: troubles.append(str(error)))
         tab.on("requestfailed", lambda request: troubles.append(f"not loaded: {request.url}"))
-        tab.goto((html / page).as_uri(), wait_until="load")
-        tab.evaluate("window.MathJax && MathJax.startup && MathJax.startup.promise")
+        tab.goto(f"{site}/{page}" if site else (html / page).as_uri(), wait_until="load")
+        if options.get("java_script_enabled", True):
+            tab.evaluate("window.MathJax && MathJax.startup && MathJax.startup.promise")
         return tab, troubles
 
     yield visit

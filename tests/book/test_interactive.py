@@ -299,13 +299,13 @@ def test_a_view_put_in_as_jupyter_does_comes_alive(open_view, pages):
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1000])
 def test_views_are_accessible_and_fit(open_view, width, dark):
-    from axe_core_python.sync_playwright import Axe
+    from axe_playwright_python.sync_playwright import Axe
 
     tab, view, _ = open_view("all", width, dark)
     wait_live(view)
     settle(tab)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    found = Axe().run(tab, context=".xsg-view")["violations"]
+    found = Axe().run(tab, context=".xsg-view").response["violations"]
     serious = [rule for rule in found if rule["impact"] in ("serious", "critical")]
     assert [(rule["id"], node["html"][:160]) for rule in serious for node in rule["nodes"]] == []
     scheme = "[...document.querySelectorAll('.xsg-view')].map((host) => host.style.colorScheme)"
