@@ -10,7 +10,8 @@
 # %% [markdown]
 # # 18. Reaction and diffusion on a brain
 #
-# *Prerequisites: [the cortical graph](04_graph.ipynb); what a differential equation is. Time: 40 minutes to read, half a minute to run.*
+# *Prerequisites: [the cortical graph](04_graph.ipynb); what a differential equation is. Time: 40 minutes to read,
+# 1 minute to run.*
 #
 # ## What you will learn
 #
@@ -35,7 +36,8 @@ import sys
 if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     from IPython import get_ipython
 
-    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg")
+    get_ipython().system(f"{sys.executable} -m pip list --format=freeze > /tmp/here.txt")  # what is here stays as it is
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
 from importlib.resources import files
@@ -48,6 +50,7 @@ import torch
 import xsg
 from xsg.claims import claim
 from xsg.data.spread import disc
+from xsg.interactive import spread_view
 from xsg.physics import LAWS, ReactionDiffusion, grid_laplacian
 from xsg.plotting import brain, use_style
 
@@ -68,11 +71,14 @@ def image(state):
 # %% [markdown]
 # ## The question in a picture
 #
-# In several diseases of the brain a misfolded protein, such as tau, turns up in one place, then in its neighbours, then nearly everywhere. Two things happen at once. It **spreads**, from where there is much to where there is
-# little. And it **grows**, because misfolded protein makes more of itself out of the healthy kind, until none of that is left.
+# In several diseases of the brain a misfolded protein turns up in one place, then in its neighbours, then nearly everywhere
+# ([Jucker & Walker 2013](https://doi.org/10.1038/nature12481)). One such protein is **tau**, which piles up within nerve cells in
+# Alzheimer's disease. A model of it has two parts. The protein **spreads**, from where there is much to where there is little. And
+# it **grows**, because misfolded protein makes more of itself out of the healthy kind, until none of that is left.
 #
-# Below the same patch of pathology develops under four laws. All four spread equally fast; they differ in how growth depends on what is there already. Could you tell from three looks which law was at work? That is the question of
-# the next chapters. This one makes the pictures.
+# Below, the same patch of pathology develops under four laws, on a disc that stands for a slice of tissue. Each row is a law, each
+# column a moment; yellow is full, dark blue is empty. All four laws spread equally fast; they differ in how growth depends on what
+# is there already.
 
 # %% mystnb={"image": {"alt": "A table of discs, four rows by four columns of time. A bright patch in the middle of each. By diffusion alone it fades into an even dim disc; by the logistic law it fills the disc; the damped law fills it more slowly; the cooperative law keeps it dim for long."}}
 times = [0.0, 6.0, 24.0, 60.0]
@@ -87,21 +93,26 @@ for row, (law, (formula, *_)) in zip(axes, LAWS.items(), strict=True):
 _ = figure.colorbar(shown, ax=axes, label="pathology $u$ (share of the most possible)", shrink=0.5)
 
 # %% [markdown]
+# Without growth (top) the patch fades into the disc. The logistic law fills the disc, the damped law does so more slowly, and the
+# cooperative law holds back where there is little. Look at the second column: early on, they hardly differ. Could you tell from
+# three looks which law was at work? That is the question of [chapter 20](20_mixtures.ipynb). This chapter makes the pictures.
+#
 # ## The equation
 #
-# Let $u(x, t)$ between 0 and 1 say how much pathology place $x$ holds. Then
+# Let $u(x, t)$ between 0 and 1 say how much pathology place $x$ holds at time $t$, as a share of the most it can hold. Then
 #
 # $$\frac{\partial u}{\partial t} = \underbrace{D\,\nabla^2 u}_{\text{spreads}} + \underbrace{R\,f(u)}_{\text{grows}} .$$
 #
-# $D$, the **diffusivity**, has the unit of an area per time; $R$, the **reaction rate**, of one per time. (On a graph,
-# whose weights have no unit, $D$ too is one per time, and depends on how the weights are scaled.) With $f(u) = u(1-u)$
-# this is the equation of [Fisher (1937)](https://doi.org/10.1111/j.1469-1809.1937.tb02153.x) and Kolmogorov, Petrovsky
-# and Piskunov, first written for a gene that spreads through a population. It has been used for prions and tau for some
-# time
+# $\nabla^2 u$ is the sum of second derivatives in space: positive where a place holds less than its surroundings, so that it fills
+# up. $D$, the **diffusivity**, has the unit of an area per time; $R$, the **reaction rate**, of one per time. (On a graph,
+# whose weights have no unit, $D$ too is one per time, and depends on how the weights are scaled.) $f$ is the law of growth. With
+# $f(u) = u(1-u)$ this is the equation of [Fisher (1937)](https://doi.org/10.1111/j.1469-1809.1937.tb02153.x) and of Kolmogorov,
+# Petrovsky and Piskunov, first written for a gene that spreads through a population. It has been used for prions and for tau
 # ([Fornari et al. 2019](https://doi.org/10.1098/rsif.2019.0356)).
 #
 # A computer, like a scanner, knows places one by one. On a grid or a graph with weights $w_{ij}$ between places, what flows into place $i$ is $\sum_j w_{ij}(u_j - u_i) = -(Lu)_i$, with the Laplacian $L$ of [chapter 4](04_graph.ipynb).
-# So $-L$ stands where the textbook writes $\nabla^2$, on anything that has neighbours. On the disc every pixel has up to four neighbours, all with weight 1. Nothing lies across the edge, so nothing flows there.
+# So $-L$ stands where the textbook writes $\nabla^2$, on anything that has neighbours, and $u$ becomes a vector with a number for
+# each place. On the disc every pixel has up to four neighbours, all with weight 1. Nothing lies across the edge, so nothing flows there.
 
 # %%
 laplacian = grid_laplacian(mask)
@@ -110,14 +121,40 @@ assert len(middle) == 5  # itself and four neighbours: the five-point Laplacian
 assert np.allclose(laplacian.sum(axis=1), 0)  # what leaves one pixel arrives in another
 
 # %% [markdown]
+# What do $D$ and $R$ do? Move the sliders, with the mouse or the arrow keys. At $R = 0$ the patch blurs and the mean stays
+# where it was: nothing is made, nothing lost. With the least $D$ and the most $R$ an edge forms and travels. Then keep the
+# rates and change the law: the cooperative one lags far behind, for at the edge, where there is little, it hardly grows.
+# Every stop of the sliders was solved for; nothing is interpolated.
+
+# %%
+D_stops, R_stops, t_stops = [0.01, 0.03, 0.1, 0.3, 1.0], [0.0, 0.02, 0.05, 0.1, 0.2], np.arange(0, 121, 6)
+D_all, R_all = (torch.tensor(each.ravel()) for each in np.meshgrid(D_stops, R_stops, indexing="ij"))
+fields = {}
+for law in list(LAWS)[1:]:  # diffusion alone is R = 0
+    states = solver.solve(start.expand(len(D_all), -1), t_stops, D_all, R_all, law, steps=80)
+    fields[law] = np.full((len(D_stops), len(R_stops), len(t_stops), *mask.shape), np.nan)
+    fields[law][..., mask] = states.numpy().reshape(*fields[law].shape[:3], -1)
+spread_view(
+    fields,
+    D_stops,
+    R_stops,
+    t_stops,
+    alt="A disc at four times: a bright patch in the middle spreads and grows until the disc is nearly full. Beside it, the "
+    "mean over the disc against time for five reaction rates: flat at R = 0, else rising in an S, the steeper the larger R.",
+)
+
+# %% [markdown]
 # ## Spreading alone
 #
-# Without growth the equation is linear, $\dot u = -D L u$, and its solution is $u(t) = e^{-D L t} u_0$. The eigenvectors $v_m$ of $L$ are patterns that keep their shape: pattern $m$ decays as $e^{-D \lambda_m t}$ and does nothing else. So
-# we write $u_0$ as a sum of patterns, let each decay for as long as we please, and add up again:
+# Without growth the equation is linear, $\dot u = -D L u$ (the dot is the derivative by time), and its solution from the initial
+# state $u_0$ is $u(t) = e^{-D L t} u_0$. The eigenvectors $v_m$ of $L$, with eigenvalues $\lambda_m$, are patterns that keep their
+# shape: pattern $m$ decays as $e^{-D \lambda_m t}$ and does nothing else. So we write $u_0$ as a sum of patterns, let each decay for as long as we please, and add up again:
 #
 # $$u(t) = \sum_m v_m\, e^{-D \lambda_m t}\, (v_m^\top u_0).$$
 #
-# No step size, no error. The first pattern is even, with $\lambda = 0$: it never decays, which is how the sum of $u$ is kept. The finest patterns decay first, which is what blurring means.
+# No step size, and no error but rounding. The first pattern is even, with $\lambda = 0$: it never decays, which is how the sum of
+# $u$ is kept. The finer a pattern, the larger its eigenvalue and the sooner it is gone, which is what blurring means. Some of the
+# 697 patterns of the disc, blue below zero and red above, with the time in which they fall to half for $D$ = 0.5:
 
 # %%
 values, patterns = np.linalg.eigh(laplacian)
@@ -151,12 +188,15 @@ for ax, number in zip(axes, chosen, strict=True):
 #
 # | law | $f(u)$ | in words | solution |
 # |---|---|---|---|
-# | diffusion | $0$ | nothing grows | |
+# | diffusion | $0$ | nothing grows | $u$ stays |
 # | logistic | $u(1-u)$ | more makes more, until the healthy protein runs out | the logistic curve |
 # | damped | $u(1-u)^2$ | the same, with brakes that bite earlier | $x + \ln x$ rises by $Rt$, $x = u/(1-u)$ |
 # | cooperative | $u^2(1-u)$ | it takes two to make a third: a little grows hardly at all | $y + \ln y$ falls by $Rt$, $y = (1-u)/u$ |
 #
-# The last two need one number, $x$, out of $x + \ln x = c$ (Lambert's function in disguise), which Newton's method gives to the last digit in a few rounds. Again: no step, no error.
+# The last two need one number, $x$ (or $y$), out of $x + \ln x = c$. Its solution is known as Lambert's function
+# ([Corless et al. 1996](https://doi.org/10.1007/BF02124750)), and Newton's method gives it to the last digit in a few rounds. Again
+# there is no step, and no error but rounding. In the figure, mind how the laws differ on the right although they start at the same
+# 0.05:
 
 # %% mystnb={"image": {"alt": "Left: growth rate against u for three laws; the logistic parabola is highest, the damped one peaks at a third, the cooperative one at two thirds. Right: growth from 0.05; logistic is quickest to fill, damped starts alike and lags, cooperative stays low for a hundred time units and then shoots up."}}
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
@@ -172,12 +212,16 @@ right.set(xlabel="time", ylabel="pathology $u$", title="One place by itself, $R$
 _ = left.legend(fontsize=8)
 
 # %% [markdown]
+# Logistic and damped growth begin alike and part only above a quarter or so; the cooperative law waits for a hundred units of time,
+# then shoots up. Where little is there, logistic and damped growth cannot be told apart: remember that for real tau.
+#
 # ## Both, in turn
 #
-# Each part alone is solved exactly. Both together are not, so we let them take turns: spread for half a step, grow for a step, spread for another half ([Strang 1968](https://doi.org/10.1137/0705041)). What is wrong is only that
+# Each part alone is solved exactly. Both together are not, so we let them take turns: spread for half a step, grow for a step, spread for another half ([Strang 1968](https://doi.org/10.1137/0705041)). This is called **splitting**. What is wrong is only that
 # within a step the two do not see each other. The symmetry makes the error fall with the *square* of the step, once steps are short.
 #
-# In code it is three lines a step.
+# In code it is one line a step. The cell below writes it by hand, with growth inside or outside, and measures the largest error over
+# 16 random pairs of $D$ and $R$ against a solution in 600 steps:
 
 
 # %%
@@ -230,27 +274,33 @@ claim("reaction-diffusion-order-coarse", np.log2(error["growth inside"][8] / err
 claim("reaction-diffusion-turns", error["growth outside"][8] / error["growth inside"][8])
 
 # %% [markdown]
-# Twice the steps, a quarter of the error: between 64 and 128 steps the measured order is 1.9<!-- claim:reaction-diffusion-order -->. With few steps it is less, 1.5<!-- claim:reaction-diffusion-order-coarse --> between 8 and 16:
-# the patch starts with a sharp edge, whose finest patterns decay within a step, and for them no step of this size is short.
+# Both lines end parallel to the grey one, of slope −2: twice the steps, a quarter of the error. Between 64 and 128 steps the
+# measured **order**, the power with which the error falls, is 1.9<!-- claim:reaction-diffusion-order -->. With few steps it is
+# less, 1.5<!-- claim:reaction-diffusion-order-coarse --> between 8 and 16: the patch starts with a sharp edge, whose finest patterns
+# decay within a step, and for them no step of this size is short.
 #
-# And it matters who goes first. With growth *inside* and spreading outside the error is 3.4<!-- claim:reaction-diffusion-turns --> times smaller at the same cost; neighbouring half-steps of spreading even melt into one. Nothing in the theory of splitting says so in general: it is worth trying both.
+# And it matters who goes first. With growth *inside* and spreading outside the error (at 8 steps) is
+# 3.4<!-- claim:reaction-diffusion-turns --> times smaller at the same cost; neighbouring half-steps of spreading even melt into one.
+# The order of the method is the same either way, so that this is something to measure: try both.
 #
-# `xsg.physics.ReactionDiffusion` is this, for many subjects at once, with derivatives by $D$, $R$ and $u_0$.
+# `xsg.physics.ReactionDiffusion` is this solver, for many subjects at once, with [derivatives](#derivatives) by $D$, $R$ and $u_0$.
 #
 # ## How fast?
 #
 # A batch of states is a matrix, and a step is two products of it with the patterns. That is what processors do best. The
-# usual way is an adaptive Runge–Kutta solver; [the paper we follow](https://doi.org/10.48550/arXiv.2509.15124) uses dopri5,
-# at relative and absolute tolerances of $10^{-3}$ and $10^{-4}$. `tests/benchmarks/test_physics.py` runs both on one
+# usual way is an adaptive Runge–Kutta solver, which chooses its own steps; the paper that this part of the book follows,
+# [Pinnawala et al. (2025)](https://doi.org/10.48550/arXiv.2509.15124), uses dopri5
+# ([Dormand & Prince 1980](https://doi.org/10.1016/0771-050X(80)90013-3)), at relative and absolute tolerances of $10^{-3}$ and
+# $10^{-4}$. `tests/benchmarks/test_physics.py` runs both on one
 # thread, forward and backward, on 64 subjects of the disc, against a solution that is all but exact, and its rows are kept
-# in `xsg/data/mechanistic.csv`.
+# in `xsg/data/mechanistic.csv`. ("Sliced" is the quicker of two ways of writing dopri5's Laplacian; "xsg" is our solver.)
 
 # %%
 rows = pd.read_csv(files("xsg.data") / "mechanistic.csv")
 race = rows[rows["what"] == "solver"].pivot(index="case", columns="quantity", values="value")
 race[[f"{way}: {what}" for what in ("seconds", "largest error") for way in ("dopri5, sliced", "xsg, 3 steps")]]
 
-# %% mystnb={"image": {"alt": "Left: milliseconds a subject against batch size, falling from nearly three at one subject to below one at 256. Right: milliseconds a subject against the number of pixels, rising a little slower than the square for the disc; whole squares, solved by kernels, lie far below."}}
+# %% mystnb={"image": {"alt": "Left: milliseconds a subject against batch size, falling from over three at one subject to a fifth of one at 256. Right: milliseconds a subject against the number of pixels, rising steeply for the disc; whole squares, solved by kernels, lie below."}}
 timed = rows[rows["what"] == "time"].pivot(index="case", columns="quantity", values="value")
 timed = timed.set_index(timed.index.str.split(expand=True).set_names(["shape", "size", "batch"])).reset_index()
 timed = timed.astype({"size": int, "batch": int})
@@ -285,11 +335,12 @@ assert (
 ).all()
 
 # %% [markdown]
-# Three steps have a smaller largest error than dopri5 and are at least 81<!-- claim:reaction-diffusion-speed --> times as
-# fast, for every law, as the quicker of two ways of writing dopri5's Laplacian. The *root mean square* error of so few
+# Solved side by side, subjects share the work (left), and time grows faster than the number of pixels (right; "kernels" are
+# explained [below](#what-a-solver-must-not-do)). Three steps have a smaller largest error than dopri5 and are at least
+# 81<!-- claim:reaction-diffusion-speed --> times as fast, for every law, as the quicker way of writing dopri5. The *root mean square* error of so few
 # steps is larger than dopri5's; to match that too takes eight (for the damped law even then but nearly), and the least
-# ratio falls to 39<!-- claim:reaction-diffusion-speed-mean -->. Of what a bare matrix product reaches on the same
-# thread, the solver gets a share of 0.67<!-- claim:reaction-diffusion-throughput --> with 64 subjects. Part of this is
+# ratio falls to 39<!-- claim:reaction-diffusion-speed-mean -->. Of the arithmetic per second that a bare matrix product reaches on
+# the same thread, the solver gets a share of 0.67<!-- claim:reaction-diffusion-throughput --> with 64 subjects. Part of this is
 # not the method but the processor: `xsg.machine` finds that one of torch's two libraries multiplies matrices twice as
 # fast as the other on the machine that made the table. Without that the least ratio was about 50. Ratios also vary from
 # run to run by a fifth: take them for an order of magnitude, and let the script print yours.
@@ -297,8 +348,9 @@ assert (
 # %% [markdown]
 # ## What a solver must not do
 #
-# Two promises follow from the equation. Without growth nothing is lost: the sum of $u$ stays. And $u$ stays between 0 and 1. A solver that steps blindly can break both; ours keeps them because each of its parts does, however long
-# the step.
+# Two promises follow from the equation. Without growth nothing is lost: the sum of $u$ stays. And $u$ stays between 0 and 1. A
+# solver that steps blindly can break both ([Exercise 3](#exercise-3-why-not-euler)); ours keeps them because each of its parts
+# does, however long the step. The cell tries it on random states, over a time of 1,000 in two steps:
 
 # %%
 wild = torch.rand(BATCH, solver.n, dtype=torch.float64, generator=torch.Generator().manual_seed(SEED))
@@ -309,11 +361,15 @@ kept = solver.solve(wild, [1000.0], *rates, "diffusion")[:, 0].sum(1)
 assert torch.allclose(kept, wild.sum(1), rtol=1e-12)
 
 # %% [markdown]
-# There is a trap, though, and it lies in the arithmetic. In single precision, numbers carry seven digits. The patterns that make up an empty corner cancel only to about $10^{-8}$, and growth treats $10^{-8}$ as a seed. If
-# $R t = 20$, it grows by $e^{20}$, half a billion. Below, a wave sets out from the upper left corner of a square; by the patterns in single precision the far corner lights up before anything can have arrived.
+# There is a trap, though, and it lies in the arithmetic. In single precision, numbers carry seven digits. The patterns that make up
+# an empty corner cancel only to about $10^{-8}$, and growth treats $10^{-8}$ as a seed. If $R t = 20$, it grows by $e^{20}$, half a
+# billion. Below, a wave sets out from the upper left corner of a square, and the scale is logarithmic, to $10^{-10}$; by the
+# patterns in single precision the far corner lights up before anything can have arrived.
 #
-# On a whole rectangle there is another way to spread: $e^{-DLt}$ is the product of one kernel along each side, whose entries are positive by nature. Nothing cancels, so nothing comes of nothing. The package takes that way
-# on rectangles, and double precision where the patterns are needed and growth is strong.
+# On a whole rectangle there is another way to spread: $e^{-DLt}$ is the product of one **kernel** along each side, a matrix without
+# negative entries. To apply it only adds, so that nothing cancels. The kernel itself is formed in double precision, and keeps
+# rounding of about $10^{-17}$: growth needs $R t$ of 30 and more to make that visible. The package takes kernels on rectangles, and
+# you should take double precision where the patterns are needed and growth is strong.
 
 # %% mystnb={"image": {"alt": "Three squares at the same moment: exact, a bright quarter circle in the upper left corner, the rest dark; by patterns in single precision, the quarter circle and a field of spurious bright spots elsewhere; by kernels in single precision, the same as exact."}}
 square = np.ones((24, 24), dtype=bool)
@@ -331,6 +387,11 @@ for ax, (name, state) in zip(axes, arrived.items(), strict=True):
     ax.set(xticks=[], yticks=[], title=name)
 _ = figure.colorbar(shown, ax=axes, label="pathology $u$")
 
+# %% [markdown]
+# Left and right agree. In the middle, growth has made pathology out of rounding errors, all over the square. (The faint arms along
+# two edges of the other squares, at $10^{-7}$, are rounding too, that of the kernel in double precision: no wave can have reached
+# them.)
+
 # %%
 right, by_patterns, by_kernels = arrived.values()
 assert (by_kernels - right).abs().max() < 1e-3 < 0.1 < (by_patterns - right).abs().max()
@@ -338,9 +399,11 @@ assert (by_kernels - right).abs().max() < 1e-3 < 0.1 < (by_patterns - right).abs
 # %% [markdown]
 # ## On a cortex
 #
-# Nothing in the solver knows about pixels. Give it the Laplacian of the [cortical graph](04_graph.ipynb), a seed in the left entorhinal cortex, where tau is usually seen first
-# ([Braak & Braak 1991](https://doi.org/10.1007/BF00308809)), and the same lines of code run on a brain. The graph joins regions that touch and each region to its homologue. The rates are made up; only the order in which
-# regions are reached means anything, and that mostly says how far they are from the seed.
+# Nothing in the solver knows about pixels. Give it the Laplacian of the [cortical graph](04_graph.ipynb), a seed in the left
+# entorhinal cortex, the first region of the cortex that Alzheimer's tau reaches as a rule
+# ([Braak & Braak 1991](https://doi.org/10.1007/BF00308809)), and the same lines of code run on a brain. The graph joins regions
+# that touch, and each region to its homologue. The rates are made up; only the order in which regions are reached means anything,
+# and that mostly says how far they are from the seed. Rows are moments, columns the four faces of the cortex:
 
 # %% mystnb={"image": {"alt": "Four views of the cortical surface in three rows of time. A spot in the left medial temporal lobe grows over the left temporal lobe, then appears in the right one, then covers most of both hemispheres."}}
 cortex = xsg.load_cortex("simulated", seed=SEED)
@@ -365,7 +428,9 @@ claim("reaction-diffusion-arrival", reached["R_entorhinal"])
 assert reached.drop(["L_entorhinal"]).min() > 0
 
 # %% [markdown]
-# The right entorhinal cortex is half full at time 13<!-- claim:reaction-diffusion-arrival -->. The only way there is over the edges between homologues: without them the hemispheres are two separate worlds.
+# At first only the left temporal lobe is touched, then also the right one, and at $t = 30$ the frontal lobes of both sides still
+# hold the least. The right entorhinal cortex is half full at time 13<!-- claim:reaction-diffusion-arrival -->. The only way there is over
+# the edges between homologues: without them the hemispheres are two separate worlds.
 
 # %% [markdown]
 # ## Derivatives
@@ -375,7 +440,7 @@ assert reached.drop(["L_entorhinal"]).min() > 0
 #
 # $$\frac{\partial \varphi}{\partial t} = f(\varphi), \qquad \frac{\partial \varphi}{\partial u} = \frac{f(\varphi)}{f(u)} .$$
 #
-# (The second says that a small lead over another solution shrinks and grows with the speed.) So the solver never differentiates through Newton's method. We check against differences.
+# (The second says that a small lead over another solution shrinks and grows with the speed.) So the solver never differentiates through Newton's method. The cell compares its gradients with finite differences.
 
 # %%
 d, r = (rate[:4].clone().requires_grad_() for rate in rates)
@@ -397,10 +462,11 @@ for rate, gradient in ((d, d.grad), (r, r.grad)):
 # |---|---|---|
 # | $\partial u/\partial t = D\nabla^2 u + R f(u)$ with three laws of growth, five-point Laplacian, nothing through the edge ([arXiv:2509.15124](https://doi.org/10.48550/arXiv.2509.15124)) | the same equation and laws, and diffusion alone | |
 # | solved by dopri5, an adaptive Runge–Kutta method | splitting into two exact parts, of order 2 in the limit | both approximate the same equation; splitting is quicker and keeps $0 \le u \le 1$ |
-# | | waves on a cortex | an illustration with made-up rates: no data, and so neither in-sample nor held-out |
+# | (not asked) | waves on a cortex | an illustration with made-up rates |
 #
-# The equation itself is a choice. Tau may be cleared, or produced in some cells more than in others; neither is in it. (It may
-# also be carried along axons in one direction: [chapter 21](21_real_tau.ipynb#which-way-along-the-axon).)
+# There are no data on this page, and so nothing in-sample, held-out or a null. The equation itself is a choice. Tau may be
+# cleared, or produced in some cells more than in others; neither is in it. (It may also be carried along axons in one direction:
+# [chapter 21](21_real_tau.ipynb#which-way-along-the-axon).)
 
 # %% [markdown]
 # ## Key takeaways
@@ -416,57 +482,132 @@ for rate, gradient in ((d, d.grad), (r, r.grad)):
 # %% [markdown]
 # ## Exercises
 #
-# ### Exercise 1: The speed of the wave
+# ### Exercise 1: the speed of the wave
 #
-# On a long line, Fisher's wave travels at speed $2\sqrt{DR}$ (in the continuum). Measure the speed on a strip of 1 × 200 pixels.
+# On a long line, Fisher's wave travels at speed $2\sqrt{DR}$ ([Fisher 1937](https://doi.org/10.1111/j.1469-1809.1937.tb02153.x)).
+# Measure it on a strip of 1 × 200 pixels whose first five are full, with the logistic law: how many pixels has the place where $u$
+# falls below a half moved between two moments, per unit of time? Call the speed for $D = 4$, $R = 0.25$ `speed`, and that for four
+# times the rate, $R = 1$, `speed_4`.
+#
+# <details><summary>Hint</summary>
+#
+# `ReactionDiffusion.on_grid(np.ones((1, 200), dtype=bool))` is the strip. Let the wave settle first, and stop before it meets the end:
+# from 60 to 80 for the slow one, from 10 to 20 for the fast one. Count the pixels above a half.
+#
+# </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
 strip = ReactionDiffusion.on_grid(np.ones((1, 200), dtype=bool))
-first = torch.zeros(1, 200, dtype=torch.float64)
-first[0, :5] = 1.0
-front = (strip.solve(first, [60.0, 100.0], D=4.0, R=0.25, steps=400)[0] > 0.5).sum(1)
-speed = float(front[1] - front[0]) / 40
-assert abs(speed - 2.0) < 0.15  # 2 √(4 · 0.25) = 2; a wave from a sharp edge is a little slow at first
-print(f"measured {speed:.2f}, expected 2.00")
+lit = torch.zeros(1, 200, dtype=torch.float64)
+lit[0, :5] = 1.0
+
+
+def speed_of(rate, begin, end):
+    """Pixels per time, from the pixels above a half at two moments."""
+    fronts = (strip.solve(lit, [begin, end], D=4.0, R=rate, steps=400)[0] > 0.5).sum(1)
+    return float(fronts[1] - fronts[0]) / (end - begin)
+
+
+speed, speed_4 = speed_of(0.25, 60.0, 80.0), speed_of(1.0, 10.0, 20.0)
+print(f"measured {speed:.2f} and {speed_4:.2f}, expected 2 and 4")
+# Four times the rate, twice the speed. A wave from a sharp edge is a little slow at first. And mind the trap above: run the fast one
+# to t = 40, and rounding, grown by e⁴⁰, lights up the whole strip.
+
+# %% tags=["check"]
+assert abs(speed - 2) < 0.25, (
+    f"{speed:.2f} pixels per time; expected 2 √(4 · 0.25) = 2: is the wave still short of the end?"
+)
+assert abs(speed_4 - 4) < 0.4, (
+    f"{speed_4:.2f} pixels per time; expected 2 √(4 · 1) = 4: is the wave still short of the end?"
+)
 
 # %% [markdown]
-# ### Exercise 2: A law of your own
+# ### Exercise 2: a law of your own
 #
-# Any $f$ with $f(0) \ge 0 \ge f(1)$ may be passed as a function; it is then solved numerically. Try Gompertz's $f(u) = -u \ln u$ in one place and compare with its solution $u(t) = u_0^{\exp(-Rt)}$.
+# `solve` takes any $f$ with $f(0) \ge 0 \ge f(1)$ as a function in the place of a law's name, and then solves growth numerically. Try
+# the law of [Gompertz (1825)](https://doi.org/10.1098/rstl.1825.0026), $f(u) = -u \ln u$, for one place by itself (`alone`) with
+# $u_0 = 0.05$ and $R = 0.1$. Call the two values at $t$ = 10 and 40 `u_gompertz`; its exact solution is $u(t) = u_0^{\exp(-Rt)}$. Then find
+# the $u$ at which this law grows fastest and call it `u_fastest`. Is growth symmetric, as in the logistic law?
+#
+# <details><summary>Hint</summary>
+#
+# The function gets and returns tensors. The logarithm of 0 is not finite: keep $u$ above some tiny value inside it. For `u_fastest`
+# set the derivative of $f$ to zero, or look on a grid.
+#
+# </details>
+
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
+def gompertz(state):
+    """Growth that slows down with the logarithm."""
+    return -state * state.clamp(min=1e-12).log()
+
+
 seeded = torch.tensor([[0.05]], dtype=torch.float64)
-gompertz = alone.solve(seeded, [10.0, 40.0], 0.0, 0.1, lambda u: -u * u.clamp(min=1e-12).log(), steps=4)[0, :, 0]
-assert np.allclose(gompertz, 0.05 ** np.exp(-0.1 * np.array([10.0, 40.0])), atol=1e-4)
+u_gompertz = alone.solve(seeded, [10.0, 40.0], 0.0, 0.1, gompertz, steps=4)[0, :, 0].numpy()
+u_fastest = float(u[gompertz(u).argmax()])
+print(f"u = {u_gompertz.round(3)} at t = 10 and 40; fastest at {u_fastest:.2f}")
+# Fastest at 1/e, about 0.37: growth is quick early and slow late, more like the damped law than the logistic one.
+
+# %% tags=["check"]
+by_formula = 0.05 ** np.exp(-0.1 * np.array([10.0, 40.0]))
+assert np.shape(u_gompertz) == (2,), f"two values, at t = 10 and 40; found the shape {np.shape(u_gompertz)}"
+assert np.allclose(u_gompertz, by_formula, atol=1e-3), f"{np.asarray(u_gompertz)}; expected {by_formula.round(3)}"
+assert abs(u_fastest - np.exp(-1)) < 0.02, f"{u_fastest:.2f}; the derivative of −u ln u is −ln u − 1: where is it zero?"
 
 # %% [markdown]
-# ### Exercise 3: Why not Euler?
+# ### Exercise 3: why not Euler?
 #
-# The simplest scheme adds $h\,(-DLu + Rf(u))$ at every step. How small must $h$ be on the disc with $D = 1$ for it not to blow up, and why?
-
+# The simplest scheme adds $h\,(-DLu + Rf(u))$ to $u$ at every step of length $h$. Find the largest $h$ for which it does not blow up
+# on the disc with $D = 1$, $R = 0.1$ and the logistic law, over the time to 24. Call it `h_max`. Can you foresee it from the
+# eigenvalues?
+#
+# <details><summary>Hint</summary>
+#
+# Write the loop with `laplacian` and `start.numpy()[0]`, and watch the largest $|u|$. In one step the finest pattern is multiplied by
+# about $1 - h D \lambda$; `values` holds the eigenvalues in rising order.
+#
+# </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
-def euler(h, D=1.0, R=0.1, time=24.0):
-    """Largest |u| on the way."""
-    u, largest = start.numpy()[0], 0.0
-    for _ in range(round(time / h)):
-        u = u + h * (-D * laplacian @ u + R * u * (1 - u))
-        largest = max(largest, np.abs(u).max())
+h_max = 2 / values[-1]  # beyond it the finest pattern is multiplied by less than −1, and grows with every step
+print(f"h < 2 / (D λ) = {h_max:.3f}: {round(24 / h_max)} steps at least, where taking turns needs three")
+# Not accuracy but the finest pattern, which nobody looks at, forces the short step.
+
+
+# %% tags=["check"]
+def largest_by_euler(h):
+    """Largest |u| on the way to t = 24; stops where it has blown up."""
+    state, largest = start.numpy()[0], 0.0
+    for _ in range(round(24 / h)):
+        state = state + h * (-laplacian @ state + 0.1 * state * (1 - state))
+        largest = max(largest, np.abs(state).max())
         if largest > 10:
             break
     return largest
 
 
-limit = 2 / values[-1]  # the finest pattern is multiplied by 1 − h D λ, which must not be below −1
-assert euler(0.95 * limit) <= 1.001
-assert euler(1.1 * limit) > 10
-print(f"h < 2 / (D λ) = {limit:.3f}: {round(24 / limit)} steps at least, where taking turns needs three")
+assert 0.01 < h_max < 1, f"{h_max}; expected a step between 0.01 and 1"
+assert largest_by_euler(0.93 * h_max) < 1.5, f"with steps of {0.93 * h_max:.3f} it blows up: h_max is too large"
+assert largest_by_euler(1.1 * h_max) > 10, f"with steps of {1.1 * h_max:.3f} it does not blow up: h_max is too small"
+
+# %% [markdown]
+# ## See also
+#
+# - [The cortical graph](04_graph.ipynb): the Laplacian and its patterns, from the adjacency on.
+# - [Rates by amortised inference](19_amortised.ipynb): the way back, from pictures to $D$ and $R$.
+# - [Real tau](21_real_tau.ipynb): the same equation on a mouse's connectome, with a direction.
+# - [Model C on one page](../book/model_mechanistic.md): symbols, priors and laws.
 
 # %% [markdown]
 # ## References
 #
 # - Braak H, Braak E (1991). Neuropathological stageing of Alzheimer-related changes. Acta Neuropathol 82:239–259. [doi:10.1007/BF00308809](https://doi.org/10.1007/BF00308809)
+# - Corless RM, Gonnet GH, Hare DEG, Jeffrey DJ, Knuth DE (1996). On the Lambert W function. Adv Comput Math 5:329–359. [doi:10.1007/BF02124750](https://doi.org/10.1007/BF02124750)
+# - Dormand JR, Prince PJ (1980). A family of embedded Runge–Kutta formulae. J Comput Appl Math 6:19–26. [doi:10.1016/0771-050X(80)90013-3](https://doi.org/10.1016/0771-050X(80)90013-3)
 # - Fisher RA (1937). The wave of advance of advantageous genes. Ann Eugen 7:355–369. [doi:10.1111/j.1469-1809.1937.tb02153.x](https://doi.org/10.1111/j.1469-1809.1937.tb02153.x)
 # - Fornari S, Schäfer A, Jucker M, Goriely A, Kuhl E (2019). Prion-like spreading of Alzheimer's disease within the brain's connectome. J R Soc Interface 16:20190356. [doi:10.1098/rsif.2019.0356](https://doi.org/10.1098/rsif.2019.0356)
+# - Gompertz B (1825). On the nature of the function expressive of the law of human mortality. Phil Trans R Soc 115:513–583. [doi:10.1098/rstl.1825.0026](https://doi.org/10.1098/rstl.1825.0026)
+# - Jucker M, Walker LC (2013). Self-propagation of pathogenic protein aggregates in neurodegenerative diseases. Nature 501:45–51. [doi:10.1038/nature12481](https://doi.org/10.1038/nature12481)
 # - Pinnawala S, Hartanto A, Simpson IJA, Wijeratne PA (2025). Learning mechanistic subtypes of neurodegeneration with a physics-informed variational autoencoder mixture model. [doi:10.48550/arXiv.2509.15124](https://doi.org/10.48550/arXiv.2509.15124)
 # - Strang G (1968). On the construction and comparison of difference schemes. SIAM Journal on Numerical Analysis 5:506–517. [doi:10.1137/0705041](https://doi.org/10.1137/0705041)

@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import symtable
+from dataclasses import dataclass
 from pathlib import Path
 
 import jupytext
@@ -32,6 +34,124 @@ def read_script(script: Path) -> nbformat.NotebookNode:
 def declared_data(notebook: nbformat.NotebookNode) -> list[str]:
     """Names of the registered files the chapter says it needs (metadata ``xsg: {data: […]}``)."""
     return list(notebook.metadata.get("xsg", {}).get("data", []))
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """Where an exercise stands in its notebook, and the names its check reads that only its solution assigns."""
+
+    title: str  # 'Exercise 1: both hemispheres, or one?'
+    prompt: int  # places of its cells
+    solution: int
+    check: int
+    names: tuple[str, ...]
+
+    @property
+    def number(self) -> int:
+        """The number in the title."""
+        return int(re.match(r"Exercise (\d+)", self.title).group(1))
+
+    @property
+    def stub(self) -> str:
+        """What a student finds in the place of the solution."""
+        reads = ", ".join(self.names)
+        return f'# Your answer. The check below reads: {reads}\nraise NotImplementedError("Exercise {self.number}")'
+
+
+def exercises(notebook: nbformat.NotebookNode) -> list[Exercise]:
+    """Find the exercises, each a task, its solution and its check on end; ValueError says what is amiss."""
+    cells = notebook.cells
+    tags = [cell.metadata.get("tags", []) for cell in cells]
+    found, given = [], set()  # given: the names that the chapter itself has assigned so far
+    for place, cell in enumerate(cells):
+        if cell.cell_type == "code" and "solution" not in tags[place]:
+            given |= _names(cell.source)[0]
+        titles = re.findall(r"^### (Exercise .*)$", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else []
+        if not titles:
+            continue
+        pair = [[tag for tag in some if tag in ("solution", "check")] for some in tags[place + 1 : place + 3]]
+        if pair != [["solution"], ["check"]]:
+            raise ValueError(f"{titles[0]!r} is not followed by one cell tagged solution and then one tagged check.")
+        if len(titles) > 1 or not re.match(rf"Exercise {len(found) + 1}\b", titles[0]):
+            raise ValueError(f"{titles} in one cell; expected one title, 'Exercise {len(found) + 1}: …'.")
+        names = (_names(cells[place + 1].source)[0] - given) & _names(cells[place + 2].source)[1]
+        found.append(Exercise(titles[0], place, place + 1, place + 2, tuple(sorted(names))))
+    for tag in ("solution", "check"):
+        if (count := sum(tag in some for some in tags)) != len(found):
+            raise ValueError(f"{count} cells are tagged {tag}, but there are {len(found)} exercises.")
+    _stand_alone(cells, found)
+    return found
+
+
+def _stand_alone(cells: list[nbformat.NotebookNode], found: list[Exercise]) -> None:
+    """Refuse a chapter that a student's notebook, in which no solution is, could not run or could not fail."""
+    solutions = {exercise.solution: exercise.title for exercise in found}
+    checks = {exercise.check: exercise for exercise in found}
+    solved = {}  # names whose value is a solution's, and whose
+    for place, cell in enumerate(cells):
+        if cell.cell_type != "code":
+            continue
+        assigned, read = _names(cell.source)
+        if place in solutions:
+            solved |= dict.fromkeys(assigned, solutions[place])
+            continue
+        own = set(checks[place].names) if place in checks else set()
+        if place in checks and not own:
+            raise ValueError(f"The check of {checks[place].title!r} reads nothing that only its solution assigns.")
+        if taken := sorted((read - own - assigned) & solved.keys()):
+            raise ValueError(
+                f"A cell reads {taken}, which the solution of {solved[taken[0]]!r} assigns; a student's notebook has "
+                f"none. Give the solution's names to nothing else. The cell: {cell.source[:80]!r}"
+            )
+        for name in assigned:
+            solved.pop(name, None)
+
+
+def _names(code: str) -> tuple[set[str], set[str]]:
+    """Names that a cell assigns, and names that it reads, both of the notebook's own scope."""
+    table = symtable.symtable(code, "cell", "exec")
+    mine = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    read = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()}
+    below = list(table.get_children())
+    while below:
+        scope = below.pop()
+        read |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global() and symbol.is_referenced()}
+        below += scope.get_children()
+    return mine, read
+
+
+TRIAL = """
+def _trial(check, names, title):
+    for name in names:
+        namespace = {**globals(), name: ...}  # a copy: what the trial does leaves no trace
+        try:
+            exec(check, namespace)
+        except Exception:
+            continue
+        raise AssertionError(f"{title}: its check passes although {name} holds nothing; compare its value.")
+"""
+
+
+def with_trials(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Put a cell after each check that runs the check without the answer, name by name, and expects it to fail."""
+    for exercise in reversed(exercises(notebook)):
+        call = {"check": notebook.cells[exercise.check].source, "names": exercise.names, "title": exercise.title}
+        source = f"{TRIAL}\n_trial(**{call!r})\ndel _trial"
+        trial = nbformat.v4.new_code_cell(source, id=f"trial-{exercise.number}", metadata={"tags": ["trial"]})
+        notebook.cells.insert(exercise.check + 1, trial)
+    return notebook
+
+
+def without_trials(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Take the trials out again and count the executions as if they had not been."""
+    notebook.cells = [cell for cell in notebook.cells if "trial" not in cell.metadata.get("tags", [])]
+    run = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.execution_count]
+    for number, cell in enumerate(run, start=1):
+        cell.execution_count = number
+        for output in cell.outputs:
+            if "execution_count" in output:
+                output.execution_count = number
+    return notebook
 
 
 def stderr_text(notebook: nbformat.NotebookNode) -> str:
