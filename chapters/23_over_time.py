@@ -113,12 +113,13 @@ norm.coefficients[["L_entorhinal", "L_precuneus", "L_postcentral"]].round(3)
 # ## Programs that switch on
 #
 # $$
-# y_{si}(t) = \sum_k W_{ik}\, f_k(\tau_s + t) + b_{si} + \varepsilon, \qquad f_k(x) = \frac{1}{1 + e^{-(x - m_k)/w_k}}
+# y_{si}(t) = \sum_k W_{ik}\, f_k(\tau_s + t) + c_s + b_{si} + \varepsilon, \qquad f_k(x) = \frac{1}{1 + e^{-(x - m_k)/w_k}}
 # $$
 #
 # $\tau_s$ is the **time shift** of subject $s$: how far along the disease it was at its first visit. $W_{\cdot k} \ge 0$ is the
-# map of program $k$ in mm, $f_k$ its amplitude, which switches on around year $m_k$: a **dynamic program**. $b_{si}$ is what
-# makes a person's region thinner or thicker all their life; it is as large as the disease, and is integrated out.
+# map of program $k$ in mm, $f_k$ its amplitude, which switches on around year $m_k$: a **dynamic program**. $c_s$ and
+# $b_{si}$ are what makes a person's whole cortex, and each region of it, thinner or thicker all their life. They are as large as
+# the disease, and are integrated out. (Without $c_s$, people with a thin cortex would be taken for people late in the disease.)
 # Models of this kind are called disease progression models
 # ([Jedynak et al. 2012](https://doi.org/10.1016/j.neuroimage.2012.07.059)). Ours has the programs on top.
 #
@@ -173,10 +174,12 @@ if cohort.truth is not None:
     claim("over-time-map-late", agree[1])
 
 # %% [markdown]
-# The order of the subjects is found (rank correlation 0.95<!-- claim:over-time-shift-rank -->), the two programs switch on
-# 7.0<!-- claim:over-time-between --> years apart (7 in truth), and their maps correlate 0.98<!-- claim:over-time-map-early --> and
-# 0.95<!-- claim:over-time-map-late --> with the true ones. All this is **in-sample** and on a cohort that obeys the model, but for
-# the pace.
+# The order of the subjects is found (rank correlation 0.91<!-- claim:over-time-shift-rank -->; those before the first
+# program switches on show nothing and cannot be ordered), and the maps of the two programs correlate
+# 0.95<!-- claim:over-time-map-early --> and 0.97<!-- claim:over-time-map-late --> with the true ones. *When* the second switches on
+# is not found: 4<!-- claim:over-time-between --> years after the first, where the truth is 7. The likelihood is nearly flat
+# there; more iterations move the timing and change no forecast. All this is **in-sample**, on a cohort that obeys the model,
+# but for the pace and for smooth differences between people.
 #
 # ## A forecast, and what to compare it with
 #
@@ -185,8 +188,8 @@ if cohort.truth is not None:
 # - **No change**: the last thickness seen (last value carried forward). It needs no model; its error is twice a scan's noise and
 #   what the disease did meanwhile.
 # - **Linear mixed effects** ([Laird & Ware 1982](https://doi.org/10.2307/2529876)): in each region a line for all, and for
-#   each subject a level and a slope of its own, drawn towards the common ones as far as its data are few; by
-#   `statsmodels`.
+#   each subject a level and a slope of its own, drawn towards the common ones as far as its data are few; by restricted
+#   likelihood.
 # - **Dynamic programs**: the average course from the subject's possible stages on, plus what is known of the person.
 #
 # And three situations: the subject's earlier visits were in the training set (*known subject*); the subject is new, and its
@@ -269,6 +272,13 @@ for situation in found:
         ratio = 1 - each / base
         own = 1 - summary.loc[(situation, name), "error (µm)"] / summary.loc[(situation, "no change"), "error (µm)"]
         summary.loc[(situation, name), ["gain", "from", "to"]] = own, *np.quantile(ratio, [0.05, 0.95])
+versus = {}
+for situation in found:
+    ours, theirs = (
+        np.sqrt(errors[situation, name].to_numpy()[draws].mean(axis=1))
+        for name in ("dynamic programs", "mixed effects")
+    )
+    versus[situation] = 100 * np.quantile(1 - ours / theirs, [0.05, 0.95])
 summary.round(2)
 
 # %% mystnb={"image": {"alt": "Gain over no change in per cent, with 90 per cent intervals, for mixed effects and dynamic programs in three situations. Both gain for known and new subjects; for new subjects seen once the dynamic programs gain more than mixed effects."}}
@@ -306,6 +316,10 @@ claim("over-time-known-gain-low", 100 * summary.loc[("known subject", "dynamic p
 claim("over-time-known-gain-high", 100 * summary.loc[("known subject", "dynamic programs"), "to"])
 claim("over-time-once-gain-low", 100 * summary.loc[("new subject, seen once", "dynamic programs"), "from"])
 claim("over-time-once-gain-high", 100 * summary.loc[("new subject, seen once", "dynamic programs"), "to"])
+claim("over-time-known-versus-low", versus["known subject"][0])
+claim("over-time-known-versus-high", versus["known subject"][1])
+claim("over-time-once-versus-low", versus["new subject, seen once"][0])
+claim("over-time-once-versus-high", versus["new subject, seen once"][1])
 claim("over-time-lme-coverage", summary.loc[("known subject", "mixed effects"), "in the 90 % interval"])
 
 # %% [markdown]
@@ -313,18 +327,21 @@ claim("over-time-lme-coverage", summary.loc[("known subject", "mixed effects"), 
 #
 # | | no change | mixed effects | dynamic programs |
 # |---|---|---|---|
-# | known subject | 60<!-- claim:over-time-known-no-change --> | 45<!-- claim:over-time-known-lme --> | 45<!-- claim:over-time-known-programs --> |
-# | new subject | 60<!-- claim:over-time-new-no-change --> | 45<!-- claim:over-time-new-lme --> | 45<!-- claim:over-time-new-programs --> |
-# | new subject, seen once | 80<!-- claim:over-time-once-no-change --> | 70<!-- claim:over-time-once-lme --> | 60<!-- claim:over-time-once-programs --> |
+# | known subject | 43<!-- claim:over-time-known-no-change --> | 36<!-- claim:over-time-known-lme --> | 34<!-- claim:over-time-known-programs --> |
+# | new subject | 43<!-- claim:over-time-new-no-change --> | 36<!-- claim:over-time-new-lme --> | 34<!-- claim:over-time-new-programs --> |
+# | new subject, seen once | 71<!-- claim:over-time-once-no-change --> | 44<!-- claim:over-time-once-lme --> | 42<!-- claim:over-time-once-programs --> |
 #
-# For a known subject the dynamic programs err 20<!-- claim:over-time-known-gain-low --> to
-# 30<!-- claim:over-time-known-gain-high --> % less than no change (90 % interval over subjects), for one seen once
-# 20<!-- claim:over-time-once-gain-low --> to 30<!-- claim:over-time-once-gain-high --> %.
+# For a known subject the dynamic programs err 18<!-- claim:over-time-known-gain-low --> to
+# 24<!-- claim:over-time-known-gain-high --> % less than no change (90 % interval over subjects), for one seen once
+# 37<!-- claim:over-time-once-gain-low --> to 44<!-- claim:over-time-once-gain-high --> %. Most of that is not the model's merit but
+# the weakness of "no change", which takes the noise of one scan for the truth: mixed effects have most of it too. Against
+# *them* the dynamic programs gain 4<!-- claim:over-time-known-versus-low --> to 8<!-- claim:over-time-known-versus-high --> % for
+# known subjects, and -0<!-- claim:over-time-once-versus-low --> to 7<!-- claim:over-time-once-versus-high --> % for those seen once.
 #
-# Intervals of 90 % hold 0.88<!-- claim:over-time-known-coverage --> of what the last scans of known subjects showed,
-# 0.88<!-- claim:over-time-new-coverage --> of new ones, 0.88<!-- claim:over-time-once-coverage --> of those seen once; mixed
-# effects 0.88<!-- claim:over-time-lme-coverage --> of the first kind. Pace differs between subjects here (a sixth, typically), and
-# the model does not know; that costs coverage.
+# Intervals of 90 % hold 0.91<!-- claim:over-time-known-coverage --> of what the last scans of known subjects showed,
+# 0.90<!-- claim:over-time-new-coverage --> of new ones, 0.90<!-- claim:over-time-once-coverage --> of those seen once; mixed
+# effects 0.90<!-- claim:over-time-lme-coverage --> of the first kind. In the mean over regions and subjects, that is: for a
+# single subject all regions may be off together, as their errors are not independent.
 #
 # ## How many programs?
 #
@@ -345,15 +362,14 @@ evidence = pd.DataFrame(evidence).T.rename_axis("programs")
 (evidence - evidence.loc[1]).round(1).rename(columns=lambda name: f"{name}: nats a subject above one program")
 
 # %% tags=["nbval-check-output"]
-claim("over-time-programs", evidence["held-out subjects"].idxmax())
 claim("over-time-two-over-one", evidence.loc[2, "held-out subjects"] - evidence.loc[1, "held-out subjects"])
 claim("over-time-three-over-two", evidence.loc[3, "held-out subjects"] - evidence.loc[2, "held-out subjects"])
 claim("over-time-three-over-two-in-sample", evidence.loc[3, "in-sample"] - evidence.loc[2, "in-sample"])
 
 # %% [markdown]
-# The second program is worth 8<!-- claim:over-time-two-over-one --> nats to a held-out subject. A third adds
-# 1.0<!-- claim:over-time-three-over-two-in-sample --> in-sample and 0.0<!-- claim:over-time-three-over-two --> held out; the
-# held-out evidence is best with 2<!-- claim:over-time-programs -->.
+# The second program is worth 1.2<!-- claim:over-time-two-over-one --> nats to a held-out subject: little for one, much for
+# thirty. A third adds 0.2<!-- claim:over-time-three-over-two-in-sample --> in-sample and
+# 0.1<!-- claim:over-time-three-over-two --> held out: nothing. Two it is, as in truth.
 #
 # ## A control: people without the disease
 #
@@ -381,18 +397,19 @@ claim("over-time-control-programs", control["dynamic programs (µm)"])
 claim("over-time-control-bias", control["forecast too thin by (µm)"])
 
 # %% [markdown]
-# On controls it errs by 40<!-- claim:over-time-control-programs --> µm (no change: 45<!-- claim:over-time-control-no-change -->), and
-# forecasts them too thin by 3<!-- claim:over-time-control-bias --> µm on average.
+# On controls it errs by 35<!-- claim:over-time-control-programs --> µm (no change: 40<!-- claim:over-time-control-no-change -->), and
+# forecasts them too thin by 8<!-- claim:over-time-control-bias --> µm on average: a decline that is not there, small beside the
+# error of a scan, but the same in everybody.
 #
 # ## Honesty box
 #
 # | the paper says | we get | differs because |
 # |---|---|---|
 # | longitudinal data are future work ([arXiv:2606.05870](https://doi.org/10.48550/arXiv.2606.05870)) | trajectories, time shifts and dynamic programs, on a **simulated** cohort in ADNI's layout | ADNI's tables may not be passed on; none were used here |
-# | | **in-sample**: order of subjects 0.95<!-- claim:over-time-shift-rank -->, maps 0.98<!-- claim:over-time-map-early --> and 0.95<!-- claim:over-time-map-late --> | simulated by the same equations, but for the pace |
-# | | **held out**, last visit of known subjects: 45<!-- claim:over-time-known-programs --> µm; mixed effects 45<!-- claim:over-time-known-lme -->; no change 60<!-- claim:over-time-known-no-change --> | |
-# | | **held out**, new subjects seen once: 60<!-- claim:over-time-once-programs --> µm; mixed effects 70<!-- claim:over-time-once-lme -->; no change 80<!-- claim:over-time-once-no-change --> | a stage is read off a single scan |
-# | | **null**, controls: too thin by 3<!-- claim:over-time-control-bias --> µm | nobody is "not ill" to the model |
+# | | **in-sample**: order of subjects 0.91<!-- claim:over-time-shift-rank -->, maps 0.95<!-- claim:over-time-map-early --> and 0.97<!-- claim:over-time-map-late --> | simulated by the same equations, but for the pace; timing of the second program off: 4<!-- claim:over-time-between --> years after the first, not 7 |
+# | | **held out**, last visit of known subjects: 34<!-- claim:over-time-known-programs --> µm; mixed effects 36<!-- claim:over-time-known-lme -->; no change 43<!-- claim:over-time-known-no-change --> | |
+# | | **held out**, new subjects seen once: 42<!-- claim:over-time-once-programs --> µm; mixed effects 44<!-- claim:over-time-once-lme -->; no change 71<!-- claim:over-time-once-no-change --> | a stage is read off a single scan |
+# | | **null**, controls: too thin by 8<!-- claim:over-time-control-bias --> µm | nobody is "not ill" to the model |
 #
 # Not shown: that any of this holds for real patients. Real courses differ in kind, not only in pace; people drop out because
 # they get worse; scanners change. A forecast that wins on a cohort made by its own equations has passed the easiest test

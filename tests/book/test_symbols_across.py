@@ -18,11 +18,11 @@ PAGE = BOOK / "model_across_scales.md"
 
 
 @pytest.mark.parametrize(
-    ("page", "kind", "count"),
+    ("file", "kind", "count"),
     [("model_across_scales.md", xsg.CrossScaleSpread, 20), ("model_over_time.md", xsg.DiseaseProgression, 12)],
 )
-def test_symbols_match_the_signatures(page, kind, count):
-    rows = (BOOK / page).read_text(encoding="utf-8").partition("## Symbols")[2]
+def test_symbols_match_the_signatures(file, kind, count):
+    rows = (BOOK / file).read_text(encoding="utf-8").partition("## Symbols")[2]
     cells = [line.split("|")[3] for line in rows.splitlines() if line.startswith("|") and line.count("|") >= 6]
     names = [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
     assert len(names) == count

@@ -15,7 +15,7 @@ def world():
     net = DynamicPrograms(7, 2, 10.0, 4.0)
     with torch.no_grad():
         net.raw_weights.add_(torch.randn(7, 2, generator=generator, dtype=torch.float64))
-        net.log_sd.copy_(torch.tensor([0.2, 0.1]).log())
+        net.log_sd.copy_(torch.tensor([0.2, 0.1, 0.15]).log())
     subject = torch.tensor([0, 0, 0, 1, 1, 2, 2, 3, 3])
     years = torch.tensor([0, 1.0, 2.5, 0, 2.0, 0, 1.0, 0, 3.0], dtype=torch.float64)
     y = 0.3 * torch.randn(9, 7, generator=generator, dtype=torch.float64)
@@ -25,19 +25,22 @@ def world():
 SHIFT = torch.tensor([3.0, 8.0, 11.0, 15.0], dtype=torch.float64)
 
 
+def covariance(net, visits):
+    """Of the values of one subject, visit by visit, 7 regions each."""
+    omega, sigma, gamma = net.log_sd.exp().tolist()
+    regions = np.kron(np.ones((visits, visits)), np.eye(7))
+    return sigma**2 * np.eye(7 * visits) + omega**2 * regions + gamma**2
+
+
 def test_the_likelihood_is_a_multivariate_normal(world):
     net, series = world
     with torch.no_grad():
         found = net.log_likelihood(series, SHIFT)
-        omega, sigma = net.log_sd.exp().tolist()
         for s in range(4):
             rows = series.subject == s
             mean = net(SHIFT[s] + series.years[rows]).numpy()
             v = int(rows.sum())
-            covariance = sigma**2 * np.eye(v) + omega**2
-            expected = sum(
-                multivariate_normal(mean[:, i], covariance).logpdf(series.y[rows, i].numpy()) for i in range(7)
-            )
+            expected = multivariate_normal(mean.ravel(), covariance(net, v)).logpdf(series.y[rows].numpy().ravel())
             assert found[s].item() == pytest.approx(expected + 7 * v / 2 * np.log(2 * np.pi))
 
 
@@ -83,16 +86,15 @@ def test_a_forecast_at_a_known_shift_is_the_conditional_normal(world):
     weight = torch.tensor([[1.0, 0.0]] * 4, dtype=torch.float64)
     with torch.no_grad():
         mean, variance = net.forecast(series, grid, weight, torch.tensor([4.0, 5.0]).double(), torch.tensor([0, 1]))
-        omega, sigma = net.log_sd.exp().tolist()
         for row, (s, at) in enumerate(((0, 4.0), (1, 5.0))):
             rows = series.subject == s
             v = int(rows.sum())
-            inside = sigma**2 * np.eye(v) + omega**2
-            gain = omega**2 * np.ones(v) @ np.linalg.inv(inside)
-            missed = (series.y[rows] - net(8.0 + series.years[rows])).numpy()
-            new = net(torch.tensor(8.0 + at).double()).numpy()
-            np.testing.assert_allclose(mean[row], new + gain @ missed)
-            np.testing.assert_allclose(variance[row], sigma**2 + omega**2 - gain @ np.full(v, omega**2))
+            both = covariance(net, v + 1)  # the visits seen, then the one to come
+            seen, new = slice(0, 7 * v), slice(7 * v, None)
+            gain = both[new, seen] @ np.linalg.inv(both[seen, seen])
+            missed = (series.y[rows] - net(8.0 + series.years[rows])).numpy().ravel()
+            np.testing.assert_allclose(mean[row], net(torch.tensor(8.0 + at).double()).numpy() + gain @ missed)
+            np.testing.assert_allclose(variance[row], np.diag(both[new, new] - gain @ both[seen, new]))
         mixed, wider = net.forecast(
             series, grid, 0.5 * torch.ones(4, 2).double(), torch.tensor([4.0]).double(), torch.tensor([0])
         )

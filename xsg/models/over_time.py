@@ -3,11 +3,12 @@ r"""Dynamic programs: maps of thinning that switch on one after the other along 
 Generative story, for region i of subject s at the visit t years after the first:
 
     f_k(x) = 1 / (1 + exp(−(x − m_k) / w_k))                      amplitude of program k, x years along the disease
-    y = Σ_k W_ik f_k(τ_s + t) + b_si + ε,   b ~ N(0, ω²),  ε ~ N(0, σ²)
+    y = Σ_k W_ik f_k(τ_s + t) + c_s + b_si + ε,   c ~ N(0, γ²),  b ~ N(0, ω²),  ε ~ N(0, σ²)
 
-y is thinning in mm beyond what age and sex make one expect, W ≥ 0 the programs' maps, b what makes a person's region
-thinner or thicker all their life. b is integrated out: in a region the V visits of a subject have the covariance
-σ² I + ω² 1 1ᵀ. The functions here know tensors.
+y is thinning in mm beyond what age and sex make one expect, W ≥ 0 the programs' maps, b and c what makes a person's
+region, and a person's whole cortex, thinner or thicker all their life. Both are integrated out: the V visits of a
+subject have the covariance σ² I + ω² 1 1ᵀ in a region, and γ² more between any two values. Without c, people with a
+thin cortex would be taken for people late in the disease. The functions here know tensors.
 """
 
 from typing import NamedTuple
@@ -42,7 +43,7 @@ class DynamicPrograms(nn.Module):
         self.raw_weights = nn.Parameter(torch.full((n, k), -1.5, dtype=torch.float64))
         self.centre = nn.Parameter(middle + spread * centre)
         self.log_width = nn.Parameter(torch.full((k,), 0.7, dtype=torch.float64))
-        self.log_sd = nn.Parameter(torch.log(torch.tensor([0.1, 0.05], dtype=torch.float64)))  # ω, σ
+        self.log_sd = nn.Parameter(torch.log(torch.tensor([0.1, 0.05, 0.05], dtype=torch.float64)))  # ω, σ, γ
 
     @property
     def weights(self) -> Tensor:
@@ -58,8 +59,8 @@ class DynamicPrograms(nn.Module):
         return self.amplitudes(x) @ self.weights.T
 
     def log_likelihood(self, series: Series, shift: Tensor) -> Tensor:
-        """Log p(y | τ) of each subject, (…, S), for shifts (…, S); b integrated out, up to a constant."""
-        omega, sigma = (2 * self.log_sd).exp()  # variances
+        """Log p(y | τ) of each subject, (…, S), for shifts (…, S); b and c integrated out, up to a constant."""
+        omega, sigma, gamma = (2 * self.log_sd).exp()  # variances
         missed = series.y - self(shift[..., series.subject] + series.years)
         *before, _, n = missed.shape
         zeros = missed.new_zeros(*before, len(series.visits), n)
@@ -68,7 +69,10 @@ class DynamicPrograms(nn.Module):
         v = series.visits
         explained = omega / (sigma + v * omega) * total.square().sum(-1)
         determinant = n * (v * sigma.log() + torch.log1p(v * omega / sigma))
-        return -0.5 * ((square - explained) / sigma + determinant)
+        apart = sigma + v * omega
+        shared = 1 + gamma * n * v / apart
+        everywhere = gamma * (total.sum(-1) / apart).square() / shared
+        return -0.5 * ((square - explained) / sigma - everywhere + determinant + shared.log())
 
     def terms(self, series: Series, shift: Tensor, prior: tuple[float, float]) -> dict[str, Tensor]:
         """Return the named terms of the loss; their sum is −log posterior up to a constant.
@@ -93,13 +97,17 @@ class DynamicPrograms(nn.Module):
         at, who
             Years (A,) since the first visit, and the subject's row number (A,).
         """
-        omega, sigma = (2 * self.log_sd).exp()
+        omega, sigma, gamma = (2 * self.log_sd).exp()
         v = series.visits
         missed = series.y - self(grid[:, None] + series.years)  # (G, O, n)
         total = missed.new_zeros(len(grid), len(v), missed.shape[-1]).index_add(1, series.subject, missed)
-        person = total * (omega / (sigma + v * omega))[:, None]  # (G, S, n): mean of b
+        apart, n = sigma + v * omega, missed.shape[-1]
+        doubt = gamma / (1 + gamma * n * v / apart)  # (S,): variance of c
+        everywhere = (doubt * total.sum(-1) / apart)[..., None]  # (G, S, 1): mean of c
+        person = everywhere + (total - v[:, None] * everywhere) * (omega / apart)[:, None]  # (G, S, n): of b + c
         mean = self(grid[:, None] + at) + person[:, who]  # (G, A, n)
         share = weight[who].T[..., None]
         middle = (share * mean).sum(0)
         variance = (share * (mean - middle).square()).sum(0)
-        return middle, variance + sigma + (omega * sigma / (sigma + v * omega))[who, None]
+        left = omega * sigma / apart + doubt * (sigma / apart).square()
+        return middle, variance + sigma + left[who, None]

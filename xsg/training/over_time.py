@@ -1,6 +1,5 @@
 """Fitting of dynamic programs to thinning over visits, and forecasts with intervals, beside those of simpler models."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +41,7 @@ class DiseaseProgression(BaseEstimator):
     shifts_ : Series
         Of the training subjects, posterior mean.
     sd_ : Series
-        ``person``, ω, and ``scan``, σ, in mm.
+        ``person``, ω, ``scan``, σ, and ``everywhere``, γ, in mm.
     history_ : DataFrame
         The named terms of the loss at each evaluation; the total is their sum.
 
@@ -105,7 +104,7 @@ class DiseaseProgression(BaseEstimator):
                 terms = self.net_.terms(series, shift, self._prior)
                 total = sum(terms.values())
                 total.backward()
-                rows.append({name: float(value) for name, value in terms.items()})
+                rows.append({name: value.detach().item() for name, value in terms.items()})
                 return total
 
             optimiser.step(closure)
@@ -146,7 +145,7 @@ class DiseaseProgression(BaseEstimator):
         series, subjects = self._read(thinning, years)
         who = subjects.get_indexer(at.index.get_level_values(0))
         if (who < 0).any():
-            raise ValueError(f"subject {at.index[who < 0][0][0]!r} has no visit in thinning to forecast from.")
+            raise ValueError(f"subject {at.index[who < 0][0][0]} has no visit in thinning to forecast from.")
         grid, weight = self._posterior(series)
         with torch.no_grad():
             mean, variance = self.net_.forecast(
@@ -205,7 +204,7 @@ class DiseaseProgression(BaseEstimator):
         self.programs_ = pd.DataFrame(self.net_.weights[:, order].numpy(), self.regions_, names)
         timing = {"centre": self.net_.centre[order].numpy(), "width": self.net_.log_width[order].exp().numpy()}
         self.timing_ = pd.DataFrame(timing, names)
-        self.sd_ = pd.Series(self.net_.log_sd.exp().numpy(), ["person", "scan"], name="mm")
+        self.sd_ = pd.Series(self.net_.log_sd.exp().numpy(), ["person", "scan", "everywhere"], name="mm")
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "net_"):
@@ -237,6 +236,8 @@ def mixed_effects_forecast(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Forecast by linear mixed effects, region by region: a line for all, and each subject's own level and slope.
 
+    Restricted maximum likelihood (Laird & Ware 1982, Biometrics 38:963, doi:10.2307/2529876), all regions side by side.
+
     Parameters
     ----------
     thinning, years
@@ -251,34 +252,79 @@ def mixed_effects_forecast(
     -------
     mean, sd : DataFrame (A, n)
         ``sd`` of what a scan will show; the uncertainty of the common line is left out.
-    """
-    from statsmodels.regression.mixed_linear_model import MixedLM
 
-    subject = thinning.index.get_level_values(0).to_numpy()
-    design = np.column_stack([np.ones(len(years)), years.to_numpy(dtype=float)])
-    rows = seen.groupby(level=0, sort=False).indices
-    mean, sd = (pd.DataFrame(0.0, at.index, thinning.columns) for _ in range(2))
-    targets = at.groupby(level=0, sort=False).indices
-    missing = [name for name in targets if name not in rows]
-    if missing:
-        raise ValueError(f"subject {missing[0]!r} has no visit in seen to forecast from.")
-    for region in thinning:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a variance of zero, at the edge of what is allowed, is told of loudly
-            found = MixedLM(thinning[region].to_numpy(), design, subject, design).fit(reml=True, method=["lbfgs"])
-        common, between, noise = found.fe_params, np.asarray(found.cov_re), float(found.scale)
-        y, t = seen[region].to_numpy(), seen_years.to_numpy(dtype=float)
-        for name, places in targets.items():
-            own = rows[name]
-            z = np.column_stack([np.ones(len(own)), t[own]])
-            new = np.column_stack([np.ones(len(places)), at.to_numpy(dtype=float)[places]])
-            gain = between @ z.T @ np.linalg.inv(z @ between @ z.T + noise * np.eye(len(own)))
-            effect = gain @ (y[own] - z @ common)
-            left = between - gain @ z @ between
-            column = mean.columns.get_loc(region)
-            mean.iloc[places, column] = new @ (common + effect)
-            sd.iloc[places, column] = np.sqrt(np.einsum("ij,jk,ik->i", new, left, new) + noise)
-    return mean, sd
+    Raises
+    ------
+    ValueError
+        Tables that do not fit one another; a subject to forecast without a visit in ``seen``.
+    """
+    series, _ = _series(thinning, years)
+    with one_thread():
+        common, between, noise = _random_lines(series)
+    shown, subjects = _series(seen, seen_years)
+    who = subjects.get_indexer(at.index.get_level_values(0))
+    if (who < 0).any():
+        raise ValueError(f"subject {at.index[who < 0][0][0]} has no visit in seen to forecast from.")
+    squares, products, _ = _line_sums(shown)  # (S, 2, 2), (n, S, 2)
+    # Of each region (n) and subject (S): G (σ² I + A G)⁻¹ is what a residual is worth.
+    gain = between[:, None] @ torch.linalg.inv(noise[:, None, None, None] * torch.eye(2) + squares @ between[:, None])
+    missed = products[..., None] - squares @ common[:, None, :, None]
+    own = common[:, None] + (gain @ missed)[..., 0]
+    left = between[:, None] - gain @ squares @ between[:, None]
+    new = torch.stack([torch.ones(len(at), dtype=torch.float64), torch.tensor(at.to_numpy(dtype=float))], 1)
+    mean = (own[:, who] * new).sum(-1)
+    variance = (new[:, None] @ left[:, who] @ new[..., None])[..., 0, 0] + noise[:, None]
+    return tuple(pd.DataFrame(each.T.numpy(), at.index, thinning.columns) for each in (mean, variance.sqrt()))
+
+
+def _line_sums(series: Series) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Z'Z (S, 2, 2), Z'y (n, S, 2) and y'y (n, S) of each subject, Z = (1, t)."""
+    z = torch.stack([torch.ones_like(series.years), series.years], 1)
+    count = len(series.visits)
+
+    def by_subject(values: torch.Tensor) -> torch.Tensor:
+        return values.new_zeros(count, *values.shape[1:]).index_add(0, series.subject, values)
+
+    squares = by_subject(z[:, :, None] * z[:, None])
+    products = by_subject(z[:, None] * series.y[..., None]).transpose(0, 1)
+    return squares, products, by_subject(series.y.square()).T
+
+
+def _random_lines(series: Series) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Fit lines by restricted likelihood: common one (n, 2), covariance of levels and slopes (n, 2, 2), noise (n,).
+
+    The covariance is σ² L L'; the common line and σ² have closed forms given L.
+    """
+    squares, products, total = _line_sums(series)
+    n, freedom = len(products), len(series.years) - 2
+    raw = torch.tensor([1.0, 0.0, -1.0], dtype=torch.float64).repeat(n, 1).requires_grad_()
+
+    def solve(raw: torch.Tensor):
+        zero = torch.zeros_like(raw[:, 0])
+        root = torch.stack([raw[:, 0].exp(), zero, raw[:, 1], raw[:, 2].exp()], 1).view(n, 1, 2, 2)
+        inner = torch.eye(2, dtype=raw.dtype) + root.mT @ squares @ root  # (n, S, 2, 2)
+        left, pulled = root.mT @ squares, root.mT @ products[..., None]
+        weighted = (squares - left.mT @ torch.linalg.solve(inner, left)).sum(1)
+        weighted_y = (products[..., None] - left.mT @ torch.linalg.solve(inner, pulled)).sum(1)
+        line = torch.linalg.solve(weighted, weighted_y)
+        rest = (total - (pulled.mT @ torch.linalg.solve(inner, pulled))[..., 0, 0]).sum(1)
+        rest = rest - (weighted_y.mT @ line)[..., 0, 0]
+        loss = freedom * rest.log() + torch.linalg.slogdet(inner)[1].sum(1) + torch.linalg.slogdet(weighted)[1]
+        return loss, line[..., 0], root[:, 0], rest / freedom
+
+    optimiser = torch.optim.LBFGS([raw], max_iter=300, history_size=50, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimiser.zero_grad()
+        # A slope that nobody has of their own would send its logarithm to −∞: next to no weight stops it.
+        loss = solve(raw)[0].sum() + 1e-3 * raw.square().sum()
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    with torch.no_grad():
+        _, line, root, noise = solve(raw)
+        return line, noise[:, None, None] * (root @ root.mT), noise
 
 
 def _series(thinning: pd.DataFrame, years: pd.Series) -> tuple[Series, pd.Index]:
