@@ -26,6 +26,7 @@ import yaml
 from tqdm import tqdm
 
 import notebooks
+import teaching
 
 TOOLS = Path(__file__).resolve().parent
 
@@ -269,9 +270,9 @@ def report(root: Path, outcomes: list[Outcome]) -> int:
 def render(root: Path) -> int:
     """Stage the pages and run jupyter-book on them, unless the very same pages were rendered last time."""
     build = root / "_build"
-    source = stage(root)
+    source, kit = stage(root), teaching.write(root)  # a page links what the kit has for it
     stamp = build / "html.key"
-    state = tree_hash(source) + tree_hash(root / "xsg")  # the API page comes from the docstrings
+    state = "".join(map(tree_hash, (source, kit, root / "xsg")))  # the API page comes from the docstrings
     if stamp.is_file() and stamp.read_text() == state and (build / "html/index.html").is_file():
         print("Pages unchanged.")
         return 0
@@ -288,6 +289,7 @@ def render(root: Path) -> int:
     local = build / "html/_static/mathjax"
     shutil.copytree(files / "output/chtml/fonts/woff-v2", local / "output/chtml/fonts/woff-v2", dirs_exist_ok=True)
     shutil.copy(files / "tex-chtml.js", local)
+    shutil.copytree(kit, build / "html/teaching", dirs_exist_ok=True)
     stamp.write_text(state)
     print("The book: _build/html/index.html")
     return 0
@@ -299,8 +301,7 @@ def stage(root: Path) -> Path:
     source = build / "source"
     wanted = {path.relative_to(root): path for path in (root / "book").rglob("*") if path.is_file()}
     wanted[Path("_toc.yml")] = root / "_toc.yml"
-    # The Sphinx extension and what it reads, so that a change in any of them renders the pages anew.
-    wanted[Path("tools/book_pages.py")] = TOOLS / "book_pages.py"
+    # What tools/book_pages.py reads.
     for path in (build / "chapters.json", root / "CITATION.cff"):
         if path.is_file():
             wanted[Path(path.name)] = path
@@ -311,7 +312,12 @@ def stage(root: Path) -> Path:
     config.setdefault("sphinx", {}).setdefault("config", {})["mathjax_path"] = (
         "mathjax/tex-chtml.js"  # copied in render
     )
+    # The book's own Sphinx extensions lie where _config.yml says, so that a change in them renders the pages anew.
+    for name, folder in config["sphinx"].get("local_extensions", {}).items():
+        wanted[Path(folder) / f"{name}.py"] = TOOLS / f"{name}.py"
     generated = {Path("_config.yml"): yaml.safe_dump(config, sort_keys=False, allow_unicode=True)}
+    if (guide := Path("book/teaching.md")) in wanted:
+        generated[guide] = wanted.pop(guide).read_text().replace("<!-- chapters -->", teaching.table(root))
     for name, text in generated.items():
         notebooks.write_text(source / name, text)
     for name, path in wanted.items():
