@@ -295,7 +295,7 @@ claim("mixtures-forecast-60-no-change", error.loc["t = 60", "no change"])
 rows = pd.read_csv(files("xsg.data") / "mechanistic.csv")
 whole = rows[rows["what"] == "benchmark"].pivot(index="quantity", columns="case", values="value")
 ahead = rows[rows["what"] == "forecast"].pivot(index="quantity", columns="case", values="value")
-whole.filter(regex="refined:|oracle:", axis=0)
+whole.filter(regex="refined:|oracle:", axis=0).round(4)
 
 # %% tags=["nbval-check-output"]
 claim("mixtures-whole-accuracy", whole.loc["refined: law accuracy", "no noise"])
