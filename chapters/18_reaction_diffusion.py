@@ -123,7 +123,7 @@ assert np.allclose(laplacian.sum(axis=1), 0)  # what leaves one pixel arrives in
 # %% [markdown]
 # What do $D$ and $R$ do? Move the sliders, with the mouse or the arrow keys. At $R = 0$ the patch blurs and the mean stays
 # where it was: nothing is made, nothing lost. With the least $D$ and the most $R$ an edge forms and travels. Then keep the
-# rates and change the law: the cooperative one lags far behind, for at the edge, where there is little, it hardly grows.
+# rates and change the law (the menu *Field*): the cooperative one lags far behind, for at the edge, where there is little, it hardly grows.
 # Every stop of the sliders was solved for; nothing is interpolated.
 
 # %%
