@@ -33,7 +33,8 @@ import sys
 if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     from IPython import get_ipython
 
-    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg")
+    get_ipython().system(f"{sys.executable} -m pip list --format=freeze > /tmp/here.txt")  # what is here stays as it is
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
 import matplotlib.pyplot as plt
@@ -50,6 +51,7 @@ from xsg import plotting
 from xsg.claims import claim
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.splits import homologous
+from xsg.interactive import cortex_view
 from xsg.training import cross_val_predict
 
 plotting.use_style()
@@ -100,6 +102,31 @@ figure = plotting.brain(z_scores, "z-score over regions", limits=(-2.5, 2.5))
 # smooth maps look alike by accident far more often than two tables of independent numbers
 # ([Alexander-Bloch 2018](https://doi.org/10.1016/j.neuroimage.2018.05.070)). Much of this book is about that trap.
 #
+# If the names of regions are new to you, take this cortex into your hands: the simulated one of above. Drag it, or press
+# *Left inner* to see the face that lies against the other hemisphere; choose `L_entorhinal` under *Region*, and see where
+# the surface turns to. Grey is the medial wall, which is no cortex.
+
+# %%
+to_turn = pd.DataFrame(
+    {
+        "thinning": cortex.thinning,
+        "gene program P1": cortex.truth.programs["P1"],
+        "gene program P2": cortex.truth.programs["P2"],
+        "one gene of 910": cortex.expression.iloc[:, 0],
+    }
+)
+cortex_view(
+    to_turn,
+    {
+        "thinning": "thinning (mm)",
+        "gene program P1": "activity (z-score)",
+        "gene program P2": "activity (z-score)",
+        "one gene of 910": "expression (normalised)",
+    },
+    alt="Four views of the brain in each of four rows: thinning, two gene programs and one gene of the simulated cortex.",
+)
+
+# %% [markdown]
 # ## What a cross-scale model promises
 #
 # Genes work at the scale of molecules; thinning is measured in millimetres of tissue. A **cross-scale model** joins the
