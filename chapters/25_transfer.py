@@ -73,7 +73,7 @@ use_style()
 # disorders share a few *programs*, each pair shows a blurred piece of them, and all maps together should show them
 # well. Here are the three directions along which the 21 maps differ most, each map with mean 0 and variance 1.
 
-# %% mystnb={"image": {"alt": "Three rows of brain views. The first direction runs from sensorimotor and parietal cortex to temporal and cingulate cortex, the second sets frontal against occipital cortex, the third is patchy."}}
+# %% mystnb={"image": {"alt": "Three rows of brain views. The first direction sets insula and anterior cingulate (red) against parietal cortex (blue), the second temporal and lower parietal cortex against primary visual and central cortex, the third temporal and motor cortex against frontal cortex."}}
 cortex = xsg.load_cortex("ahba-ad")
 genes, regions, parcellation = cortex.expression, cortex.regions, cortex.parcellation
 listed = disorder_maps()
@@ -234,7 +234,7 @@ pd.DataFrame(
     }
 ).round(3)
 
-# %% mystnb={"image": {"alt": "Two panels. Left: mean held-out R squared over 21 maps against the rank of the shared model. For pairs it rises from zero to 0.2 within five ranks and stays level; for patches it stays at or below zero. Right: histograms of the mean R squared of rotated sets of maps, centred on zero for both ways of rotating, with the observed value to the right of both."}}
+# %% mystnb={"image": {"alt": "Two panels. Left: mean held-out R squared over 21 maps against the rank of the shared model. For pairs it rises from below zero to 0.2 within three ranks and stays level; for patches it rises from minus 0.2 to zero. Right: histograms of the mean R squared of rotated sets of maps, centred on zero for both ways of rotating, with the observed value to the right of both."}}
 figure, axes = plt.subplots(1, 2, figsize=(9.4, 3.8), layout="constrained")
 for name, marker in (("pairs", "o"), ("patches", "s")):
     axes[0].plot(by_rank.index, by_rank[name], marker=marker, label=f"held out by {name}")
@@ -407,7 +407,7 @@ averaged = [
 p_averaged = p_value(averaged[0], averaged[1:])
 q_maps[q_maps < 0.05].sort_values().round(3).to_frame("q")
 
-# %% mystnb={"image": {"alt": "Held-out R squared of 21 disorders with four fifths of regions known, sorted. For each disorder a blue circle (its own genes) and an orange square (other disorders' maps) joined by a line; squares are filled where the null is beaten. Neither mark leads throughout; depression, childhood obsessive-compulsive disorder, bipolar disorder and anorexia are among the best completed from other maps."}}
+# %% mystnb={"image": {"alt": "Held-out R squared of 21 disorders with four fifths of regions known, sorted. For each disorder a blue circle (its own genes) and an orange square (other disorders' maps) joined by a line; squares are filled where the null is beaten. Neither mark leads throughout; hyperlipidaemia, depression, anorexia and bipolar disorder in adults are best completed from other maps, Alzheimer's disease and diabetes far better from their own genes."}}
 level = completed["four fifths"]
 ranked = level.max(axis=1).sort_values().index
 figure, ax = plt.subplots(figsize=(7.6, 5.8), layout="constrained")
