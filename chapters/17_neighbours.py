@@ -10,7 +10,7 @@
 # %% [markdown]
 # # 17. Neighbours, trees and pathways
 #
-# *Prerequisites: [Spatial-VAE](15_spatial_vae.ipynb), [where am I?](16_where_am_i.ipynb). Time: 35 minutes to read,
+# *Prerequisites: [Spatial-VAE](15_spatial_vae.ipynb), [where am I?](16_where_am_i.ipynb). Time: 30 minutes to read,
 # 1 minute to run.*
 #
 # ## What you will learn

@@ -11,7 +11,7 @@
 # # 21. Real tau: strains, genotypes, connectomes
 #
 # *Prerequisites: [mixtures of mechanisms](20_mixtures.ipynb); for the nulls, [smooth maps](09_smooth_maps.ipynb). Time:
-# 45 minutes to read, 1 minute to run.*
+# 60 minutes to read, 1 minute to run.*
 #
 # ## What you will learn
 #
