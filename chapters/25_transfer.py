@@ -596,8 +596,8 @@ claim("transfer-random-significant", 100 * np.mean(r_painted > significant))
 #
 # The real mouse atlas is 1.4 GB, fetched by whoever wants it ([chapter 14](14_mouse_brain.ipynb)); it is not among the files here.
 # One real grid is (of *Nrp1*), and one gene has no programs. The files on mouse tau that [chapter 21](21_real_tau.ipynb) uses hold
-# pathology and connections of 426 regions, and no expression. So the question gets a simulated answer, and the code below runs on the real
-# atlas with `MOUSE = "allen"`.
+# pathology and connections of 426 regions, and no expression. So the question gets a simulated answer. With `MOUSE = "allen"` the
+# last code of the chapter takes the real atlas; we have run it on a stand-in of that form only.
 #
 # The mouse is that of chapter 14, with 266 genes. The human has six programs: three have loadings of the mouse's three leading
 # true programs in its cortex, for a share of *conserved* genes; the other genes trade theirs. Three programs are
@@ -672,7 +672,7 @@ claim("transfer-r2-own", own_programs)
 # (0.2<!-- claim:transfer-power-10 -->). The two nulls agree, because in this simulation mean and size of loading say nothing; in
 # real data they may, and then the second one counts.
 #
-# Significance comes long before size. At three tenths, held-out genes are predicted with an $R^2$ of
+# A small p-value comes long before a large effect. At three tenths, held-out genes are predicted with an $R^2$ of
 # 0.00<!-- claim:transfer-r2-30 -->: more than any shuffle, and as good as nothing. With *every* gene conserved it is
 # 0.31<!-- claim:transfer-r2-all -->, of 0.66<!-- claim:transfer-r2-own --> for the human's own true loadings; half of the human programs are
 # not the mouse's here.
@@ -762,7 +762,7 @@ print(f"{MOUSE} mouse → real human, {len(real)} genes: R² = {score:.3f}, p = 
 #   [would we have seen it?](#would-we-have-seen-it)
 # - The maps of unrelated disorders tell about as much of a disorder as its genes do, and something else:
 #   [a disorder that was hardly measured](#a-disorder-that-was-hardly-measured).
-# - A painted map of a mouse program proves nothing; held-out genes do: [a trap](#a-trap-any-weights-make-a-human-map).
+# - A painted map of a mouse program shows nothing about conservation; held-out genes do: [a trap](#a-trap-any-weights-make-a-human-map).
 # - With the genes that the coronal atlas leaves, some two or three tenths would have to be conserved for the test to find it,
 #   and nearly all for it to matter:
 #   [known truth](#a-mouse-and-a-human-with-a-known-truth).
