@@ -1,9 +1,11 @@
-# make book · make test · make lock · make bench · make data · make notebooks        (PYTHON=… picks another interpreter)
+# make book · make test · make teaching · make handout · make notebooks · make bench · make hosted · make data · make lock
+# (PYTHON=… picks another interpreter)
 .DELETE_ON_ERROR:
-.PHONY: book test env lock bench data notebooks microarrays clean
+.PHONY: book test teaching handout env lock bench hosted data notebooks microarrays clean
 
 PYTHON ?= python3
 BIN := .venv/bin
+TORCH := 2.13.0
 PIP := -m pip --disable-pip-version-check --quiet
 
 # Tests and benches run side by side, so one thread each; tools/build.py does the same for chapters.
@@ -13,6 +15,12 @@ export MKL_NUM_THREADS := 1
 
 book: env
 	$(BIN)/python tools/build.py
+
+teaching: env
+	$(BIN)/python tools/teaching.py
+
+handout: book
+	$(BIN)/python tools/handout.py
 
 test: env
 	$(BIN)/ruff check .
@@ -30,6 +38,10 @@ notebooks: env
 
 bench: env
 	$(BIN)/python -m pytest -s tests/benchmarks
+
+# Colab's and Binder's environments as far as they can be had here, several GB; ALL=1 runs every chapter in both.
+hosted: env
+	$(BIN)/python -m pytest -s tests/hosted --torch $(TORCH) $(if $(ALL),--all)
 
 data: env
 	$(BIN)/python -m xsg data
@@ -57,7 +69,6 @@ env: .venv/stamp
 
 # Exact versions from a fresh resolve of pyproject.toml. Left out is what only some platforms have: the local part of
 # torch's version (+cpu) and the GPU libraries that some of its builds bring along.
-TORCH := 2.13.0
 lock:
 	rm -rf _build/lock && mkdir -p _build/lock
 	$(PYTHON) -m venv _build/lock/venv

@@ -10,7 +10,7 @@
 # %% [markdown]
 # # 1. Why do some regions die first?
 #
-# Prerequisites: Python, and no neuroscience. Time: 10 minutes.
+# *Prerequisites: Python and a little statistics; no neuroscience. Time: 20 minutes to read, 15 seconds to run.*
 #
 # ## What you will learn
 #
@@ -33,7 +33,8 @@ import sys
 if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     from IPython import get_ipython
 
-    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg")
+    get_ipython().system(f"{sys.executable} -m pip list --format=freeze > /tmp/here.txt")  # what is here stays as it is
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
 import matplotlib.pyplot as plt
@@ -50,6 +51,7 @@ from xsg import plotting
 from xsg.claims import claim
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.splits import homologous
+from xsg.interactive import cortex_view
 from xsg.training import cross_val_predict
 
 plotting.use_style()
@@ -57,13 +59,16 @@ plotting.use_style()
 # %% [markdown]
 # ## The question in a picture
 #
-# Below is one cortex, twice. The upper row shows **thinning**: how much cortex patients have lost, region by region. The
-# lower row shows a **gene program**: a pattern that many genes share, high in some regions and low in others. Both are
-# drawn as z-scores, so that they fit on one scale.
+# The **cortex** is the folded sheet, a few millimetres thick, that covers the brain. Below is one cortex, twice,
+# divided into 68 named regions. Each row shows it from four sides: the left hemisphere from outside and from its inner
+# face, then the right one from its inner face and from outside. The upper row shows **thinning**: how much thinner the
+# cortex of patients is, region by region. The lower row shows a **gene program**: a pattern that many genes share, high in
+# some regions and low in others. Both are drawn as z-scores (the value minus the mean over regions, divided by the
+# standard deviation), so that they fit on one scale: red is above the map's mean, blue is below.
 #
 # The two rows look alike. Is that a reason to believe that the program makes regions vulnerable?
 #
-# (This cortex is *simulated*. Its geometry is that of a human brain; its genes and patients are invented, and we know the
+# (This cortex is *simulated*, from six such programs, P1 to P6. Its geometry is that of a human brain; its genes and patients are invented, and we know the
 # answer. Which of its regions thin is up to the dice: the map is not meant to look like a real patient's.)
 
 # %% mystnb={"image": {"alt": "Two rows of four views of the brain. Above, simulated thinning, strongest on the inner face around the cingulate cortex. Below, gene program P1, which is high in much the same places."}}
@@ -85,28 +90,57 @@ figure = plotting.brain(z_scores, "z-score over regions", limits=(-2.5, 2.5))
 # That some cells and regions fall ill while their neighbours are spared is called **selective vulnerability**
 # ([Fu 2018](https://doi.org/10.1038/s41593-018-0221-2)). There is more than one suspect:
 #
-# - **wiring**: pathology travels along connections from where it began;
+# - **wiring**: pathology travels along connections from where it began
+#   ([Raj 2012](https://doi.org/10.1016/j.neuron.2011.12.040));
 # - **place**: nearness, blood supply, mechanics;
 # - **molecules**: what the cells of a region express makes them more or less able to cope.
 #
 # The third can be looked at since the Allen Human Brain Atlas measured nearly all genes at hundreds of places in each of
 # six brains ([Hawrylycz 2012](https://doi.org/10.1038/nature11405) describes the first two). Regions differ in what they
 # express, and some of these differences line up with where Alzheimer's pathology is found
-# ([Grothe 2018](https://doi.org/10.1093/brain/awy189)). But genes, wiring and damage all vary smoothly over the cortex,
-# and smooth maps look alike more often than not. Much of this book is about that trap.
+# ([Grothe 2018](https://doi.org/10.1093/brain/awy189)). But genes and damage both vary smoothly over the cortex, and two
+# smooth maps look alike by accident far more often than two tables of independent numbers
+# ([Alexander-Bloch 2018](https://doi.org/10.1016/j.neuroimage.2018.05.070)). Much of this book is about that trap.
 #
+# If the names of regions are new to you, take this cortex into your hands: the simulated one of above. Drag it, or press
+# *Left inner* to see the face that lies against the other hemisphere; choose `L_entorhinal` under *Region*, and see where
+# the surface turns to. Grey is the medial wall, which is no cortex.
+
+# %%
+to_turn = pd.DataFrame(
+    {
+        "thinning": cortex.thinning,
+        "gene program P1": cortex.truth.programs["P1"],
+        "gene program P2": cortex.truth.programs["P2"],
+        "one gene of 910": cortex.expression.iloc[:, 0],
+    }
+)
+cortex_view(
+    to_turn,
+    {
+        "thinning": "thinning (mm)",
+        "gene program P1": "activity (z-score)",
+        "gene program P2": "activity (z-score)",
+        "one gene of 910": "expression (normalised)",
+    },
+    alt="Four views of the brain in each of four rows: thinning, two gene programs and one gene of the simulated cortex.",
+)
+
+# %% [markdown]
 # ## What a cross-scale model promises
 #
 # Genes work at the scale of molecules; thinning is measured in millimetres of tissue. A **cross-scale model** joins the
-# two through a small number of hidden patterns. [Vaithianathan (2026)](https://arxiv.org/abs/2606.05870) proposes such a
-# model for Alzheimer's disease: 910 genes in 68 cortical regions go in, a map of thinning comes out, and in between
-# stands a variational autoencoder that knows which regions touch. The abstract reports that it explains
-# R² = 0.8604<!-- claim:paper-r2 --> of the regional differences in thinning, with a correlation of
-# r = 0.9439<!-- claim:paper-r -->.
+# two through a small number of hidden patterns. [Vaithianathan (2026)](https://arxiv.org/abs/2606.05870), *the paper*
+# from here on, proposes such a model for Alzheimer's disease: 910 genes in 68 cortical regions go in, a map of thinning
+# comes out, and in between stands a **variational autoencoder** that knows which regions touch. That is a pair of neural
+# networks. The first, the *encoder*, condenses what is measured in a region to a few numbers, each with an error bar; the
+# second, the *decoder*, goes on from these numbers ([chapter 5](05_graph_vae.ipynb) derives both). The abstract reports
+# that the model explains R² = 0.8604<!-- claim:paper-r2 --> of the regional differences in thinning, with a correlation
+# of r = 0.9439<!-- claim:paper-r -->.
 #
 # If this holds, one could read off which gene programs go with vulnerability, and perhaps ask what another set of
-# genes, or another disease, would do. We build the model from its equations and find out how much holds. No public code
-# was found, so all code here is our own.
+# genes, or another disease, would do. We build the model from its equations and find out how much holds. We found no
+# public code of the paper, so all code here is our own.
 #
 # ## The model in one picture
 #
@@ -118,9 +152,16 @@ figure = plotting.brain(z_scores, "z-score over regions", limits=(-2.5, 2.5))
 # y_i \mid z_i \sim \mathcal N\big(f(z_i),\, \sigma^2\big),
 # $$
 #
-# and, where the model also explains expression, $x_i \mid z_i \sim \mathcal N(g(z_i), I)$. Nobody observes $z_i$. An
-# **encoder** guesses it from the genes, mixing each region with its neighbours on the graph of regions, and is honest
-# about its doubt: it returns a mean and a standard deviation, $q(z_i \mid X) = \mathcal N(\mu_i, \sigma_i^2)$.
+# and, where the model also explains expression, $x_i \mid z_i \sim \mathcal N(g(z_i), I_p)$. In words: each program is
+# drawn from a standard normal distribution ($I_d$ is the identity matrix); the decoder $f$, a neural network, turns a
+# region's programs into its expected thinning; and the observed value scatters around that with variance $\sigma^2$. A
+# second decoder $g$ does the same for the genes.
+#
+# Nobody observes $z_i$. The encoder guesses it from $X$, the genes of all regions, mixing each region with its neighbours
+# on the graph of regions, and states its doubt: it returns a mean and a standard deviation for each program,
+# $q(z_i \mid X) = \mathcal N(\mu_i, \operatorname{diag} \sigma_i^2)$. The picture follows the data from left to right: 50
+# of the genes, with a row per region; the left hemisphere's regions, joined where they touch; 16 of the 64 programs; and
+# thinning, a bar per region.
 
 # %%
 model = xsg.CrossScaleVAE(seed=SEED).fit(cortex.expression, cortex.thinning, graph=cortex.graph)
@@ -179,7 +220,7 @@ figure = schematic()
 # ## Two worlds of data
 #
 # The **real world** is the Allen Human Brain Atlas for genes, and published maps of thinning from the Alzheimer's Disease
-# Neuroimaging Initiative. It is what we want to know about. But it holds one map, 68 regions at most, and nobody knows
+# Neuroimaging Initiative ([Petersen 2010](https://doi.org/10.1212/WNL.0b013e3181cb3e25)). It is what we want to know about. But it holds one map of at most 68 regions, and nobody knows
 # which genes truly act. If a model finds a program there, no one can tell it that it is wrong.
 #
 # The **simulated world** is a cortex of our own making. Regions lie where they lie in a real brain; programs, genes and
@@ -196,15 +237,19 @@ print(cortex)
 # used, who was left out and why, what was adjusted for. The patients are simulated, but their tables have the layout of
 # the official ones and pass through the same reader ([chapter 3](03_vulnerability.ipynb)).
 #
-# The line `truth` is what only a simulation has. Three of six programs act on thinning, by the rule
+# The line `truth` is what only a simulation has. Three of the six programs act on thinning. With $P_k$ the value of
+# program $k$ in a region, its thinning follows the rule
 #
 # $$
 # y \propto s(u), \qquad u = s(1.5\,P_1) + 0.8 \tanh(1.5\,P_2) + 0.3\,P_2 P_4, \qquad s(x) = \ln(1 + e^x).
 # $$
 #
-# One program acts above a threshold, one saturates, one acts only together with another. The **noise ceiling** is the R²
-# that a model could reach if it knew the true map: 0.980<!-- claim:question-ceiling -->. A finite number of patients
-# leaves the rest to chance.
+# P1 acts above a threshold ($s$ is near zero below it), P2 saturates, and P4 acts only together with P2.
+#
+# The map that a model gets to see is not the true one: it is an average over a finite number of patients, and their
+# differences leave an error in each region. The **noise ceiling** is the R² (the share of variance explained, 1 at best;
+# [below](#a-first-prediction)) that a model would reach if it knew the true map:
+# 0.980<!-- claim:question-ceiling -->.
 
 # %% tags=["nbval-check-output"]
 claim("question-ceiling", cortex.truth.reliability)
@@ -220,7 +265,8 @@ claim("question-ceiling", cortex.truth.reliability)
 # model.score(cortex.expression, cortex.thinning)
 # ```
 #
-# The score is the share of variance explained, over the $n$ regions with their mean $\bar y$:
+# The score is the share of variance explained. With $\hat y_i$ the thinning predicted for region $i$ and $\bar y$ the mean
+# of the observed $y_i$ over all regions,
 #
 # $$
 # R^2 = 1 - \frac{\sum_i (y_i - \hat y_i)^2}{\sum_i (y_i - \bar y)^2}.
@@ -237,15 +283,15 @@ print(f"R² = {model.score(cortex.expression, cortex.thinning):.2f} on the regio
 # Shall we write it up?
 #
 # Not yet. The model saw the thinning of all 68 regions while it was fitted, and it had 910 genes to explain 68 numbers
-# with. So we ask two more questions.
+# with. A number computed on the data that a model was fitted to is called **in-sample**. So we ask two more questions.
 #
 # **What would noise have given?** Replace every gene by random numbers, which can know nothing of any brain, and fit
 # again.
 #
 # **What does it predict where it has not looked?** Hide a fifth of the regions, fit on the rest, predict the hidden
-# ones, and go round until each region has been predicted once by a model that did not train on its thinning. Left and
-# right go into hiding *together*: a region and its twin in the other hemisphere, its **homologue**, are so alike that
-# a model which has seen one merely copies it.
+# ones, and go round until each region has been predicted once by a model that did not train on its thinning. A number
+# computed from such predictions is called **held out**. Left and right go into hiding *together*: a region and its twin
+# in the other hemisphere, its **homologue**, are so alike that a model which has seen one merely copies it.
 
 # %%
 rng = np.random.default_rng(SEED)
@@ -281,7 +327,7 @@ claim("question-held-out-r2", r_squared(cortex.thinning, held_out))
 claim("question-held-out-r", correlation(cortex.thinning, held_out))
 
 # %% [markdown]
-# Look at the middle panel. Genes that are pure noise give an in-sample R² of 0.94<!-- claim:question-noise-r2 -->. So the
+# Each dot is a region, and on the grey line the prediction is right. Look at the middle panel. Genes that are pure noise give an in-sample R² of 0.94<!-- claim:question-noise-r2 -->. So the
 # 0.95<!-- claim:question-in-sample-r2 --> on the left is no evidence that genes have anything to do with thinning. It is
 # what a flexible model does with few regions.
 #
@@ -289,7 +335,8 @@ claim("question-held-out-r", correlation(cortex.thinning, held_out))
 # no better than the mean, though the pattern is not all lost (r = 0.44<!-- claim:question-held-out-r -->).
 #
 # Is the task impossible, then? No. A plain linear model on the same genes and the same folds tells us how much there was
-# to be found:
+# to be found. **Ridge regression** ([Hoerl & Kennard 1970](https://doi.org/10.1080/00401706.1970.10488634)) is linear
+# regression with a penalty on large coefficients, without which 910 genes would fit 68 values in countless ways:
 
 # %%
 ridge = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 5, 25)))
@@ -300,8 +347,8 @@ linear = cross_val_predict_linear(ridge, cortex.expression, cortex.thinning, cv=
 claim("question-ridge-held-out-r2", r_squared(cortex.thinning, linear))
 
 # %% [markdown]
-# Ridge regression reaches a held-out R² of 0.69<!-- claim:question-ridge-held-out-r2 -->. The genes do tell; this model,
-# with these settings, does not hear it on this cortex. Why? What would help? And is the real brain any different? This is
+# Ridge reaches a held-out R² of 0.69<!-- claim:question-ridge-held-out-r2 -->. The genes of this cortex do tell something
+# about its thinning, and our graph model, with these settings, misses it. Why? What would help? And is the real brain any different? This is
 # what the other chapters are for.
 #
 # ## The map of the book
@@ -317,13 +364,16 @@ claim("question-ridge-held-out-r2", r_squared(cortex.thinning, linear))
 # | [7. Latent programs](07_programs.ipynb) | what do the programs mean, and what not? |
 # | [8. The real brain](08_real_brain.ipynb) | what is left of the headline on real data? |
 #
-# The same question is asked elsewhere at other scales, and each model raises questions that this one cannot answer:
+# Three more parts follow, each of which can be read after this one.
 #
-# - **Voxels of the mouse brain.** Can expression alone tell *where* in the brain a sample was taken? Spatial variational
+# - **Is it real?** Which tests would a result of this kind have to pass? [Chapter 9](09_smooth_maps.ipynb) begins with maps
+#   that agree by accident, [chapter 10](10_splits.ipynb) compares ways of holding out, and
+#   [chapter 11](11_refits.ipynb) fits the model anew a thousand times.
+# - **Voxels of the mouse brain** (from [chapter 14](14_mouse_brain.ipynb)). Can expression alone tell *where* in the brain a sample was taken? Spatial variational
 #   autoencoders try it on thousands of genes in a grid of the Allen Mouse Brain Atlas
 #   ([Lein 2007](https://doi.org/10.1038/nature05453)). There, too, the split decides what a score means: the neighbours of
 #   a hidden voxel know almost everything about it.
-# - **Time.** Thinning is a snapshot. How does pathology *move*? Mixtures of reaction–diffusion equations inside a
+# - **Time** (from [chapter 18](18_reaction_diffusion.ipynb)). Thinning is a snapshot. How does pathology *move*? Mixtures of reaction–diffusion equations inside a
 #   variational autoencoder ([Pinnawala 2025](https://arxiv.org/abs/2509.15124)) learn rates of spread and growth. Can two
 #   laws of growth be told apart at all from three noisy images?
 #
@@ -336,8 +386,8 @@ claim("question-ridge-held-out-r2", r_squared(cortex.thinning, linear))
 # | no held-out number in the abstract | *held-out*, simulated cortex: R² = -0.07<!-- claim:question-held-out-r2 -->, r = 0.44<!-- claim:question-held-out-r --> | homologous pairs are hidden together; another seed of the model gives another number ([chapter 6](06_training.ipynb)) |
 # | | *held-out*, ridge regression: R² = 0.69<!-- claim:question-ridge-held-out-r2 --> | the linear baseline wins on this cortex |
 #
-# One remark on "held-out": the encoder sees the *expression* of the hidden regions, since it mixes neighbours. It never
-# sees their thinning. We have read the abstract and descriptions by others, not the authors' code.
+# One remark on "held out": the encoder sees the *expression* of the hidden regions, since it mixes neighbours. It never
+# sees their thinning. We have read the paper's abstract and descriptions by others; its code is not public, as far as we know.
 #
 # ## Key takeaways
 #
@@ -349,50 +399,116 @@ claim("question-ridge-held-out-r2", r_squared(cortex.thinning, linear))
 #   [two worlds of data](#two-worlds-of-data).
 # - With more genes than regions, a high in-sample R² is no evidence; ask for a held-out number, a null and a baseline:
 #   [a first prediction](#a-first-prediction).
-#
+
+# %% [markdown]
 # ## Exercises
 #
-# ### Exercise 1: A map of nonsense
+# ### Exercise 1: a map of nonsense
 #
-# Keep the genes and shuffle the *thinning* over the regions. What does the model make of it, in-sample?
+# Keep the genes and shuffle the *thinning* over the regions, so that no gene can have anything to do with it. Fit the model
+# to the shuffled map. Call its R² on the regions it was fitted to `shuffled_in_sample`, and its R² held out by the same
+# folds as above `shuffled_held_out`. Which of the two would have warned you?
+#
+# <details><summary>Hint</summary>
+#
+# `np.random.default_rng(1).permutation(cortex.thinning)` shuffles; put the result into a `pd.Series` with the index
+# `cortex.regions`. For the held-out number, repeat the call of `cross_val_predict` above with the shuffled map.
+#
+# </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
 shuffled = pd.Series(np.random.default_rng(1).permutation(cortex.thinning), cortex.regions)
-score = (
-    xsg.CrossScaleVAE(seed=SEED).fit(cortex.expression, shuffled, graph=cortex.graph).score(cortex.expression, shuffled)
+on_nonsense = xsg.CrossScaleVAE(seed=SEED).fit(cortex.expression, shuffled, graph=cortex.graph)
+shuffled_in_sample = on_nonsense.score(cortex.expression, shuffled)
+guessed = cross_val_predict(
+    xsg.CrossScaleVAE(seed=SEED),
+    cortex.expression,
+    shuffled,
+    cortex.graph,
+    held_out=folds,
+    seeds=[SEED],
+    progress=False,
 )
-print(f"in-sample R² on a shuffled map: {score:.2f}")
-# Neither side needs to mean anything for a good fit: the model has room for any map.
-assert score > 0.8
+shuffled_held_out = r_squared(shuffled, guessed.iloc[0])
+print(f"shuffled map: R² = {shuffled_in_sample:.2f} in-sample, {shuffled_held_out:.2f} held out")
+# The model has room for any map, so a good in-sample fit needs no meaning on either side. The held-out number is not fooled.
+
+# %% tags=["check"]
+assert 0.8 < shuffled_in_sample <= 1, (
+    f"shuffled_in_sample is {shuffled_in_sample:.2f}; expected above 0.8: fit and score on all 68 regions of the same map"
+)
+assert shuffled_held_out < 0.2, (
+    f"shuffled_held_out is {shuffled_held_out:.2f}; expected about 0 or below: nothing links these genes to this map"
+)
 
 # %% [markdown]
-# ### Exercise 2: Copy the other hemisphere
+# ### Exercise 2: copy the other hemisphere
 #
-# Predict each region's thinning by the observed thinning of its homologue. Use no genes and no model. What is R², and
-# what does this say about a split that hides single regions at random?
+# Predict each region's thinning by the observed thinning of its homologue. Use no genes and no model. Call the R² of this
+# copy `copied_r2`. What does it say about a split that hides single regions at random?
+#
+# <details><summary>Hint</summary>
+#
+# `cortex.parcellation.homologue` is a Series: the name of the twin, by region. Take care that the copied values carry the
+# names of the regions they are a prediction *for*.
+#
+# </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
 twin = cortex.parcellation.homologue[cortex.regions]
 copied = pd.Series(cortex.thinning[twin].to_numpy(), cortex.regions)
-print(f"R² of copying the twin: {r_squared(cortex.thinning, copied):.2f}")
+copied_r2 = r_squared(cortex.thinning, copied)
+print(f"R² of copying the twin: {copied_r2:.2f}")
 # A random split leaves most twins in the training set, so it mostly measures how alike the hemispheres are.
-assert r_squared(cortex.thinning, copied) > r_squared(cortex.thinning, linear)
+
+# %% tags=["check"]
+assert copied_r2 < 0.999, (
+    "copied_r2 is 1: that is the map predicted by itself; are the copied values named by their twins?"
+)
+assert copied_r2 > r_squared(cortex.thinning, linear), (
+    f"copied_r2 is {copied_r2:.2f}; expected more than ridge reaches: hemispheres are more alike than genes can tell"
+)
 
 # %% [markdown]
-# ### Exercise 3: Is the ceiling right?
+# ### Exercise 3: is the ceiling right?
 #
-# The ceiling is the expected R² of the *true* map against the observed one. Compare it with the R² that the truth
-# reaches in this cohort.
+# The noise ceiling is the R² of the *true* map that one expects before seeing the cohort. Load five simulated
+# cortices, with seeds `SEED` to `SEED + 4`. Collect their ceilings (`.truth.reliability`) in a list `ceilings`, and in a list `reached` the R² that the
+# true map (`.truth.thinning`) has against the observed one. Do the two agree on average? In each?
+#
+# <details><summary>Hint</summary>
+#
+# One loop over `xsg.load_cortex("simulated", seed=k)`. In `r_squared(observed, predicted)` the truth plays the prediction.
+#
+# </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
-reached = r_squared(cortex.thinning, cortex.truth.thinning)
-print(f"expected {cortex.truth.reliability:.3f}, in this cohort {reached:.3f}")
-# One cohort is one draw: it may lie a little above or below what is expected.
-assert abs(reached - cortex.truth.reliability) < 0.02
+ceilings, reached = [], []
+for k in range(5):
+    world = xsg.load_cortex("simulated", seed=SEED + k)
+    ceilings.append(world.truth.reliability)
+    reached.append(r_squared(world.thinning, world.truth.thinning))
+print("expected", np.round(ceilings, 3), "reached", np.round(reached, 3))
+# One cohort is one draw, and may lie above or below what is expected of it. On average the ceiling is right.
+
+# %% tags=["check"]
+assert np.shape(ceilings) == np.shape(reached) == (5,), "ceilings and reached need one value for each of the five seeds"
+assert np.isclose(ceilings[0], cortex.truth.reliability), "ceilings should begin with that of the cortex above"
+apart = abs(np.mean(ceilings) - np.mean(reached))
+assert apart < 0.02, f"the means of ceilings and reached are {apart:.3f} apart; expected less than 0.02"
 
 # %% [markdown]
+# ## See also
+#
+# - [Training it, and the headline](06_training.ipynb): the same three panels taken apart, with more seeds and baselines.
+# - [The real brain](08_real_brain.ipynb): the same questions asked of measured genes and a measured map.
+# - [Smooth maps](09_smooth_maps.ipynb): why two maps of the cortex look alike so often.
+# - [The cross-scale model](../book/model_cross_scale.md) on one page, with all symbols, and the [glossary](../book/glossary.md).
+#
 # ## References
 #
+# - Alexander-Bloch, A. F. et al. (2018). On testing for spatial correspondence between maps of human brain structure and
+#   function. [doi:10.1016/j.neuroimage.2018.05.070](https://doi.org/10.1016/j.neuroimage.2018.05.070)
 # - Braak, H. and Braak, E. (1991). Neuropathological stageing of Alzheimer-related changes.
 #   [doi:10.1007/BF00308809](https://doi.org/10.1007/BF00308809)
 # - Dickerson, B. C. et al. (2009). The cortical signature of Alzheimer's disease.
@@ -403,9 +519,15 @@ assert abs(reached - cortex.truth.reliability) < 0.02
 #   [doi:10.1093/brain/awy189](https://doi.org/10.1093/brain/awy189)
 # - Hawrylycz, M. J. et al. (2012). An anatomically comprehensive atlas of the adult human brain transcriptome.
 #   [doi:10.1038/nature11405](https://doi.org/10.1038/nature11405)
+# - Hoerl, A. E. and Kennard, R. W. (1970). Ridge regression: biased estimation for nonorthogonal problems.
+#   [doi:10.1080/00401706.1970.10488634](https://doi.org/10.1080/00401706.1970.10488634)
 # - Lein, E. S. et al. (2007). Genome-wide atlas of gene expression in the adult mouse brain.
 #   [doi:10.1038/nature05453](https://doi.org/10.1038/nature05453)
+# - Petersen, R. C. et al. (2010). Alzheimer's Disease Neuroimaging Initiative (ADNI): clinical characterization.
+#   [doi:10.1212/WNL.0b013e3181cb3e25](https://doi.org/10.1212/WNL.0b013e3181cb3e25)
 # - Pinnawala, S. et al. (2025). Learning mechanistic subtypes of neurodegeneration with a physics-informed variational
 #   autoencoder mixture model. [arXiv:2509.15124](https://arxiv.org/abs/2509.15124)
+# - Raj, A., Kuceyeski, A. and Weiner, M. (2012). A network diffusion model of disease progression in dementia.
+#   [doi:10.1016/j.neuron.2011.12.040](https://doi.org/10.1016/j.neuron.2011.12.040)
 # - Vaithianathan, K. (2026). Cross-scale spatially-aware generative modeling of transcriptomic programs underlying
 #   neurodegenerative brain organization. [arXiv:2606.05870](https://arxiv.org/abs/2606.05870)

@@ -11,7 +11,7 @@
 # # 12. Which genes?
 #
 # *Prerequisites: [latent programs](07_programs.ipynb), [the real brain](08_real_brain.ipynb), and what a
-# [spatial null](09_smooth_maps.ipynb) is. Time: 40 minutes to read, under a minute to run.*
+# [spatial null](09_smooth_maps.ipynb) is. Time: 40 minutes to read, 1 minute to run.*
 #
 # ## What you will learn
 #
@@ -39,7 +39,8 @@ import sys
 if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     from IPython import get_ipython
 
-    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg")
+    get_ipython().system(f"{sys.executable} -m pip list --format=freeze > /tmp/here.txt")  # what is here stays as it is
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
 from itertools import combinations
@@ -91,15 +92,16 @@ figure = brain((shown - shown.mean()) / shown.std(), "standard deviations", limi
 # %% [markdown]
 # Where these genes are low, the cortex tends to thin more. Each of them correlates with thinning only a little, on average
 # -0.12<!-- claim:genes-oligo-score -->, but there are 695<!-- claim:genes-oligo-size --> of them, and a standard test calls
-# the shared tendency of so many genes significant beyond any doubt. By the end of this chapter we shall know what that is worth.
+# the shared tendency of so many genes statistically significant beyond any doubt. By the end of this chapter we shall know what that is worth.
 #
 # ## Gene sets, and what is lost of them
 #
 # A **gene set** is a list of genes that belong together for a reason found elsewhere. Ours are markers of cell types: 7
 # classes pooled over single-cell studies ([Seidlitz et al. 2020](https://doi.org/10.1038/s41467-020-17051-5)) and 30
 # subtypes of neurons and glia from single nuclei ([Lake et al. 2018](https://doi.org/10.1038/nbt.4038)). Only genes
-# that are in our matrix count, so some are lost: those the atlas did not measure stably, those that have been renamed,
-# and those that a spreadsheet has turned into dates. Of the last kind, `08-Sep` can only be *SEPT8* and is turned back;
+# that are in our matrix count, so some are lost: those the atlas did not measure stably, those that have been renamed, and those that a spreadsheet has
+# turned into dates, an accident common enough ([Ziemann et al. 2016](https://doi.org/10.1186/s13059-016-1044-7)) that
+# genes have been renamed to end it ([Bruford et al. 2020](https://doi.org/10.1038/s41588-020-0669-3)). Of the last kind, `08-Sep` can only be *SEPT8* and is turned back;
 # `01-Mar` may be *MARCH1* or *MARC1*, and is left as lost.
 
 # %%
@@ -113,6 +115,7 @@ claim("genes-kept", lost["kept"].sum() / lost["listed"].sum())
 claim("genes-dates", lost_subtypes["lost"].map(lambda symbols: "01-Mar" in symbols).sum())
 
 # %% [markdown]
+# The table gives, for each class, the genes listed, those kept, and the first few that are lost.
 # 0.91<!-- claim:genes-kept --> of the listed genes are kept. The unresolved date stands in
 # 5<!-- claim:genes-dates --> of Lake's sets.
 #
@@ -123,16 +126,19 @@ claim("genes-dates", lost_subtypes["lost"].map(lambda symbols: "01-Mar" in symbo
 # **The gradient.** What happens to the predicted thinning $\hat y$ when gene $g$ is raised by one standard deviation in all
 # regions?
 #
-# $$ w_g = \frac1n \sum_i \sum_j \frac{\partial \hat y_i}{\partial x_{jg}} . $$
+# $$ w_g = \frac1n \sum_i \sum_j \frac{\partial \hat y_i}{\partial x_{jg}} , $$
 #
-# The network sees the genes rotated to 65 columns, $u = xR$; the gradient is taken there and comes back through the
+# where $i$ and $j$ run over the $n$ regions, $x_{jg}$ is the z-scored expression of gene $g$ in region $j$, and $\hat y_i$ the
+# prediction for region $i$, which the graph lets depend on the genes of its neighbours too. The network sees the genes
+# rotated to 65 columns, $u = xR$ with a rotation $R$ (genes × 65); the gradient is taken there and comes back through the
 # rotation, $R\,\partial \hat y/\partial u$. `gene_weights` does it. For a linear model these are its coefficients. This is
 # the only one of the three that asks the *model*, and it is what we mean by the model's gene weights.
 #
-# **The correlation with the prediction**, $\operatorname{corr}_i(x_{ig}, \hat y_i)$, the *pattern* that belongs to the
+# **The correlation with the prediction** over regions, $\operatorname{corr}_i(x_{ig}, \hat y_i)$, the *pattern* that belongs to the
 # model's *filter* ([Haufe et al. 2014](https://doi.org/10.1016/j.neuroimage.2013.10.067)).
 #
-# **Partial least squares** (PLS), the usual tool of imaging transcriptomics. The weights of its first component are, up to
+# **Partial least squares** (PLS, [Krishnan et al. 2011](https://doi.org/10.1016/j.neuroimage.2010.07.034)), the usual tool
+# of imaging transcriptomics. The weights of its first component are, up to
 # a factor, the correlations of the genes with the map itself (exercise 1).
 #
 # As a yardstick we train the same model on **noise genes**: as many columns of independent random numbers.
@@ -188,22 +194,24 @@ claim("genes-weights-map", np.mean([np.corrcoef(row, with_map)[0, 1] for row in 
 claim("genes-prediction-map", np.mean([np.corrcoef(row, with_map)[0, 1] for row in with_prediction.to_numpy()]))
 
 # %% [markdown]
-# All of this is **in-sample**, and sobering.
+# Each point of the three panels is a gene: left and middle, its weight by one seed against that by another, with real genes
+# and with noise; right, its correlation with the prediction against that with the map. All of this is **in-sample**, and
+# sobering.
 #
-# - The gradient repeats fairly well between seeds, r = 0.67<!-- claim:genes-weights-seeds -->, though of the 50 largest
+# - The gradient repeats fairly well between seeds, $r$ = 0.67<!-- claim:genes-weights-seeds -->, though of the 50 largest
 #   weights only 17<!-- claim:genes-weights-top --> are shared by two seeds. But with noise genes it repeats just as well:
 #   0.65<!-- claim:genes-weights-seeds-noise -->. The seeds share the map, the graph and the table. Whatever direction in that
 #   table happens to fit the map is found again. **Stability shows that training works, not that a gene matters.**
 # - The correlation with the prediction agrees with the correlation with the *map* at
-#   r = 0.99<!-- claim:genes-prediction-map -->. It must: in-sample the prediction is the map, nearly. Such a gene list comes
+#   $r$ = 0.99<!-- claim:genes-prediction-map -->. It must: in-sample the prediction is the map, nearly. Such a gene list comes
 #   with a model attached, and needs none.
-# - The two lists have little in common (r = 0.32<!-- claim:genes-weights-map -->). "The genes of the model" depends on which
+# - The two lists have little in common ($r$ = 0.32<!-- claim:genes-weights-map -->). "The genes of the model" depends on which
 #   question was asked, so a paper must say which.
 #
 # ## Do the programs repeat?
 #
-# The same question one floor up. Programs of two fits are paired one to one by |r| over regions (best total, either sign);
-# a program's stability is the mean |r| with its partners. Since the best of 64 partners is chosen, |r| is high for any
+# The same question one floor up. Programs of two fits are paired one to one by $|r|$ over regions (best total, either sign);
+# a program's stability is the mean $|r|$ with its partners. Since the best of 64 partners is chosen, $|r|$ is high for any
 # maps, so we rotate the other fit's programs on the sphere, pair anew, and see what comes out. And again we put noise
 # genes beside it. As a number that no rotation of the programs can change, we add the canonical correlations of the six
 # main directions, as in [chapter 7](07_programs.ipynb#comparing-two-models).
@@ -243,10 +251,10 @@ claim("genes-programs-xsg-sixth", repeated.loc[("xsg", "genes"), "sixth canonica
 claim("genes-programs-paper-sixth", repeated.loc[("paper", "genes"), "sixth canonical correlation"])
 
 # %% [markdown]
-# With `"paper"` the programs repeat at a mean |r| of 0.77<!-- claim:genes-programs-paper --> where rotated ones reach
-# 0.39<!-- claim:genes-programs-paper-rotated -->: highly significant, and empty, for noise genes give
-# 0.74<!-- claim:genes-programs-paper-noise -->. What repeats is the map and the graph. With `"xsg"`, which must give the genes
-# back, real genes repeat (0.71<!-- claim:genes-programs-xsg -->) and noise genes hardly more than rotated ones
+# With `"paper"` the programs repeat at a mean $|r|$ of 0.77<!-- claim:genes-programs-paper --> where rotated ones reach
+# 0.39<!-- claim:genes-programs-paper-rotated --> (left panel): statistically significant, and empty, for noise genes give
+# 0.74<!-- claim:genes-programs-paper-noise -->. What repeats is the map and the graph. With `"xsg"` (right panel), which must
+# give the genes back, real genes repeat (0.71<!-- claim:genes-programs-xsg -->) and noise genes hardly more than rotated ones
 # (0.38<!-- claim:genes-programs-xsg-noise -->); as a space all six directions are the same
 # (0.96<!-- claim:genes-programs-xsg-sixth -->; `"paper"` 0.2<!-- claim:genes-programs-paper-sixth -->). Its programs do
 # describe the genes. Whether they have to do with the disease is another question, and
@@ -258,15 +266,17 @@ claim("genes-programs-paper-sixth", repeated.loc[("paper", "genes"), "sixth cano
 #
 # $$ s_S = \frac{1}{|S|} \sum_{g \in S} r_g . $$
 #
-# Is that far from what one would expect? The usual answer compares with **other genes**. Three common forms:
+# with $|S|$ the number of genes in the set. Is that far from what one would expect? The usual answer compares with **other genes**. Three common forms:
 #
 # - *random genes*: is $s_S$ further from the mean of all genes than the mean of as many randomly chosen genes would be?
 # - *over-representation*: does the tenth of all genes that correlates most hold more of the set than a draw would?
 # - *preranked gene set enrichment analysis* ([Subramanian et al. 2005](https://doi.org/10.1073/pnas.0506580102)): do
 #   the set's genes gather at one end of the ranking, more than random genes do?
 #
-# The last two are computed by gseapy, offline. p-values of several sets are corrected for the false discovery rate
-# ([Benjamini & Hochberg 1995](https://doi.org/10.1111/j.2517-6161.1995.tb02031.x)); q is the corrected value.
+# The last two are computed by gseapy ([Fang et al. 2023](https://doi.org/10.1093/bioinformatics/btac757)), offline. The
+# p-values of several sets are corrected for the false discovery rate
+# ([Benjamini & Hochberg 1995](https://doi.org/10.1111/j.2517-6161.1995.tb02031.x)); $q$ is the corrected value, and this is the
+# table of it:
 
 # %%
 r = gene_correlations(every_gene, thinning)
@@ -287,14 +297,14 @@ claim("genes-naive-oligo-z", naive["random genes"].loc["Oligo", "z"])
 # %% [markdown]
 # Random genes find 4<!-- claim:genes-naive-random-genes --> of the 7 classes, over-representation (at the positive end
 # alone) 4<!-- claim:genes-naive-over-representation -->, prerank 5<!-- claim:genes-naive-prerank -->. For the
-# oligodendrocytes the random-gene test gives z = -12.3<!-- claim:genes-naive-oligo-z -->. One could write a paper.
+# oligodendrocytes the random-gene test gives $z$ = -12.3<!-- claim:genes-naive-oligo-z -->. One could write a paper.
 #
 # ## The same tests where there is nothing to find
 #
 # Before writing it, we try the tests on maps that *cannot* be about cells: random numbers. We draw maps with mean 0 and
 # correlation $e^{-d/\ell}$ between regions at distance $d$, the same in both hemispheres, as the real map is. A
 # correlation length of $\ell$ = 70 mm gives very smooth maps, 40 mm smooth ones, and *rough* means independent regions. Every
-# set that is called significant here is a false positive, and a test that keeps its promise calls 5 % of them.
+# set with $p \le 0.05$ here is a false positive, and a test that keeps its promise calls 5 % of them.
 #
 # This is the experiment of [Fulcher et al. (2021)](https://doi.org/10.1038/s41467-021-22862-1) in small.
 
@@ -342,9 +352,10 @@ assert np.allclose(called["over-representation", "70 mm"][0], again)
 # The remedy leaves the set alone and replaces the *map*: how large a score do maps get that are as smooth as this one but
 # have nothing to do with it ([null maps](09_smooth_maps.ipynb))?
 #
-# $$ p = \frac{1 + \#\{\,|s_S^{\text{null}}| \ge |s_S|\,\}}{1 + N} . $$
+# $$ p = \frac{1 + \#\{\,|s_S^{\text{null}}| \ge |s_S|\,\}}{1 + N} , $$
 #
-# It is cheap, because a mean of correlations is a correlation-like product with a mean: with z-scored genes $x_g$ and map $y$,
+# with $N$ the number of null maps and $\#$ how many of them score as high. It is cheap, because the mean of the genes'
+# correlations with the map is a product of the map with the genes' mean: with z-scored genes $x_g$ and map $y$ over $n$ regions,
 #
 # $$ s_S = \frac{1}{|S|} \sum_{g \in S} \frac1n \sum_i x_{ig} y_i = \frac1n \sum_i \Big( \frac{1}{|S|} \sum_{g \in S} x_{ig} \Big) y_i , $$
 #
@@ -418,9 +429,9 @@ claim("genes-discoveries-over-representation", rates.loc[("over-representation",
 claim("genes-discoveries-spin", rates.loc[("random maps (spin)", "70 mm"), "discoveries"])
 
 # %% [markdown]
-# On maps that are nothing, at a nominal 5 %:
+# A fair test would end at the dashed line in both panels. On maps that are nothing, at a nominal 5 % (left panel):
 #
-# - *random genes* call 0.76<!-- claim:genes-rate-random-genes --> of the sets significant. **A cell type that is not
+# - *random genes* call 0.76<!-- claim:genes-rate-random-genes --> of the sets. **A cell type that is not
 #   "associated" would be the exception.** Rough maps fare no better (0.78<!-- claim:genes-rate-random-genes-rough -->): here the
 #   fault lies less with the smoothness of the map than with the likeness of the genes;
 # - *over-representation* calls 0.26<!-- claim:genes-rate-over-representation -->, at one end of the ranking alone;
@@ -483,11 +494,12 @@ claim("genes-best-q-lake", result.loc[collection == "Lake", "q"].min())
 claim("genes-survivors", (result[["q", "q, Moran"]] < 0.05).to_numpy().sum())
 
 # %% [markdown]
-# The orange bars show what the usual test takes for chance, the blue ones what chance is. Two classes stand out a little:
-# endothelium (p = 0.03<!-- claim:genes-endo-p -->; with Moran maps 0.07<!-- claim:genes-endo-p-moran -->) and
+# The table lists the sets with the smallest p-values; the figure shows all seven classes. The orange bars show what the
+# usual test takes for chance, the blue ones what chance is. Two classes stand out a little:
+# endothelium ($p$ = 0.03<!-- claim:genes-endo-p -->; with Moran maps 0.07<!-- claim:genes-endo-p-moran -->) and
 # oligodendrocytes (0.06<!-- claim:genes-oligo-p -->; 0.13<!-- claim:genes-oligo-p-moran -->). After correction the best of
-# the seven has q = 0.21<!-- claim:genes-best-q -->, the best of the thirty 0.88<!-- claim:genes-best-q-lake -->.
-# **Of 37 sets, 0<!-- claim:genes-survivors --> survive.** The enormous z was the likeness
+# the seven has $q$ = 0.21<!-- claim:genes-best-q -->, the best of the thirty 0.88<!-- claim:genes-best-q-lake -->.
+# **Of 37 sets, 0<!-- claim:genes-survivors --> survive.** The enormous $z$ was the likeness
 # of the set's genes to each other.
 #
 # This does not show that oligodendrocytes have no part in Alzheimer's disease. It shows that this map with its 33 independent
@@ -535,11 +547,11 @@ claim("genes-weights-beyond", beyond.sum())
 #
 # | the paper says | we get | differs because |
 # |---|---|---|
-# | latent programs tied to susceptibility ([arXiv:2606.05870](https://arxiv.org/abs/2606.05870)); no public gene list, as far as we know | **in-sample**: gene weights repeat over seeds at r = 0.67<!-- claim:genes-weights-seeds -->; with noise genes 0.65<!-- claim:genes-weights-seeds-noise --> | seeds share map, graph and table; repeating is not evidence |
+# | latent programs tied to susceptibility ([arXiv:2606.05870](https://arxiv.org/abs/2606.05870)); no public gene list, as far as we know | **in-sample**: gene weights repeat over seeds at $r$ = 0.67<!-- claim:genes-weights-seeds -->; with noise genes 0.65<!-- claim:genes-weights-seeds-noise --> | seeds share map, graph and table; repeating is not evidence |
 # | – | **in-sample**: programs repeat at 0.77<!-- claim:genes-programs-paper -->, noise genes 0.74<!-- claim:genes-programs-paper-noise --> (preset `"paper"`); 0.71<!-- claim:genes-programs-xsg --> against 0.38<!-- claim:genes-programs-xsg-noise --> (`"xsg"`) | only a model that decodes the genes has programs of the genes |
-# | enrichment tests inflate false positives over 500-fold on average (Gene Ontology categories; [Fulcher et al. 2021](https://doi.org/10.1038/s41467-021-22862-1)) | **null**: at p ≤ 0.05 random genes call 0.76<!-- claim:genes-rate-random-genes --> of 7 cell-type sets; random maps 0.06<!-- claim:genes-rate-spin-70 --> | the same fault on another scale: theirs are corrected discoveries, compared (as we read it) with how rare they are in a reference case; a rate at 5 % cannot rise more than 20-fold. Their categories are other sets than ours |
+# | enrichment tests inflate false positives over 500-fold on average (Gene Ontology categories; [Fulcher et al. 2021](https://doi.org/10.1038/s41467-021-22862-1)) | **null**: at $p \le 0.05$ random genes call 0.76<!-- claim:genes-rate-random-genes --> of 7 cell-type sets; random maps 0.06<!-- claim:genes-rate-spin-70 --> | the same fault on another scale: theirs are corrected discoveries, compared (as we read it) with how rare they are in a reference case; a rate at 5 % cannot rise more than 20-fold. Their categories are other sets than ours |
 # | up to 60 % of reported effects lack gene specificity in simulations ([Wei et al. 2022](https://doi.org/10.1002/hbm.25711)) | none of our sets passes the spatial test, so the second was not needed | – |
-# | – | **null**: of 37 cell-type sets 0<!-- claim:genes-survivors --> survive the spatial test of Alzheimer's thinning (best q 0.21<!-- claim:genes-best-q -->); random genes alone "find" 4<!-- claim:genes-naive-random-genes --> of 7 | 33 independent values, six donors |
+# | – | **null**: of 37 cell-type sets 0<!-- claim:genes-survivors --> survive the spatial test of Alzheimer's thinning (best $q$ 0.21<!-- claim:genes-best-q -->); random genes alone "find" 4<!-- claim:genes-naive-random-genes --> of 7 | 33 independent values, six donors |
 #
 # Nothing in this chapter is **held out**: a gene set is tested on the map as it is, and the models were trained on the regions
 # whose genes are read. The thinning map is the bilateral average of [chapter 8](08_real_brain.ipynb), so the null maps are
@@ -553,7 +565,7 @@ claim("genes-weights-beyond", beyond.sum())
 #   correlation with the map: [how much does a gene matter to the model?](#how-much-does-a-gene-matter-to-the-model)
 # - Weights and programs that repeat over seeds repeat with noise genes too: [do the programs
 #   repeat?](#do-the-programs-repeat)
-# - Enrichment tests that permute genes call most cell types significant on random maps, also after FDR correction:
+# - Enrichment tests that permute genes find most cell types in random maps, also after correction for the false discovery rate:
 #   [where there is nothing to find](#the-same-tests-where-there-is-nothing-to-find).
 # - A test against random maps holds its promise, and costs one matrix product: [random maps instead of random
 #   genes](#random-maps-instead-of-random-genes).
@@ -565,63 +577,122 @@ claim("genes-weights-beyond", beyond.sum())
 #
 # ### Exercise 1: PLS in one line
 #
-# Fit `PLSRegression(n_components=1)` to z-scored genes and thinning, and compare its `x_weights_` with
-# `gene_correlations`. Why are they the same up to a factor? What does that say about a study that ranks genes by PLS1?
+# Fit `PLSRegression(n_components=1)` to `genes` and `thinning`, and correlate its `x_weights_` with the genes' plain
+# correlations with the map, `with_map`: call the result `pls_r`. Then rank the genes by the size of both: how many of the 50
+# largest do they share (`shared_top`)? Why, and what does it say about a study that ranks genes by PLS1?
+#
+# <details><summary>Hint</summary>
+#
+# `fit(genes, thinning)` scales the columns by itself. For the ranks, `np.argsort(np.abs(…))[-50:]`, and sets.
+#
+# </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
-pls = PLSRegression(n_components=1).fit(genes, thinning)
-alike = np.corrcoef(pls.x_weights_[:, 0], with_map)[0, 1]
-print(f"correlation of PLS1 weights and gene correlations: {alike:.6f}")
+pls_weights = PLSRegression(n_components=1).fit(genes, thinning).x_weights_[:, 0]
+pls_r = np.corrcoef(pls_weights, with_map)[0, 1]
+largest = [set(np.argsort(np.abs(np.asarray(values)))[-50:]) for values in (pls_weights, with_map)]
+shared_top = len(largest[0] & largest[1])
+print(f"correlation of PLS1 weights and gene correlations: {pls_r:.6f}; shared among the 50 largest: {shared_top}")
 # The first weights maximise the covariance of X w with y, so w is proportional to X'y: with z-scored genes, to r. The study
 # ranks genes by their plain correlation with the map.
-assert alike > 0.9999
+
+# %% tags=["check"]
+assert np.isclose(abs(pls_r), 1, atol=1e-3), (
+    f"pls_r is {pls_r:.4f}; expected 1: PLS1 weights are the correlations, rescaled"
+)
+assert 48 <= shared_top <= 50, f"shared_top is {shared_top}; expected all 50, give or take a tie"
 
 # %% [markdown]
 # ### Exercise 2: who is to blame, the map or the set?
 #
-# Draw seven sets of *random* genes, as large as the classes of cells, and count how often the random-gene test calls them
-# significant on the smoothest random maps. What does this tell about the cause of the inflation?
+# For each class of `sets` draw a set of *random* genes of the same size (a dict `unrelated` with the same names), and let
+# the random-gene test try them on the smoothest random maps, `random["70 mm"]`. In which share of the tests is
+# $p \le 0.05$? Call it `rate_unrelated`. What does it say about the cause of the inflation?
+#
+# <details><summary>Hint</summary>
+#
+# `random_gene_enrichment(gene_correlations(every_gene, maps), sets)` returns a table of p-values, maps × sets.
+#
+# </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
-rng = np.random.default_rng(0)
-unrelated = {name: list(rng.choice(every_gene.columns, len(listed), replace=False)) for name, listed in sets.items()}
+draw = np.random.default_rng(0)
+unrelated = {name: list(draw.choice(every_gene.columns, len(listed), replace=False)) for name, listed in sets.items()}
 p_unrelated = random_gene_enrichment(gene_correlations(every_gene, random["70 mm"]), unrelated)
-print(
-    f"random sets: {(p_unrelated <= 0.05).mean().mean():.3f}, sets of cell types: {rates.loc[('random genes', '70 mm'), 'rate']:.3f}"
-)
+rate_unrelated = (p_unrelated <= 0.05).to_numpy().mean()
+print(f"random sets: {rate_unrelated:.3f}, cell types: {rates.loc[('random genes', '70 mm'), 'rate']:.3f}")
 # On the same smooth maps the test is right for sets of unrelated genes. It is the likeness of a set's genes that breaks it.
-assert (p_unrelated <= 0.05).mean().mean() < 0.12
+
+# %% tags=["check"]
+sizes = {name: (len(listed), len(set(unrelated[name]))) for name, listed in sets.items()}
+assert all(a == b for a, b in sizes.values()), f"sizes of class and random set, expected equal without repeats: {sizes}"
+assert 0.005 < rate_unrelated < 0.15, (
+    f"rate_unrelated is {rate_unrelated:.3f}; expected near 0.05: genes that were drawn at random do not go together"
+)
 
 # %% [markdown]
 # ### Exercise 3: is the spatial test blind?
 #
-# A test that finds nothing may be honest or blind. Plant a set: take 700 random genes and add a share of the z-scored
-# thinning map to the z-scores of each. How large must the mean correlation become before the spatial test calls the set at
-# $p < 0.05/37$?
+# A test that finds nothing may be honest or blind. Plant a set: take 700 random genes, and add a share of the z-scored
+# thinning map to the z-scores of each. In steps of 0.05, what is the smallest share (`needed_share`) at which the spatial
+# test against `rotated` gives $p < 0.05/37$, and what is the set's score then (`needed_score`)? The random-gene test would
+# call such a set at a score of 0.02.
+#
+# <details><summary>Hint</summary>
+#
+# `spatial_enrichment(set_profiles(table, {"planted": names}), thinning, rotated)` returns a row with `score` and `p`. Build
+# `table` in a loop over the share.
+#
+# </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
-chosen = list(np.random.default_rng(1).choice(every_gene.columns, 700, replace=False))
-z = (every_gene[chosen] - every_gene[chosen].mean()) / every_gene[chosen].std(ddof=0)
-y = (thinning - thinning.mean()) / thinning.std(ddof=0)
-for share in np.arange(0, 1, 0.05):
-    planted = spatial_enrichment(set_profiles(z.add(share * y, axis=0), {"planted": chosen}), thinning, rotated).iloc[0]
-    if planted["p"] < 0.05 / 37:
+planted = list(np.random.default_rng(1).choice(every_gene.columns, 700, replace=False))
+z = (every_gene[planted] - every_gene[planted].mean()) / every_gene[planted].std(ddof=0)
+z_map = (thinning - thinning.mean()) / thinning.std(ddof=0)
+for needed_share in np.arange(0, 1, 0.05):
+    table = set_profiles(z.add(needed_share * z_map, axis=0), {"planted": planted})
+    seen = spatial_enrichment(table, thinning, rotated).iloc[0]
+    if seen["p"] < 0.05 / 37:
         break
-print(f"share {share:.2f}: score {planted['score']:.2f}, p = {planted['p']:.4f}")
+needed_score = seen["score"]
+print(f"share {needed_share:.2f}: score {needed_score:.2f}, p = {seen['p']:.4f}")
 # The test sees what is there: a set whose genes truly share a modest part of the map's own pattern is found, although it
-# asks for more than the random-gene test, for which a mean correlation of 0.02 would do.
-assert 0.02 < planted["score"] < 0.6
+# asks for much more than the random-gene test does.
+
+# %% tags=["check"]
+assert 0 < needed_share < 0.6, f"needed_share is {needed_share:.2f}; expected between 0 and 0.6"
+assert 0.02 < needed_score < 0.6, (
+    f"needed_score is {needed_score:.2f}; expected above the 0.02 of the random-gene test and below 0.6"
+)
+assert np.isclose(needed_score, needed_share / np.hypot(1, needed_share), atol=0.08), (
+    f"a share of {needed_share:.2f} makes a score of about {needed_share / np.hypot(1, needed_share):.2f}, "
+    f"not {needed_score:.2f}: add the share to z-scores of genes with a z-scored map"
+)
+
+# %% [markdown]
+# ## See also
+#
+# - [Latent programs](07_programs.ipynb): what programs are, and how they are compared where the truth is known.
+# - [Smooth maps fool correlations](09_smooth_maps.ipynb): how null maps are made.
+# - [One brain atlas, many matrices](13b_matrices.ipynb): the expression matrix itself under other choices.
+# - [Glossary](../book/glossary.md): the terms of this chapter in a sentence each.
 
 # %% [markdown]
 # ## References
 #
 # - Benjamini Y, Hochberg Y (1995). Controlling the false discovery rate. *Journal of the Royal Statistical Society B*
 #   57:289. [doi:10.1111/j.2517-6161.1995.tb02031.x](https://doi.org/10.1111/j.2517-6161.1995.tb02031.x)
+# - Bruford EA et al. (2020). Guidelines for human gene nomenclature. *Nature Genetics* 52:754.
+#   [doi:10.1038/s41588-020-0669-3](https://doi.org/10.1038/s41588-020-0669-3)
+# - Fang Z, Liu X, Peltz G (2023). GSEApy: a comprehensive package for performing gene set enrichment analysis in Python.
+#   *Bioinformatics* 39:btac757. [doi:10.1093/bioinformatics/btac757](https://doi.org/10.1093/bioinformatics/btac757)
 # - Fulcher BD, Arnatkevičiūtė A, Fornito A (2021). Overcoming false-positive gene-category enrichment in the analysis of
 #   spatially resolved transcriptomic brain atlas data. *Nature Communications* 12:2669.
 #   [doi:10.1038/s41467-021-22862-1](https://doi.org/10.1038/s41467-021-22862-1)
 # - Haufe S et al. (2014). On the interpretation of weight vectors of linear models in multivariate neuroimaging.
 #   *NeuroImage* 87:96. [doi:10.1016/j.neuroimage.2013.10.067](https://doi.org/10.1016/j.neuroimage.2013.10.067)
+# - Krishnan A et al. (2011). Partial least squares (PLS) methods for neuroimaging: a tutorial and review. *NeuroImage*
+#   56:455. [doi:10.1016/j.neuroimage.2010.07.034](https://doi.org/10.1016/j.neuroimage.2010.07.034)
 # - Lake BB et al. (2018). Integrative single-cell analysis of transcriptional and epigenetic states in the human adult brain.
 #   *Nature Biotechnology* 36:70. [doi:10.1038/nbt.4038](https://doi.org/10.1038/nbt.4038)
 # - Seidlitz J et al. (2020). Transcriptomic and cellular decoding of regional brain vulnerability to neurogenetic disorders.
@@ -632,3 +703,5 @@ assert 0.02 < planted["score"] < 0.6
 #   [arXiv:2606.05870](https://arxiv.org/abs/2606.05870)
 # - Wei Y et al. (2022). Statistical testing in transcriptomic-neuroimaging studies. *Human Brain Mapping* 43:885.
 #   [doi:10.1002/hbm.25711](https://doi.org/10.1002/hbm.25711)
+# - Ziemann M, Eren Y, El-Osta A (2016). Gene name errors are widespread in the scientific literature. *Genome Biology*
+#   17:177. [doi:10.1186/s13059-016-1044-7](https://doi.org/10.1186/s13059-016-1044-7)

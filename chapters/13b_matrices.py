@@ -11,7 +11,7 @@
 # # 13b. One brain atlas, many matrices
 #
 # *Prerequisites: [expression](02_expression.ipynb), [splits](10_splits.ipynb), [a thousand refits](11_refits.ipynb). Time:
-# 30 minutes to read, under a minute to run.*
+# 30 minutes to read, 1 minute to run.*
 #
 # ## What you will learn
 #
@@ -38,7 +38,8 @@ import sys
 if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     from IPython import get_ipython
 
-    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg")
+    get_ipython().system(f"{sys.executable} -m pip list --format=freeze > /tmp/here.txt")  # what is here stays as it is
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
 import tempfile
@@ -110,8 +111,10 @@ axes[1].set(xlabel="left regions, in the order of the upper gene in the matrix")
 _ = axes[0].legend(ncols=1, fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.2), title="donor")
 
 # %% [markdown]
-# Two genes, six donors. Of the upper one, any donor would have told nearly the same story. Of the lower one, the thick line
-# that goes into every later analysis is the mean of six stories.
+# Two genes, six donors: thin lines are the donors, the thick one is the matrix that all later analyses see. **Differential
+# stability** is how far donors agree on a gene, the mean correlation over pairs of donors
+# ([Hawrylycz et al. 2015](https://doi.org/10.1038/nn.4171)). Of the upper gene, any donor would have told nearly the
+# same story. Of the lower one, the thick line is the mean of six stories.
 #
 # ## Six donors, six matrices
 #
@@ -174,7 +177,7 @@ regions = matrices[0].index
 print(f"{len(shared)} matrices of {len(regions)} regions × {matrices[0].shape[1]} genes")
 
 # %% [markdown]
-# Model A is trained on each matrix and judged with the instrument of [a thousand refits](11_refits.ipynb): in-sample, and on
+# [Model A](../book/model_cross_scale.md), the graph VAE of this part, is trained on each matrix and judged with the instrument of [a thousand refits](11_refits.ipynb): in-sample, and on
 # regions held out in five folds, homologues together ([chapter 10](10_splits.ipynb)).
 
 
@@ -214,7 +217,7 @@ claim("matrices-donor-spread", donors_effect["held-out R²"].std(ddof=0))
 claim("matrices-seed-spread", by_seed.seeds["held-out R²"].std(ddof=0))
 
 # %% [markdown]
-# Without a donor, the matrix still correlates with the full one by 0.96<!-- claim:matrices-donor-r-lowest --> or more, and
+# The dots of the figure move little, and each lies far inside the bars of all others. Without a donor, the matrix still correlates with the full one by 0.96<!-- claim:matrices-donor-r-lowest --> or more, and
 # model A's held-out $R^2$, 0.42<!-- claim:matrices-reference --> with all six, varies over the six matrices with a standard
 # deviation of 0.03<!-- claim:matrices-donor-spread -->. Is that the donors? Training the same model on the *full* matrix with
 # other seeds varies with 0.05<!-- claim:matrices-seed-spread -->. So what looks like "the influence of a donor" is no more
@@ -224,8 +227,10 @@ claim("matrices-seed-spread", by_seed.seeds["held-out R²"].std(ddof=0))
 #
 # ## Twenty-four pipelines
 #
-# Now the choices. Four of them, all found in published work ([Markello
-# 2021](https://doi.org/10.7554/eLife.72129) ran 746,496 pipelines and found that processing steps matter, some of them a lot):
+# Now the choices. Four of them, all found in published work
+# ([Arnatkevičiūtė et al. 2019](https://doi.org/10.1016/j.neuroimage.2019.01.011) walk through them;
+# [Markello et al. 2021](https://doi.org/10.7554/eLife.72129) ran 746,496 pipelines and found that processing steps matter, some
+# of them a lot):
 #
 # | choice | here |
 # |---|---|
@@ -235,7 +240,7 @@ claim("matrices-seed-spread", by_seed.seeds["held-out R²"].std(ddof=0))
 # | whether samples are mirrored to the other side | not; both ways |
 #
 # Every combination is one **pipeline**: $2 \times 3 \times 2 \times 2 = 24$. To run them all and look at all the results is a
-# *multiverse analysis* ([Steegen 2016](https://doi.org/10.1177/1745691616658637)).
+# *multiverse analysis* ([Steegen et al. 2016](https://doi.org/10.1177/1745691616658637)).
 
 # %%
 pipelines["R²"] = [judge(matrix).held_out.loc["R²", "value"] for matrix in matrices]
@@ -247,7 +252,7 @@ names = {"probe_selection": "probe", "gene_norm": "scale", "lr_mirror": "mirror"
 # groups (each deal
 # comes with a seed of its own). All three are varied with the reference pipeline alone.
 
-# %% mystnb={"image": {"alt": "Specification curve. Above, the held-out R-squared of 24 pipelines in rising order, from 0.12 to 0.44; abagen's defaults are eighth from below, the reference third from above. Beside them, matrices without a donor lie between 0.33 and 0.43, other seeds between 0.33 and 0.49, other folds between 0.33 and 0.58. Below, dots show which option of atlas, probe, scale and mirror each pipeline has: the lower half are all unmirrored, the upper half all mirrored, the other options are scattered."}}
+# %% mystnb={"image": {"alt": "Specification curve. Above, the held-out R-squared of 24 pipelines in rising order, from 0.13 to 0.44; abagen's defaults are eighth from below, the reference third from above. Beside them, matrices without a donor lie between 0.33 and 0.43, other seeds between 0.33 and 0.49, other folds between 0.33 and 0.58. Below, dots show which option of atlas, probe, scale and mirror each pipeline has: the lower half are all unmirrored, the upper half all mirrored, the other options are scattered."}}
 yardsticks = {
     "a donor\nless": donors_effect["held-out R²"],
     "other\nseeds": by_seed.seeds["held-out R²"],
@@ -300,15 +305,16 @@ claim("matrices-spread", pipelines["R²"].std(ddof=0))
 claim("matrices-fold-spread", np.std(yardsticks["other\nfolds"]))
 
 # %% [markdown]
-# This is a **specification curve** ([Simonsohn 2020](https://doi.org/10.1038/s41562-020-0912-z)). Above, each dot is one
-# pipeline; below it stands what the pipeline was. From worst to best the held-out $R^2$ goes from
+# This is a **specification curve** ([Simonsohn et al. 2020](https://doi.org/10.1038/s41562-020-0912-z)). Above, each dot is one
+# pipeline; below it stands what the pipeline was, a square for the option it has of each choice; beside it, what varies
+# without any choice. From worst to best the held-out $R^2$ goes from
 # 0.13<!-- claim:matrices-lowest --> to 0.44<!-- claim:matrices-highest -->, with a median of
 # 0.30<!-- claim:matrices-median -->.
 #
 # Compare standard deviations: 0.09<!-- claim:matrices-spread --> over pipelines, against
 # 0.03<!-- claim:matrices-donor-spread --> over donors left out, 0.05<!-- claim:matrices-seed-spread --> over seeds and
 # 0.10<!-- claim:matrices-fold-spread --> over folds. The donors' number needs care: any two of these matrices share
-# four donors, so they differ less than matrices of six *other* people would. The jackknife's remedy is a factor
+# four donors, so they differ less than matrices of six *other* people would. The remedy of the *jackknife* ([Efron 1982](https://doi.org/10.1137/1.9781611970319)) is a factor
 # $\sqrt{6-1}$, and most of the distance to the pipelines is gone. So the pipeline moves the result more than a seed
 # does, about as much as the luck of the folds, and whether more than other donors would, six cannot tell: *which* of
 # some fifty regions happen to be predicted together matters as much as how the samples became a matrix. And look at the
@@ -317,7 +323,7 @@ claim("matrices-fold-spread", np.std(yardsticks["other\nfolds"]))
 # ## Which choice matters?
 #
 # Since every combination was run, the effect of one choice is the mean over all the others: pairs of pipelines that differ
-# in nothing else.
+# in nothing else. Each row of the table is one such change.
 
 # %%
 effects = []
@@ -347,7 +353,8 @@ claim("matrices-mirror-effect", effects.loc[effects["choice"] == "mirror", "mean
 # ## On the real atlas
 #
 # Everything above is one parameter away from the real microarrays: `MICROARRAYS = "download"`. Then
-# `make_expression(microarrays)` is the 68 × 910 matrix that the paper speaks of, less two regions: without a sample, the
+# `make_expression(microarrays)` is the 68 × 910 matrix that the paper of this part ([arXiv:2606.05870](https://arxiv.org/abs/2606.05870))
+# speaks of, less two regions: without a sample, the
 # right frontal and temporal pole are left out unless one says otherwise (`missing="mirror"`, `"centroids"` or
 # `"interpolate"`; [chapter 2](02_expression.ipynb#two-regions-that-were-never-measured) shows them), and a number of landmark
 # genes other than 910 is an error. With 58,692 probes instead of a few hundred, that takes far more time and memory than a
@@ -358,7 +365,7 @@ claim("matrices-mirror-effect", effects.loc[effects["choice"] == "mirror", "mean
 # | the paper says | we get | differs because |
 # |---|---|---|
 # | one matrix, 910 genes × 68 regions | 24<!-- claim:matrices-pipelines --> matrices from one set of microarrays, none of them more right than another | the paper does not report how results change with pipeline or donors; few papers do |
-# | | held-out $R^2$ of 0.13<!-- claim:matrices-lowest --> to 0.44<!-- claim:matrices-highest --> over pipelines | **simulated** values and map: the size of the spread on the real atlas is not known from this page |
+# | – | **held out** $R^2$ of 0.13<!-- claim:matrices-lowest --> to 0.44<!-- claim:matrices-highest --> over pipelines | **simulated** values and map: the size of the spread on the real atlas is not known from this page |
 # | AHBA sampling density named as a limit | leaving a donor out changes the held-out result no more than another seed does | six simulated donors share one pattern and differ by noise alone; real ones differ in age, sex and history too |
 #
 # All $R^2$ here are *held out*, by homologous pairs, but for one column of the table of donors: *in-sample* it is above
@@ -378,72 +385,145 @@ claim("matrices-mirror-effect", effects.loc[effects["choice"] == "mirror", "mean
 #
 # ## Exercises
 #
-# ### Exercise 1: The price of choosing the best
+# ### Exercise 1: the price of choosing the best
 #
-# Choose the best of the 24 matrices by one way to deal out the folds, and judge it by nine others. How much of its lead over
-# the median pipeline is left? Use ridge regression, which has no seed and is quick.
+# Score ridge regression, which has no seed and is quick, on each of the 24 matrices under ten ways of dealing the folds
+# (seeds 0 to 9 of `homologous`). Choose the best matrix by *one* way. By how much does its $R^2$ lead over the median matrix
+# under that way (`lead_where_chosen`), and by how much, on average, under the nine others (`lead_elsewhere`)? Give both as
+# means over the ten ways to choose by.
+#
+# <details><summary>Hint</summary>
+#
+# `baseline("ridge", matrix, thinning.loc[regions], atlas, homologous(regions, seed=k))[0]` is the held-out prediction. Keep
+# the scores in an array, ways × matrices; then choose by row `k`, and judge by `np.delete(scores, k, axis=0)`.
+#
+# </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
-map_ = thinning.loc[regions]
-lead = []
+y = thinning.loc[regions]
 scores = np.array(
     [
-        [r_squared(map_, baseline("ridge", each, map_, atlas, homologous(regions, seed=k))[0]) for each in matrices]
+        [r_squared(y, baseline("ridge", each, y, atlas, homologous(regions, seed=k))[0]) for each in matrices]
         for k in range(10)
     ]
 )
+lead = []
 for k in range(10):
-    best = scores[k].argmax()
-    elsewhere = np.delete(scores, k, axis=0)
+    best, elsewhere = scores[k].argmax(), np.delete(scores, k, axis=0)
     lead.append((scores[k, best] - np.median(scores[k]), (elsewhere[:, best] - np.median(elsewhere, axis=1)).mean()))
-where_chosen, where_not = np.mean(lead, axis=0)
-print(f"lead of the best over the median: {where_chosen:.3f} where it was chosen, {where_not:.3f} elsewhere")
+lead_where_chosen, lead_elsewhere = np.mean(lead, axis=0)
+print(f"lead of the best over the median: {lead_where_chosen:.3f} where it was chosen, {lead_elsewhere:.3f} elsewhere")
 # The best looks better where it was chosen: part of its lead was luck with the folds.
-assert where_not < where_chosen
+
+# %% tags=["check"]
+assert lead_elsewhere < lead_where_chosen, (
+    f"the lead is {lead_elsewhere:.3f} elsewhere and {lead_where_chosen:.3f} where chosen; expected less elsewhere"
+)
+assert 0 < lead_where_chosen < 0.4, f"lead_where_chosen is {lead_where_chosen:.3f}; expected between 0 and 0.4"
+assert lead_elsewhere > -0.1, (
+    f"lead_elsewhere is {lead_elsewhere:.3f}; expected above -0.1: a mean over nine other ways"
+)
 
 # %% [markdown]
-# ### Exercise 2: Two more forks
+# ### Exercise 2: two more forks
 #
-# Change two more options of the reference: normalise over *all* samples and not only the matched ones
-# (`norm_matched=False`), or take medians in place of means (`agg_metric="median"`). Does either move $R^2$ further than the
-# choices above?
+# Change two more options of the reference pipeline, one at a time: normalise over *all* samples and not only over those that
+# were matched to a region (`norm_matched=False`), or take medians in place of means (`agg_metric="median"`). Cut the matrices
+# to `regions` and to the genes of `matrices[0]`, and `judge` them: call the held-out $R^2$ `r2_all_samples` and `r2_median`.
+# Does either move the result further than the choices above?
+#
+# <details><summary>Hint</summary>
+#
+# The reference is `make_expression(microarrays, genes=genes, lr_mirror="bidirectional")`; a report of `judge` holds the
+# number at `.held_out.loc["R²", "value"]`.
+#
+# </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
-further = {}
-for choice in ({"norm_matched": False}, {"agg_metric": "median"}):
-    matrix = make_expression(microarrays, genes=genes, lr_mirror="bidirectional", **choice)
+further = []
+for change in ({"norm_matched": False}, {"agg_metric": "median"}):
+    matrix = make_expression(microarrays, genes=genes, lr_mirror="bidirectional", **change)
     matrix = matrix.reindex(regions)[[gene for gene in matrices[0].columns if gene in matrix]]
-    further["{}={}".format(*next(iter(choice.items())))] = judge(matrix).held_out.loc["R²", "value"]
-print("R²:", ", ".join(f"{name} {value:.2f}" for name, value in further.items()))
+    further.append(judge(matrix).held_out.loc["R²", "value"])
+r2_all_samples, r2_median = further
+print(
+    f"R² {r2_all_samples:.2f} over all samples, {r2_median:.2f} with medians, {pipelines['R²'][reference]:.2f} before"
+)
 print("range of the pipelines above:", "{:.2f} to {:.2f}".format(*pipelines["R²"].agg(["min", "max"])))
 # They move it no further than the choices above did.
-assert np.ptp([*further.values(), pipelines["R²"][reference]]) < np.ptp(pipelines["R²"])
+
+# %% tags=["check"]
+for name, value in {"r2_all_samples": r2_all_samples, "r2_median": r2_median}.items():
+    moved = abs(value - pipelines["R²"][reference])
+    assert moved < np.ptp(pipelines["R²"]), (
+        f"{name} is {value:.2f}, {moved:.2f} from the reference; expected less than the range of the 24 pipelines: "
+        "was the matrix mirrored, and cut to the regions?"
+    )
 
 # %% [markdown]
-# ### Exercise 3: How many donors?
+# ### Exercise 3: how many donors?
 #
-# Make the matrix from the first two, three, four and five donors, and correlate each with the matrix of all six, over the
-# left regions that all have. Does the gain level off as the formula of Spearman and Brown
-# ([chapter 2](02_expression.ipynb#do-donors-agree)) says?
+# Make the matrix from the first two, three, four and five donors, correlate each with the matrix of all six, `table`, gene by
+# gene over the left regions that both have, and call the list of the four means `with_six`. Is that a measure of how exact
+# the matrix is? Compare with two halves that share nobody: the first three donors against the last three (`halves`). From
+# `halves`, the formula of Spearman and Brown ([chapter 2](02_expression.ipynb#do-donors-agree)) says how exact the matrix of
+# all six is: call it `six_by_formula`.
+#
+# <details><summary>Hint</summary>
+#
+# `make_expression(…, donors=[…])` takes the keys of `by_donor`; `common([a, b])` cuts two matrices to what both have; `corrwith`
+# correlates them column by column. Twice as many donors turn a correlation $r$ into $2r / (1 + r)$.
+#
+# </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
 numbers = list(by_donor)
-found = []
-for m in range(2, 6):
-    few = make_expression(microarrays, genes=genes, donors=numbers[:m])
-    a, b = common([few, table])
-    keep = a.index.str.startswith("L_")
-    found.append(a[keep].corrwith(b[keep]).mean())
-print("mean r with all six:", ", ".join(f"{m} donors {r:.2f}" for m, r in zip(range(2, 6), found, strict=True)))
-# It does not level off as the formula says, and cannot show it: the few are part of the six, so r must rise to 1 with
-# the sixth. For Spearman and Brown one would correlate them with the donors left *out*, over many choices of the few.
-assert np.all(np.diff(found) > 0)
+
+
+def made_from(donors: list) -> pd.DataFrame:
+    """The matrix of some donors only."""
+    return make_expression(microarrays, genes=genes, donors=donors)
+
+
+def left_r(a: pd.DataFrame, b: pd.DataFrame) -> float:
+    """Mean over genes of the correlation over the left regions that both matrices have."""
+    a, b = common([a, b])
+    on_left = a.index.str.startswith("L_")
+    return a[on_left].corrwith(b[on_left]).mean()
+
+
+with_six = [left_r(made_from(numbers[:m]), table) for m in range(2, 6)]
+halves = left_r(made_from(numbers[:3]), made_from(numbers[3:]))
+six_by_formula = 2 * halves / (1 + halves)
+print("mean r with all six:", ", ".join(f"{m} donors {r:.2f}" for m, r in zip(range(2, 6), with_six, strict=True)))
+print(f"three against three others {halves:.2f}; all six by the formula {six_by_formula:.2f}")
+# The few are part of the six, so the first r must rise to 1 with the sixth: it measures the overlap as well. Halves that
+# share nobody tell how exact three donors are, and the formula how exact six would be.
+
+# %% tags=["check"]
+assert len(with_six) == 4, f"with_six has {len(with_six)} values; expected one for each of 2, 3, 4 and 5 donors"
+assert np.all(np.diff(with_six) > 0), f"with_six is {np.round(with_six, 3)}; expected to rise with the number of donors"
+assert with_six[-1] > 0.9, f"five donors correlate with all six at {with_six[-1]:.2f}; expected above 0.9"
+assert 0.2 < halves < with_six[1], (
+    f"halves is {halves:.2f}; expected less than the {with_six[1]:.2f} of three donors with the six that include them"
+)
+assert np.isclose(six_by_formula, 2 * halves / (1 + halves)), f"six_by_formula is {six_by_formula:.3f}: see the hint"
+
+# %% [markdown]
+# ## See also
+#
+# - [Expression](02_expression.ipynb): the chain of choices, one by one, and how far donors agree.
+# - [Held out, but from what?](10_splits.ipynb): why the luck of the folds is so large.
+# - [Which genes?](12_genes.ipynb): another result that is judged beside a spread.
+# - [Data and licences](../book/data.md): how to fetch the real microarrays.
 
 # %% [markdown]
 # ## References
 #
 # - Arnatkevičiūtė A, Fulcher BD, Fornito A (2019). A practical guide to linking brain-wide gene expression and neuroimaging
 #   data. *NeuroImage* 189:353. [doi:10.1016/j.neuroimage.2019.01.011](https://doi.org/10.1016/j.neuroimage.2019.01.011)
+# - Efron B (1982). *The jackknife, the bootstrap and other resampling plans*. Society for Industrial and Applied
+#   Mathematics. [doi:10.1137/1.9781611970319](https://doi.org/10.1137/1.9781611970319)
 # - Hawrylycz M et al. (2015). Canonical genetic signatures of the adult human brain. *Nature Neuroscience* 18:1832.
 #   [doi:10.1038/nn.4171](https://doi.org/10.1038/nn.4171)
 # - Markello RD et al. (2021). Standardizing workflows in imaging transcriptomics with the abagen toolbox. *eLife* 10:e72129.
@@ -453,3 +533,5 @@ assert np.all(np.diff(found) > 0)
 # - Steegen S, Tuerlinckx F, Gelman A, Vanpaemel W (2016). Increasing transparency through a multiverse analysis.
 #   *Perspectives on Psychological Science* 11:702.
 #   [doi:10.1177/1745691616658637](https://doi.org/10.1177/1745691616658637)
+# - Vaithianathan (2026). The cross-scale model that this part follows.
+#   [arXiv:2606.05870](https://arxiv.org/abs/2606.05870)

@@ -38,7 +38,8 @@ import sys
 if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     from IPython import get_ipython
 
-    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg")
+    get_ipython().system(f"{sys.executable} -m pip list --format=freeze > /tmp/here.txt")  # what is here stays as it is
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
 import copy
@@ -380,7 +381,7 @@ for model in (halved, whole):
 # - A text and its notebook can describe two models: [the text and the notebook](#the-text-and-the-notebook).
 # - A bias on training voxels is not overfitting: [what the loss did](#what-the-loss-did).
 # - Dropout keeps the mean and not the variance, and BatchNorm remembers both: [why it predicts too low](#why-it-predicts-too-low).
-# - A diagnosis is proved by a cure that touches nothing else: [put right](#put-right-without-training).
+# - A diagnosis is confirmed by a cure that touches nothing else: [put right](#put-right-without-training).
 # - A smaller network with other scales, normalisation, loss and optimiser places voxels better; which of these
 #   changes matters most was not taken apart: [what we changed](#what-we-changed).
 

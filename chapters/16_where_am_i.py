@@ -39,7 +39,8 @@ import sys
 if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     from IPython import get_ipython
 
-    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg")
+    get_ipython().system(f"{sys.executable} -m pip list --format=freeze > /tmp/here.txt")  # what is here stays as it is
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
 from pathlib import Path
@@ -479,7 +480,7 @@ claim("where-am-i-whole-blocks-bias-rest", biases.loc["whole, blocks", ["bias_AP
 # in each fold), and
 # 0.01<!-- claim:where-am-i-whole-random-bias --> on the whole brain. With blocks, AP and SI have next to none
 # (0.07<!-- claim:where-am-i-bias-blocks-rest --> and, on the whole brain, 0.08<!-- claim:where-am-i-whole-blocks-bias-rest -->), but LR has:
-# −0.57<!-- claim:where-am-i-bias-blocks-lr --> voxels, and −0.16<!-- claim:where-am-i-whole-blocks-bias --> on the whole brain. That is no constant that everybody gets, as in the
+# -0.57<!-- claim:where-am-i-bias-blocks-lr --> voxels, and -0.16<!-- claim:where-am-i-whole-blocks-bias --> on the whole brain. That is no constant that everybody gets, as in the
 # notebook's preset. It is the balance of voxels on the wrong side: a patch that moves from right to left is 20 voxels off, patches are few, and they need not cancel. Between
 # folds the bias along LR has a standard error of 0.3<!-- claim:where-am-i-bias-blocks-lr-error --> voxels, half its size. Where sides are not asked for it is gone: folded, no axis has more than
 # 0.13<!-- claim:where-am-i-bias-folded --> voxels, 26 µm.
@@ -493,7 +494,7 @@ claim("where-am-i-whole-blocks-bias-rest", biases.loc["whole, blocks", ["bias_AP
 # | bias at evaluation, all three axes negative | the same, larger; gone with recalibrated normalisation | dropout in front of batch normalisation |
 # | (not asked) | held out by blocks the error of our preset is 5.0<!-- claim:where-am-i-blocks-xsg --> voxels, at random 1.7<!-- claim:where-am-i-random-xsg --> | neighbours and mirror images of random voxels are in the training set |
 #
-# All errors on this page are held-out, none is in-sample, and the **null** is the centroid, which reads no gene:
+# All errors on this page are held out, none is in-sample, and the **null** is the centroid, which reads no gene:
 # with blocks it is four times as far off as `xsg`, and hardly further than the notebook's preset. Settings of preset `"xsg"` were
 # chosen on this simulator, if not on these folds; the simpler methods had their settings chosen in every fold. Nothing here says
 # how well either preset does on the real brain with blocks: the matrix of all experiments was not at hand.

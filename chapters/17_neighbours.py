@@ -36,7 +36,8 @@ import sys
 if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     from IPython import get_ipython
 
-    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg")
+    get_ipython().system(f"{sys.executable} -m pip list --format=freeze > /tmp/here.txt")  # what is here stays as it is
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
 from importlib.resources import files
@@ -318,7 +319,7 @@ claim("neighbours-table-off", np.abs(gap).max())
 #
 # One simulated brain of 200 genes, one weight for each extension (chosen once, not tuned), three seeds. That the true
 # pathways do not help *here*, where they are exactly true, makes it less likely that a database of pathways would elsewhere; it
-# does not prove it.
+# does not show it.
 
 # %% [markdown]
 # ## Key takeaways

@@ -36,7 +36,8 @@ import sys
 if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     from IPython import get_ipython
 
-    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg")
+    get_ipython().system(f"{sys.executable} -m pip list --format=freeze > /tmp/here.txt")  # what is here stays as it is
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
 from importlib.resources import files
@@ -49,6 +50,7 @@ import torch
 import xsg
 from xsg.claims import claim
 from xsg.data.spread import disc
+from xsg.interactive import spread_view
 from xsg.physics import LAWS, ReactionDiffusion, grid_laplacian
 from xsg.plotting import brain, use_style
 
@@ -117,6 +119,29 @@ laplacian = grid_laplacian(mask)
 middle = np.flatnonzero(laplacian[np.argmax(start[0])])
 assert len(middle) == 5  # itself and four neighbours: the five-point Laplacian
 assert np.allclose(laplacian.sum(axis=1), 0)  # what leaves one pixel arrives in another
+
+# %% [markdown]
+# What do $D$ and $R$ do? Move the sliders, with the mouse or the arrow keys. At $R = 0$ the patch blurs and the mean stays
+# where it was: nothing is made, nothing lost. With the least $D$ and the most $R$ an edge forms and travels. Then keep the
+# rates and change the law: the cooperative one lags far behind, for at the edge, where there is little, it hardly grows.
+# Every stop of the sliders was solved for; nothing is interpolated.
+
+# %%
+D_stops, R_stops, t_stops = [0.01, 0.03, 0.1, 0.3, 1.0], [0.0, 0.02, 0.05, 0.1, 0.2], np.arange(0, 121, 6)
+D_all, R_all = (torch.tensor(each.ravel()) for each in np.meshgrid(D_stops, R_stops, indexing="ij"))
+fields = {}
+for law in list(LAWS)[1:]:  # diffusion alone is R = 0
+    states = solver.solve(start.expand(len(D_all), -1), t_stops, D_all, R_all, law, steps=80)
+    fields[law] = np.full((len(D_stops), len(R_stops), len(t_stops), *mask.shape), np.nan)
+    fields[law][..., mask] = states.numpy().reshape(*fields[law].shape[:3], -1)
+spread_view(
+    fields,
+    D_stops,
+    R_stops,
+    t_stops,
+    alt="A disc at four times: a bright patch in the middle spreads and grows until the disc is nearly full. Beside it, the "
+    "mean over the disc against time for five reaction rates: flat at R = 0, else rising in an S, the steeper the larger R.",
+)
 
 # %% [markdown]
 # ## Spreading alone

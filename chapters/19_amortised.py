@@ -38,7 +38,8 @@ import sys
 if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     from IPython import get_ipython
 
-    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg")
+    get_ipython().system(f"{sys.executable} -m pip list --format=freeze > /tmp/here.txt")  # what is here stays as it is
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
 import matplotlib.pyplot as plt
@@ -398,7 +399,7 @@ claim("amortised-no-change-60", np.sqrt(np.mean((test.values[:, 2] - actual) ** 
 # | integrates from the first image, scales by min–max | inferred initial state, no scaling | both bias rates where there is noise, as measured above |
 # | 1,000 subjects, 200 epochs | 200 subjects, 20 epochs | the chapter runs in a minute; `tests/benchmarks/test_mechanistic.py` runs the whole benchmark |
 #
-# All errors are held-out; there is no null here, for the truth is known. But everything is simulated from the model that is then
+# All errors are held out; there is no null here, for the truth is known. But everything is simulated from the model that is then
 # fitted, with one initial state for all. Real pathology obeys no such contract.
 
 # %% [markdown]

@@ -37,7 +37,8 @@ import sys
 if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     from IPython import get_ipython
 
-    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg")
+    get_ipython().system(f"{sys.executable} -m pip list --format=freeze > /tmp/here.txt")  # what is here stays as it is
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
 from importlib.resources import files
@@ -421,7 +422,7 @@ assert abs(behind_two - 26.37) < 1, f"{behind_two:.2f}; expected the row of all 
 #
 # It was said above that no law can show where $R t$ is small. Test it at a signal-to-noise ratio of 1 (`answers[1.0]` holds the laws
 # that the oracle found, `true` the truth): call the median $R$ of the subjects whose law it missed `r_missed`, that of the others
-# `r_found`, and the p-value of a one-sided Mann–Whitney test that the missed ones have smaller rates `p_missed`. Do 80 subjects prove
+# `r_found`, and the p-value of a one-sided Mann–Whitney test that the missed ones have smaller rates `p_missed`. Do 80 subjects show
 # the claim?
 #
 # <details><summary>Hint</summary>

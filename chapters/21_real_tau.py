@@ -39,7 +39,8 @@ import sys
 if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     from IPython import get_ipython
 
-    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg")
+    get_ipython().system(f"{sys.executable} -m pip list --format=freeze > /tmp/here.txt")  # what is here stays as it is
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
 from itertools import combinations
@@ -440,7 +441,7 @@ claim("real-tau-lrrk2-retrograde", backward.iloc[14:].min())
 # bootstrap over experiments): undecided. In the measured areas of the second cohort it leads in both genotypes, by at
 # least 25<!-- claim:real-tau-lrrk2-retrograde --> nats, as its authors found with another model. But single experiments
 # of the first cohort lead by as much either way (figure), the two genotypes share laboratory, injection and scale, and
-# no null was made here: this agrees with retrograde spread and does not prove it. All this is in-sample.
+# no null was made here: this agrees with retrograde spread and does not establish it. All this is in-sample.
 #
 # ## Does a mutation change the rates?
 #

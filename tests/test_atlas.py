@@ -7,7 +7,17 @@ import torch
 from torch_geometric.utils import to_dense_adj
 
 from xsg import atlas
-from xsg.atlas import REGIONS, Graph, Parcellation, align, build_graph, distances, load_parcellation
+from xsg.atlas import (
+    REGIONS,
+    Graph,
+    Parcellation,
+    SparseGraph,
+    align,
+    build_graph,
+    distances,
+    load_parcellation,
+    mesh_graph,
+)
 
 
 @pytest.fixture(scope="module")
@@ -208,3 +218,74 @@ def test_parcellation_refuses_wrong_labels(dk):
     for wrong in ({"weights": "cosine"}, {"weights": "connectome"}, {"length": 0.0}):
         with pytest.raises(ValueError, match=r"weights|length"):
             build_graph(dk, **wrong)
+
+
+def test_centres_give_each_region_the_vertices_nearest_to_it(dk):
+    seven = dk.table.loc[
+        [f"{side}_{name}" for side in "LR" for name in ("cuneus", "insula", "precentral")] + ["L_lingual"]
+    ]
+    found = Parcellation.from_centroids("seven", seven)
+    assert found.regions.equals(seven.index)
+    assert np.allclose(found.table[["x", "y", "z"]], seven[["x", "y", "z"]])
+    assert ((found.labels >= 0) == (dk.labels >= 0)).all()  # the medial wall stays out
+    points = np.concatenate([part.coordinates for part in atlas.mesh("pial").parts.values()])
+    for vertex in (100, 5000, 12000, 20000):
+        if found.labels[vertex] >= 0:
+            side = seven[seven["hemisphere"] == "LR"[vertex >= 10242]]
+            nearest = np.linalg.norm(side[["x", "y", "z"]] - points[vertex], axis=1).argmin()
+            assert seven.index[found.labels[vertex]] == side.index[nearest]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda t: t.drop(columns="y"), "no column y"),
+        (lambda t: t.assign(hemisphere="left"), "hemisphere of 'L_cuneus' is 'left'"),
+        (lambda t: t.assign(x=t["x"] / 1000, y=t["y"] / 1000, z=t["z"] * 10), "mm from the L hemisphere"),
+        (lambda t: t.assign(x=np.nan), "not finite"),
+        (lambda t: pd.concat([t, t.iloc[[0]].set_axis(["L_again"])]), "no vertex"),
+    ],
+)
+def test_centres_that_cannot_be_are_refused(dk, change, told):
+    with pytest.raises(ValueError, match=told):
+        Parcellation.from_centroids("odd", change(dk.table.loc[["L_cuneus", "R_cuneus", "L_insula"]]))
+
+
+def test_sparse_graph_is_the_dense_one_without_its_zeros():
+    graph = small_graph()
+    sparse = SparseGraph(graph.regions, graph.edges, graph.edge_weights)
+    assert sparse.dense().weights.equals(graph.weights)
+    assert sparse.n_components == 1
+    some = ["r5", "r1", "r6", "r2"]  # another order: rows change, edges do not
+    assert sparse.subset(some).dense().weights.equals(graph.subset(some).weights)
+    with pytest.raises(ValueError, match="no place 'r9'"):
+        sparse.subset(["r1", "r9"])
+    with pytest.raises(ValueError, match="1 places without any edge, the first 'r3'"):
+        sparse.subset(["r0", "r1", "r3"]).check()
+    with pytest.raises(ValueError, match="2 components"):
+        sparse.subset(["r0", "r1", "r3", "r4"]).check(connected=True)
+
+
+@pytest.mark.parametrize(
+    ("edges", "weights", "told"),
+    [
+        ([[0, 2], [1, 7]], [1, 1], r"edge 1, \[2, 7\].*outside"),
+        ([[0, 2], [1, 1]], [1, 1], "not from the smaller"),
+        ([[0, 1], [1, 2]], [1, 0], "not positive"),
+        ([[0, 0], [1, 1]], [1, 2], "given twice"),
+        ([[0, 0], [1, 1]], [1], "expected"),
+    ],
+)
+def test_sparse_graph_refuses_what_is_no_graph(edges, weights, told):
+    with pytest.raises(ValueError, match=told):
+        SparseGraph(pd.Index([f"r{i}" for i in range(7)]), np.array(edges), np.array(weights, dtype=float))
+
+
+def test_mesh_graph_joins_what_touches_and_what_lies_opposite(dk):
+    sparse, dense = mesh_graph(dk), build_graph(dk)
+    assert sparse.dense().weights.equals(dense.weights)
+    mesh = mesh_graph()
+    assert mesh.n_components == 1
+    degree = np.bincount(mesh.edges.ravel())
+    # A sphere of triangles, 12 of whose vertices have five neighbours and all others six, and the vertex opposite.
+    assert (len(degree), degree.min(), (degree == 6).sum(), (degree == 7).sum()) == (20484, 6, 24, 20460)

@@ -86,3 +86,16 @@ def test_python_dash_m_has_no_traceback():
     )
     assert done.returncode == 1
     assert done.stderr == "error: no data file is called 'nothing'. List the names: python -m xsg data\n"
+
+
+def test_new_begins_a_study_and_never_overwrites_one(tmp_path, capsys):
+    folder = tmp_path / "my study"
+    assert main(["new", str(folder)]) == 0
+    assert "analysis.py" in capsys.readouterr().out
+    assert {"regions.csv", "expression.csv", "cohort.csv", "analysis.py", "README.md"} <= {
+        p.name for p in folder.iterdir()
+    }
+    (folder / "cohort.csv").write_text("mine")
+    assert main(["new", str(folder)]) == 1
+    assert "not empty" in capsys.readouterr().err
+    assert (folder / "cohort.csv").read_text() == "mine"

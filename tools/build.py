@@ -6,6 +6,7 @@ tools/build.py --chapter 06 -p EPOCHS 800   the same chapter with another parame
 """
 
 import argparse
+import copy
 import hashlib
 import json
 import os
@@ -25,9 +26,9 @@ import yaml
 from tqdm import tqdm
 
 import notebooks
+import teaching
 
 TOOLS = Path(__file__).resolve().parent
-BINDER = {"seconds": 60, "peak_memory_mb": 1500}
 
 
 class BuildError(Exception):
@@ -186,7 +187,7 @@ def run(root: Path, stem: str, source: nbformat.NotebookNode, parameters: dict) 
     """Execute in a process of its own, in the chapters' folder; nothing is left there."""
     build = root / "_build"
     raw, done = build / f"raw/{stem}.ipynb", build / f"raw/{stem}.done.ipynb"
-    notebooks.write(source, raw)
+    notebooks.write(notebooks.with_trials(copy.deepcopy(source)), raw)
     command = [sys.executable, str(TOOLS / "execute.py"), str(raw), str(done), json.dumps(parameters)]
     process = subprocess.run(
         command, capture_output=True, text=True, env=chapter_environment(root), cwd=root / "chapters", check=False
@@ -197,7 +198,7 @@ def run(root: Path, stem: str, source: nbformat.NotebookNode, parameters: dict) 
         if process.returncode in (-signal.SIGINT, 130):
             raise KeyboardInterrupt from None
         return {"error": f"papermill ended with status {process.returncode}:\n{process.stderr[-3000:]}"}, source
-    notebook = nbformat.read(done, as_version=4)
+    notebook = notebooks.without_trials(nbformat.read(done, as_version=4))
     raw.unlink()
     done.unlink()
     stderr = notebooks.stderr_text(notebook)
@@ -269,9 +270,9 @@ def report(root: Path, outcomes: list[Outcome]) -> int:
 def render(root: Path) -> int:
     """Stage the pages and run jupyter-book on them, unless the very same pages were rendered last time."""
     build = root / "_build"
-    source = stage(root)
+    source, kit = stage(root), teaching.write(root)  # a page links what the kit has for it
     stamp = build / "html.key"
-    state = tree_hash(source) + tree_hash(root / "xsg")  # the API page comes from the docstrings
+    state = "".join(map(tree_hash, (source, kit, root / "xsg")))  # the API page comes from the docstrings
     if stamp.is_file() and stamp.read_text() == state and (build / "html/index.html").is_file():
         print("Pages unchanged.")
         return 0
@@ -288,17 +289,22 @@ def render(root: Path) -> int:
     local = build / "html/_static/mathjax"
     shutil.copytree(files / "output/chtml/fonts/woff-v2", local / "output/chtml/fonts/woff-v2", dirs_exist_ok=True)
     shutil.copy(files / "tex-chtml.js", local)
+    shutil.copytree(kit, build / "html/teaching", dirs_exist_ok=True)
     stamp.write_text(state)
     print("The book: _build/html/index.html")
     return 0
 
 
 def stage(root: Path) -> Path:
-    """Lay out what jupyter-book reads: pages, executed chapters, the execution report."""
+    """Lay out what jupyter-book reads: pages, executed chapters, what they cost."""
     build = root / "_build"
     source = build / "source"
     wanted = {path.relative_to(root): path for path in (root / "book").rglob("*") if path.is_file()}
     wanted[Path("_toc.yml")] = root / "_toc.yml"
+    # What tools/book_pages.py reads.
+    for path in (build / "chapters.json", root / "CITATION.cff"):
+        if path.is_file():
+            wanted[Path(path.name)] = path
     for stem in notebooks.chapters(root):
         if (executed := build / f"executed/{stem}.ipynb").is_file():
             wanted[Path(f"chapters/{stem}.ipynb")] = executed
@@ -306,9 +312,12 @@ def stage(root: Path) -> Path:
     config.setdefault("sphinx", {}).setdefault("config", {})["mathjax_path"] = (
         "mathjax/tex-chtml.js"  # copied in render
     )
+    # The book's own Sphinx extensions lie where _config.yml says, so that a change in them renders the pages anew.
+    for name, folder in config["sphinx"].get("local_extensions", {}).items():
+        wanted[Path(folder) / f"{name}.py"] = TOOLS / f"{name}.py"
     generated = {Path("_config.yml"): yaml.safe_dump(config, sort_keys=False, allow_unicode=True)}
-    if Path("book/execution.md") in wanted:
-        generated[Path("book/execution.md")] = wanted.pop(Path("book/execution.md")).read_text() + table(root)
+    if (guide := Path("book/teaching.md")) in wanted:
+        generated[guide] = wanted.pop(guide).read_text().replace("<!-- chapters -->", teaching.table(root))
     for name, text in generated.items():
         notebooks.write_text(source / name, text)
     for name, path in wanted.items():
@@ -320,25 +329,6 @@ def stage(root: Path) -> Path:
         if path.relative_to(source) not in wanted.keys() | generated.keys():
             path.unlink()
     return source
-
-
-def table(root: Path) -> str:
-    """Write the execution report of the book from chapters.json."""
-    rows = [
-        "",
-        "| chapter | status | seconds | peak memory (MB) | data | date | fits Binder |",
-        "|---|---|--:|--:|---|---|---|",
-    ]
-    for outcome in read_outcomes(root).values():
-        if outcome.seconds is None:
-            numbers, fits = "– | –", "–"
-        else:
-            numbers = f"{outcome.seconds:.1f} | {outcome.peak_memory_mb:,}"
-            fits = "yes" if all(getattr(outcome, name) <= limit for name, limit in BINDER.items()) else "**no**"
-        day = outcome.date or "–"
-        rows.append(f"| {outcome.chapter} | {outcome.status} | {numbers} | {outcome.data} | {day} | {fits} |")
-    limits = f"at most {BINDER['seconds']} s and {BINDER['peak_memory_mb'] / 1000} GB"
-    return "\n".join([*rows, "", f"Fits Binder: {limits}. *kept*: outputs of an earlier run, data not here.", ""])
 
 
 def tree_hash(folder: Path) -> str:

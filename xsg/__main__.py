@@ -1,4 +1,4 @@
-"""Command line: ``python -m xsg data`` lists the remote data files, ``python -m xsg data fetch`` gets them."""
+"""Command line: ``python -m xsg data`` lists the remote data files and fetches them, ``new`` begins a study."""
 
 import argparse
 import shutil
@@ -26,6 +26,19 @@ def _list() -> None:
     print(f"mirror: {data._mirror() or 'none'} (XSG_MIRROR)")
 
 
+def _new(folder: str) -> int:
+    """Write the template and say what comes next."""
+    from xsg.data.own import write_template
+
+    try:
+        write_template(folder)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"{folder}: a simulated study. Run it: python {folder}/analysis.py\nThen overwrite its tables with yours.")
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, or 1 when something could not be fetched.
 
@@ -41,7 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     get = actions.add_parser("fetch", help="get files into the cache")
     get.add_argument("names", nargs="*", metavar="NAME", help="a name from the list")
     get.add_argument("--all", action="store_true", help="every file of the list")
+    new = parts.add_parser("new", help="begin a study of your own: tables to overwrite, and the script to run")
+    new.add_argument("folder", help="a folder that is not there yet")
     options = parser.parse_args(arguments)
+    if options.part == "new":
+        return _new(options.folder)
     if options.action != "fetch":
         _list()
         return 0

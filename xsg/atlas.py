@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components, dijkstra
+from scipy.spatial import KDTree
 
 if TYPE_CHECKING:
     import torch_geometric
@@ -60,6 +61,8 @@ _DK_LOBES = {
     "insula": "insula",
 }
 REGIONS: tuple[str, ...] = tuple(f"{hemisphere}_{name}" for hemisphere in "LR" for name in _DK_LOBES)
+
+_FAR = 40.0  # mm; a centre farther from the cortex than that is in another unit or on another side
 
 Table = TypeVar("Table", pd.Series, pd.DataFrame)
 
@@ -232,6 +235,72 @@ class Parcellation:
         columns = ["region", "hemisphere", "lobe", "x", "y", "z", "n_vertices"]
         return cls(name, pd.DataFrame(table, columns=columns).set_index("region"), rows)
 
+    @classmethod
+    def from_centroids(cls, name: str, table: pd.DataFrame):
+        """Make a parcellation of which only the regions' centres are known.
+
+        Each vertex of the pial surface goes to the region of its hemisphere whose centre is nearest, so the borders are
+        a guess; the medial wall stays out. Where a labelling of the vertices exists, use `from_labels`.
+
+        Parameters
+        ----------
+        name
+            What to call it.
+        table
+            DataFrame by region name: ``hemisphere`` ("L"/"R"), ``x``, ``y``, ``z`` in mm (MNI or fsaverage space:
+            right, anterior and superior are positive), and ``lobe``, optional.
+
+        Returns
+        -------
+        Parcellation
+            Its ``x``, ``y`` and ``z`` are the centres given.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, a value is no number, a hemisphere is neither "L" nor "R", a centre lies farther
+            than 40 mm from the surface of its hemisphere, or a region is nearest to no vertex.
+
+        Examples
+        --------
+        >>> dk = load_parcellation("dk")
+        >>> again = Parcellation.from_centroids("centres of dk", dk.table)
+        >>> bool((again.labels == dk.labels).mean() > 0.6)
+        True
+        """
+        missing = [column for column in ("hemisphere", "x", "y", "z") if column not in table.columns]
+        if missing:
+            raise ValueError(
+                f"regions of {name!r}: no column {', '.join(missing)}; there are {', '.join(table.columns)}."
+            )
+        centres = align(table[["x", "y", "z"]], table.index, f"regions of {name!r}").astype(float)
+        odd = table.index[~table["hemisphere"].isin(["L", "R"])]
+        if len(odd):
+            raise ValueError(
+                f"regions of {name!r}: hemisphere of {odd[0]!r} is {table['hemisphere'][odd[0]]!r}; "
+                "expected 'L' or 'R'."
+            )
+        surface, wall = _coordinates("pial"), load_parcellation("dk").labels < 0
+        rows = np.full(len(surface), -1)
+        for side, start in (("L", 0), ("R", len(surface) // 2)):
+            mine = np.flatnonzero(table["hemisphere"] == side)
+            vertices = np.arange(start, start + len(surface) // 2)
+            if not len(mine):
+                continue
+            here = surface[vertices]
+            far, _ = KDTree(here).query(centres.to_numpy()[mine])
+            if far.max() > _FAR:
+                worst = mine[far.argmax()]
+                raise ValueError(
+                    f"regions of {name!r}: the centre of {table.index[worst]!r}, {centres.iloc[worst].tolist()} mm, "
+                    f"lies {far.max():.0f} mm from the {side} hemisphere. Are x, y, z in mm, and is right positive?"
+                )
+            vertices = vertices[~wall[vertices]]
+            rows[vertices] = mine[KDTree(centres.to_numpy()[mine]).query(surface[vertices])[1]]
+        lobes = table["lobe"].to_dict() if "lobe" in table else None
+        found = cls.from_labels(name, rows, dict(enumerate(table.index)), lobes)
+        return cls(name, found.table.assign(**{axis: centres[axis] for axis in centres}), rows)
+
 
 @lru_cache
 def load_parcellation(name: str = "dk") -> Parcellation:
@@ -384,6 +453,11 @@ class Graph:
         return np.stack(np.nonzero(np.triu(self.weights.to_numpy(), 1)))
 
     @property
+    def edge_weights(self) -> np.ndarray:
+        """Weight of each edge (E,), in the order of `edges`."""
+        return self.weights.to_numpy(dtype=float)[tuple(self.edges)]
+
+    @property
     def n_components(self) -> int:
         """Number of connected components."""
         return int(connected_components(self.weights.to_numpy(), directed=False, return_labels=False))
@@ -449,6 +523,119 @@ class Graph:
         if y is not None:
             data.y = torch.tensor(align(y, self.regions, "y").to_numpy(dtype=np.float32))
         return data
+
+
+@dataclass(frozen=True, eq=False)
+class SparseGraph:
+    """An undirected graph over so many places that a matrix of all pairs would not fit: only its edges are kept.
+
+    Attributes
+    ----------
+    regions
+        Names of the places, in order (n,).
+    edges
+        Each undirected edge once: row numbers (2, E), smaller first.
+    edge_weights
+        Weight of each edge (E,), positive.
+    name
+        What the edges are.
+    """
+
+    regions: pd.Index
+    edges: np.ndarray
+    edge_weights: np.ndarray
+    name: str = "graph"
+
+    def __post_init__(self) -> None:
+        """Refuse edges that lead nowhere, run backwards, come twice or weigh nothing."""
+        n, edges, weights = len(self.regions), self.edges, self.edge_weights
+        if edges.ndim != 2 or len(edges) != 2 or weights.shape != edges.shape[1:]:
+            raise ValueError(f"edges {edges.shape} and weights {weights.shape}: expected (2, E) and (E,).")
+        problems = {
+            "outside 0 to n - 1": (edges < 0).any(0) | (edges >= n).any(0),
+            "not from the smaller to the larger row": edges[0] >= edges[1],
+            "not positive and finite in weight": ~(np.isfinite(weights) & (weights > 0)),
+            "given twice": pd.Series(edges[0] * np.int64(n) + edges[1]).duplicated().to_numpy(),
+        }
+        for problem, where in problems.items():
+            if where.any():
+                first = int(where.argmax())
+                raise ValueError(
+                    f"graph {self.name!r} of {n} places: edge {first}, {edges[:, first].tolist()} with weight "
+                    f"{weights[first]:g}, is {problem}."
+                )
+
+    @property
+    def n_components(self) -> int:
+        """Number of connected components."""
+        n = len(self.regions)
+        return int(
+            connected_components(sparse.coo_array((self.edge_weights, self.edges), (n, n)), False, return_labels=False)
+        )
+
+    def subset(self, regions: pd.Index | list[str]) -> "SparseGraph":
+        """Return the graph over some of the places, edges between them kept."""
+        rows = self.regions.get_indexer(regions)
+        if (rows < 0).any():
+            raise ValueError(f"graph {self.name!r} has no place {pd.Index(regions)[rows < 0][0]!r}.")
+        where = np.full(len(self.regions), -1)
+        where[rows] = np.arange(len(rows))
+        edges = where[self.edges]
+        kept = (edges >= 0).all(0)
+        return SparseGraph(pd.Index(regions), np.sort(edges[:, kept], axis=0), self.edge_weights[kept], self.name)
+
+    def check(self, connected: bool = False) -> "SparseGraph":
+        """Return the graph if no place stands alone and, when asked, it is one component."""
+        alone = np.setdiff1d(np.arange(len(self.regions)), self.edges)
+        if len(alone):
+            raise ValueError(
+                f"graph {self.name!r}: {len(alone)} places without any edge, the first {self.regions[alone[0]]!r}."
+            )
+        if connected and self.n_components > 1:
+            raise ValueError(f"graph {self.name!r} has {self.n_components} components, 1 was asked for.")
+        return self
+
+    def dense(self) -> Graph:
+        """Return the same graph with a matrix of all pairs."""
+        n = len(self.regions)
+        weights = sparse.coo_array((self.edge_weights, self.edges), (n, n)).toarray()
+        return Graph(pd.DataFrame(weights + weights.T, self.regions, self.regions), self.name)
+
+
+def mesh_graph(parcellation: Parcellation | None = None) -> SparseGraph:
+    """Return the surface adjacency of a fine parcellation, or of the mesh itself, without a matrix of all pairs.
+
+    Places are joined when a side of a mesh triangle runs from one to the other, and to their homologues: what
+    `build_graph` does, for thousands of regions.
+
+    Parameters
+    ----------
+    parcellation
+        Its regions are the places. None: each of fsaverage5's vertices is one, named ``L_0`` … ``R_10241``; those of
+        one number lie opposite each other and are joined. The medial wall is among them (it is where
+        ``load_parcellation("dk").labels`` is negative).
+
+    Examples
+    --------
+    >>> graph = mesh_graph()
+    >>> len(graph.regions), graph.n_components
+    (20484, 1)
+    >>> dk = load_parcellation("dk")
+    >>> bool((mesh_graph(dk).edges == build_graph(dk).edges).all())
+    True
+    """
+    edges = _mesh_edges()
+    if parcellation is None:
+        half = len(_coordinates("pial")) // 2
+        names = pd.Index([f"{side}_{vertex}" for side in "LR" for vertex in range(half)], name="region")
+        twins = np.column_stack([np.arange(half), np.arange(half, 2 * half)])
+    else:
+        names, twin = parcellation.regions, parcellation.homologue
+        twins = np.column_stack([names.get_indexer(twin.index), names.get_indexer(twin)])
+        edges = parcellation.labels[edges]
+        edges = edges[(edges >= 0).all(axis=1) & (edges[:, 0] != edges[:, 1])]
+    edges = np.unique(np.sort(np.concatenate([edges, twins]), axis=1), axis=0).T
+    return SparseGraph(names, edges, np.ones(edges.shape[1]), "surface adjacency + homotopic edges")
 
 
 def build_graph(

@@ -88,7 +88,7 @@ def brain(
         gridspec_kw={"wspace": -0.05, "hspace": 0.02, "left": 0.02, "right": 0.86, "bottom": 0.01, "top": 0.93},
     )
     half = len(parcellation.labels) // 2
-    sulci = _sulci()
+    folds = sulci()
     for row, (title, column) in zip(axes, maps.items(), strict=True):
         # NaN for vertices without a region: they show the folding beneath.
         lookup = np.append(column.reindex(parcellation.regions).to_numpy(dtype=float), np.nan)
@@ -100,7 +100,7 @@ def brain(
                 painted[part],
                 hemi=hemisphere,
                 view=view,
-                bg_map=sulci[hemisphere],
+                bg_map=folds[hemisphere],
                 bg_on_data=False,
                 avg_method="median",
                 cmap=cmap,
@@ -126,8 +126,8 @@ def brain(
     return figure
 
 
-def _sulci() -> dict[str, np.ndarray]:
-    """Sulcal depth of fsaverage5, for shading the surface beneath a map."""
+def sulci() -> dict[str, np.ndarray]:
+    """Sulcal depth of fsaverage5 by hemisphere, for shading the surface beneath a map."""
     from nilearn.datasets import load_fsaverage_data
 
     return load_fsaverage_data(mesh="fsaverage5", mesh_type="inflated", data_type="sulcal").data.parts

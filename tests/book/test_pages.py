@@ -1,12 +1,18 @@
 """The rendered pages as files: links, alternative texts, no warning text, the form of a chapter."""
 
+import re
+import socket
 from dataclasses import dataclass, field
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-FORM = ("what-you-will-learn", "honesty-box", "key-takeaways", "exercises", "references")
+import pytest
+import yaml
+from pybtex.database import parse_string
+
+FORM = ("what-you-will-learn", "honesty-box", "key-takeaways", "exercises", "see-also", "references")
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 
 
@@ -17,6 +23,8 @@ class Page(HTMLParser):
     path: Path
     ids: set = field(default_factory=set)
     links: list = field(default_factory=list)
+    terms: list = field(default_factory=list)
+    texts: dict = field(default_factory=dict)
     images: list = field(default_factory=list)
     outputs: str = ""
     sections: list = field(default_factory=list)
@@ -42,6 +50,8 @@ class Page(HTMLParser):
             self.sections.append(attrs.get("id"))
         if tag == "details" and self.inside("tag_solution"):
             self.solutions += 1
+        if "term" in classes:
+            self.terms.append((attrs["href"], attrs["title"]))
         for name in ("href", "src"):
             if name in attrs:
                 self.links.append(attrs[name])
@@ -53,6 +63,9 @@ class Page(HTMLParser):
     def handle_data(self, data):
         if self.inside("cell_output"):
             self.outputs += data
+        for name in ("bd-article", "chapter-bar", "cite", "left-prev", "right-next", "execution"):
+            if self.inside(name):
+                self.texts[name] = self.texts.get(name, "") + data
 
 
 @cache
@@ -102,3 +115,78 @@ def test_every_exercise_has_a_solution(html, chapter):
     exercises = [name for name in page.sections if name and name.startswith("exercise-")]
     assert 2 <= len(exercises) <= 4
     assert page.solutions >= len(exercises)
+
+
+# ---------------------------------------------------------------------------------------------------- what is added
+
+
+def in_order():
+    toc = yaml.safe_load((Path(__file__).resolve().parents[2] / "_toc.yml").read_text(encoding="utf-8"))
+    return [toc["root"], *(entry["file"] for part in toc["parts"] for entry in part["chapters"])]
+
+
+def test_previous_and_next_follow_the_contents(html):
+    pages = in_order()
+    texts = [read(html / f"{page}.html").texts for page in pages]
+    titles = [text["bd-article"].strip().partition("#")[0] for text in texts]
+    for before, after, left, right in zip(texts, texts[1:], titles, titles[1:], strict=False):
+        assert right in before["right-next"]
+        assert left in after["left-prev"]
+
+
+def test_terms_lead_to_their_definition_and_once_only(html, page):
+    terms = read(html / page).terms
+    assert len({definition for _, definition in terms}) == len(terms)
+    assert all(20 < len(definition) < 400 for _, definition in terms)
+    if page.startswith("chapters/"):
+        assert len(terms) > 5
+    if page in ("book/glossary.html", "book/api.html"):
+        assert terms == []
+
+
+def test_the_glossary_explains_what_the_chapters_say(html):
+    used = {definition for path in html.glob("chapters/*.html") for _, definition in read(path).terms}
+    assert len(used) > 60
+
+
+def test_a_chapter_says_what_it_costs(html, chapter):
+    page = read(html / chapter)
+    line = page.texts["chapter-bar"]
+    measured = int(re.match(r"\s*(\d+) min to read", line)[1])
+    assert "cite" in line
+    assert re.search(r"ran in \d+ s, [\d,]+ MB, (simulated|real) data|outputs kept", " ".join(line.split()))
+    stated = int(re.search(r"Time:\s+(\d+)\s+minutes", page.texts["bd-article"])[1])
+    assert 1 / 1.7 <= stated / measured <= 1.7, f"the chapter says {stated} minutes to read; its words say {measured}"
+
+
+def test_a_chapter_can_be_cited(html, chapter):
+    text = read(html / chapter).texts["cite"].partition("Cite this chapter")[2]
+    ((key, entry),) = parse_string(text, "bibtex").entries.items()
+    number = Path(chapter).stem.partition("_")[0]
+    assert re.fullmatch(rf"xsg\d{{4}}-{number}", key)
+    assert entry.fields["chapter"] == number.lstrip("0")
+    assert entry.fields["url"].startswith("https://")
+    assert entry.fields["url"].endswith(chapter)
+    assert (
+        read(html / chapter)
+        .texts["bd-article"]
+        .strip()
+        .startswith(f"{number.lstrip('0')}. {entry.fields['title'][1:-1][:12]}")
+    )
+
+
+def test_the_execution_report_has_every_chapter_and_no_host(html):
+    page = read(html / "book/execution.html")
+    chapters = [f"../{name}.html" for name in in_order() if name.startswith("chapters/")]
+    assert [link for link in page.links if link in chapters][-len(chapters) :] == chapters  # after those of the sidebar
+    text = page.texts["execution"]
+    assert "1. Why do some regions die first?" in text
+    assert re.search(r"\d+ CPUs, Python 3\.\d+\.\d+, torch \d", text)
+    assert socket.gethostname() not in text
+
+
+@pytest.mark.parametrize("part", ["model_a", "is_it_real", "model_b", "model_c"])
+def test_a_quiz_ends_each_part(part):
+    toc = yaml.safe_load((Path(__file__).resolve().parents[2] / "_toc.yml").read_text(encoding="utf-8"))
+    last = [entries["chapters"][-1]["file"] for entries in toc["parts"]]
+    assert f"book/quiz_{part}" in last

@@ -8,6 +8,10 @@ import pytest
 
 import xsg
 import xsg.physics
+from xsg.atlas import Graph
+from xsg.data.cortex import Cortex
+from xsg.data.mouse import Mouse
+from xsg.data.spread import Spread
 from xsg.physics import ReactionDiffusion
 from xsg.training import PAPER_UNKNOWN, PRESETS, CrossScaleVAE, spatial_vae
 from xsg.training.mechanistic import PRESETS as MECHANISTIC
@@ -17,9 +21,9 @@ BOOK = Path(__file__).resolve().parents[2] / "book"
 
 
 def code_names(page: str) -> list[str]:
-    """Code in the third column of the table under 'Symbols' (or of the page's only table)."""
+    """Code in the third column of the table under 'Symbols'."""
     text = (BOOK / page).read_text(encoding="utf-8")
-    rows = text.partition("## Symbols")[2].partition("\n## ")[0] or text
+    rows = text.partition("## Symbols")[2].partition("\n## ")[0]
     cells = [line.split("|")[3] for line in rows.splitlines() if line.startswith("|") and line.count("|") >= 6]
     return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
 
@@ -78,13 +82,67 @@ def test_model_c_page_states_the_paper_preset():
         assert laws.formula.replace(" − ", "-").replace("²", "^2") in text
 
 
-def test_notation_page_names_things_that_exist():
-    cortex = xsg.load_cortex("simulated")
-    names = {"cortex": cortex, "graph": cortex.graph, "model": CrossScaleVAE()}
-    for name in code_names("notation.md"):
-        if name in inspect.signature(CrossScaleVAE).parameters:
-            continue
-        assert eval(name, {"len": len, **names}) is not None
+OWNERS = [  # of the names in a column of the notation page; a name without an owner is a setting of the model
+    {"cortex": Cortex, "graph": Graph, "model": CrossScaleVAE},
+    {"brain": Mouse, "model": xsg.SpatialVAE},
+    {"cohort": Spread, "model": xsg.MechanisticMixture},
+]
+SETTINGS = [
+    set(inspect.signature(CrossScaleVAE).parameters),
+    set(spatial_vae.PRESETS["xsg"]),
+    set(inspect.signature(xsg.MechanisticMixture).parameters),
+]
+MODEL_PAGES = ("model_cross_scale.md", "model_spatial_vae.md", "model_mechanistic.md")
+
+
+def notation() -> list[list[str]]:
+    """Cells of the notation page's table: symbols, then what they mean in models A, B and C."""
+    lines = (BOOK / "notation.md").read_text(encoding="utf-8").splitlines()
+    return [
+        [cell.strip() for cell in line.split(" | ")]
+        for line in (line.strip("| ") for line in lines if line[:3] == "| $")
+    ]
+
+
+def letters(cell: str) -> set[str]:
+    """Symbols of a cell, without what stands below or around them."""
+    math = " ".join(re.findall(r"\$([^$]+)\$", cell))
+    math = re.sub(r"\\operatorname\{\w+\}|\\[lr]vert|_(?:\\text)?\{[^}]*\}|_\w", " ", math)
+    return set(re.findall(r"\\hat [A-Za-z]|\\[a-z]+|[A-Za-z]", math))
+
+
+def test_letters_are_found_in_a_cell():
+    assert letters(r"$w_\text{cls}$, $\lvert S_i \rvert$") == {"w", "S"}
+    assert letters(r"$\operatorname{sd}(\hat y)$ and $\sigma_i$") == {r"\hat y", r"\sigma"}
+
+
+def test_notation_page_has_every_letter_once():
+    rows = notation()
+    assert {len(row) for row in rows} == {4}
+    listed = [letter for row in rows for letter in letters(row[0])]
+    assert len(listed) == len(set(listed)) > 30
+
+
+@pytest.mark.parametrize("number", range(3), ids="ABC")
+def test_notation_page_names_things_that_exist(number):
+    for row in notation():
+        for name in re.findall(r"`([^`]+)`", row[1 + number]):
+            owner, _, attribute = name.rpartition(".")
+            if not owner:
+                fitted = name.endswith("_") and name in OWNERS[number]["model"].__doc__
+                assert name in SETTINGS[number] or fitted, name
+                continue
+            owner = OWNERS[number][owner]
+            assert hasattr(owner, attribute) or attribute in owner.__dataclass_fields__, name
+
+
+@pytest.mark.parametrize("number", range(3), ids="ABC")
+def test_notation_page_tells_what_each_symbol_of_a_model_means_there(number):
+    meant = {letter for row in notation() if row[1 + number] != "–" for letter in letters(row[0])}
+    text = (BOOK / MODEL_PAGES[number]).read_text(encoding="utf-8").partition("## Symbols")[2].partition("\n## ")[0]
+    used = set().union(*(letters(line.split("|")[1]) for line in text.splitlines() if line.startswith("| ")))
+    assert len(used) > 8
+    assert used - meant == set()
 
 
 @pytest.mark.parametrize("name", ["expression", "thinning"])

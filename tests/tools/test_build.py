@@ -24,6 +24,14 @@ kind = "other"
 text = "it"
 chapter = "02_second"
 """
+CONFIG = """
+title: Two
+only_build_toc_files: true
+execute: {execute_notebooks: "off"}
+html: {baseurl: https://example.org/two}
+sphinx: {local_extensions: {book_pages: tools}}
+"""
+CITATION = "{title: Two, authors: [{name: Us}], version: 0.1.0, date-released: 2026-11-21}"
 
 
 def chapter(title, code, data=""):
@@ -44,8 +52,9 @@ def root(tmp_path, monkeypatch):
     (root / "xsg/__init__.py").write_text("")
     (root / "requirements.lock").write_text("")
     (root / "book/index.md").write_text("# Home\n\n$x^2$\n")
-    (root / "book/execution.md").write_text("# Execution\n")
-    (root / "_config.yml").write_text("title: Two\nonly_build_toc_files: true\nexecute: {execute_notebooks: 'off'}\n")
+    (root / "book/execution.md").write_text("# Execution\n\n```{execution}\n```\n")
+    (root / "_config.yml").write_text(CONFIG)
+    (root / "CITATION.cff").write_text(CITATION)
     pages = ["chapters/01_first", "chapters/02_second", "book/execution"]
     toc = {"format": "jb-book", "root": "book/index", "chapters": [{"file": page} for page in pages]}
     (root / "_toc.yml").write_text(json.dumps(toc))
@@ -73,7 +82,8 @@ def test_only_what_changed_runs_again(root, capsys):
     assert "✓ answer (other): 42 ± 0.5 holds" in (root / "_build/executed/02_second.ipynb").read_text()
     assert (root / "_build/html/index.html").is_file()
     assert (root / "_build/html/_static/mathjax/tex-chtml.js").is_file()
-    assert "01_first" in (root / "_build/html/book/execution.html").read_text()
+    assert ">First<" in (root / "_build/html/book/execution.html").read_text()
+    assert "xsg2026-01" in (root / "_build/html/chapters/01_first.html").read_text()
     assert not list((root / "_build/raw").iterdir())
 
     was = written(root)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from xsg.atlas import homologous_pairs
+from xsg.atlas import SparseGraph, homologous_pairs
 from xsg.models import cross_scale
 from xsg.training import PAPER_UNKNOWN, PRESETS, CrossScaleVAE, engine
 from xsg.training.cross_scale import _standardise
@@ -55,7 +55,9 @@ def test_rows_are_matched_by_name(toy, fitted):
 
 def test_rotation_loses_nothing(toy):
     """With the rotated weights written back to genes, the two networks are one function."""
-    expression, thinning, graph = toy
+    few, thinning, graph = toy
+    rng = np.random.default_rng(1)
+    expression = pd.DataFrame(rng.normal(size=(len(few), 23)), few.index, [f"g{i}" for i in range(23)])
     rotated = small(epochs=3, rotate=True).fit(expression, thinning, graph=graph)
     plain = small(epochs=3, rotate=False).fit(expression, thinning, graph=graph)
     state = rotated.net_.state_dict()
@@ -63,6 +65,26 @@ def test_rotation_loses_nothing(toy):
     state["hidden.weight"] = rotation @ state["hidden.weight"]
     plain.net_.load_state_dict(state)
     assert np.allclose(plain.encode(expression), rotated.encode(expression), atol=1e-5)
+
+
+def test_a_table_of_few_genes_is_not_rotated(toy):
+    expression, thinning, graph = toy
+    assert "rotation" not in small(epochs=1).fit(expression, thinning, graph=graph)._scaling
+
+
+def test_a_sparse_graph_is_the_same_model(toy, tmp_path, monkeypatch):
+    expression, thinning, graph = toy
+    sparse = SparseGraph(graph.regions, graph.edges, graph.edge_weights, graph.name)
+    dense = small(epochs=3).fit(expression, thinning, graph=graph).predict(expression)
+    assert np.allclose(small(epochs=3).fit(expression, thinning, graph=sparse).predict(expression), dense, atol=1e-6)
+    # The path along the edges, as more regions than `DENSE_UP_TO` take it, there and back from a file.
+    monkeypatch.setattr(engine, "DENSE_UP_TO", 5)
+    monkeypatch.setattr(cross_scale, "DENSE_UP_TO", 5)
+    along = small(epochs=3).fit(expression, thinning, graph=sparse)
+    assert along._wiring.normalised is None
+    assert np.allclose(along.predict(expression), dense, atol=1e-5)
+    again = CrossScaleVAE.load(along.save(tmp_path / "m.safetensors"))
+    assert np.array_equal(again.predict(expression), along.predict(expression))
 
 
 def test_held_out_thinning_is_never_seen(toy):

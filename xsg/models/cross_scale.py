@@ -16,6 +16,7 @@ Every parameter has a leading axis of K *copies*: K models trained side by side 
 other folds, other maps). One model is K = 1 through the same code.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -37,14 +38,26 @@ def sparse_propagation(edge_index: Tensor, edge_weight: Tensor, n: int) -> Propa
     """Return h ↦ Â h through torch-geometric's message passing, for graphs too large to be dense.
 
     ``edge_index`` (2, 2E) lists both directions of every edge, ``edge_weight`` (2E,); Â is normalised with self-loops
-    exactly as ``torch_geometric.nn.GCNConv`` does it.
+    exactly as ``torch_geometric.nn.GCNConv`` does it. It is kept by rows (CSR): messages are then summed as they are
+    made, ten times as fast as gathering them first, and without a copy of h for every edge.
     """
     from torch_geometric.nn import SimpleConv
     from torch_geometric.nn.conv.gcn_conv import gcn_norm
+    from torch_geometric.utils import to_torch_csr_tensor
 
-    edge_index, edge_weight = gcn_norm(edge_index, edge_weight, n)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse ", UserWarning)  # of torch: CSR is in beta, its checks are off
+        normalised = to_torch_csr_tensor(*gcn_norm(edge_index, edge_weight, n), (n, n))
     passing = SimpleConv(aggr="sum")
-    return lambda h: passing(h, edge_index, edge_weight)
+
+    def propagate(h: Tensor) -> Tensor:
+        if h.dim() == 2:
+            return passing(h, normalised)
+        # The copies side by side as columns: one pass over the edges for all.
+        beside = h.transpose(0, 1).reshape(n, -1)
+        return passing(beside, normalised).reshape(n, len(h), -1).transpose(0, 1)
+
+    return propagate
 
 
 def roughness(z: Tensor, edges: Tensor, edge_weight: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-from xsg.atlas import Graph, align, homologous_pairs
+from xsg.atlas import Graph, SparseGraph, align, homologous_pairs
 from xsg.machine import fast_products, one_thread
 from xsg.models.cross_scale import CrossScaleNet
 from xsg.training.engine import Trained, Wiring, train, wire
@@ -50,9 +50,9 @@ class CrossScaleVAE(BaseEstimator):
     normalise
         ``"gene"``: z-score each gene over regions. ``"region"``: z-score each region over genes. ``"none"``.
     rotate
-        Rotate the expression onto its own singular vectors first: with n regions there are at most n of them, so the
-        first layer shrinks from p genes to n columns and nothing is lost (the rotation is orthogonal). Adam then
-        follows another path; both are shown in chapter 6.
+        Where regions are fewer than genes, rotate the expression onto its own singular vectors first: there are n of
+        them, so the first layer shrinks from p genes to n columns and nothing is lost (the rotation is orthogonal).
+        Adam then follows another path; both are shown in chapter 6.
     lr, epochs
         Step size and number of full-batch steps of Adam.
     validation
@@ -139,7 +139,7 @@ class CrossScaleVAE(BaseEstimator):
         self,
         expression: pd.DataFrame,
         thinning: pd.Series,
-        graph: Graph | None = None,
+        graph: Graph | SparseGraph | None = None,
         train: Sequence[str] | None = None,
         progress: bool = False,
     ) -> "CrossScaleVAE":
@@ -313,10 +313,8 @@ class CrossScaleVAE(BaseEstimator):
             for name, value in arrays.items()
             if name.startswith("scaling.")
         }
-        edges, weight = arrays["edges"], arrays["edge_weight"]
-        dense = np.zeros((len(model.regions_), len(model.regions_)))
-        dense[edges[0], edges[1]] = dense[edges[1], edges[0]] = weight
-        graph = Graph(pd.DataFrame(dense, model.regions_, model.regions_)) if len(weight) else None
+        edges, weight = arrays["edges"].numpy(), arrays["edge_weight"].numpy()
+        graph = SparseGraph(model.regions_, edges, weight) if len(weight) else None
         model._wiring = wire(graph, model.regions_)
         model.net_ = _network(facts["params"], len(model.genes_), _width(model._scaling), [torch.Generator()])
         state = {name.removeprefix("net."): value for name, value in arrays.items() if name.startswith("net.")}
@@ -466,7 +464,7 @@ def _learn_scaling(model: CrossScaleVAE, expression: pd.DataFrame) -> dict[str, 
     elif model.normalise not in ("region", "none"):
         raise ValueError(f"normalise is {model.normalise!r}; expected 'gene', 'region' or 'none'.")
     scaling = {"centre": centre, "scale": scale}
-    if model.rotate:
+    if model.rotate and len(values) < values.shape[1]:  # else it would shrink nothing
         rows = _features(model.normalise, expression, scaling).numpy().astype(float)
         _, _, right = np.linalg.svd(rows, full_matrices=False)
         # The sign of a singular vector is the library's whim; a rule makes it the same on every machine.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from xsg.atlas import Graph
+from xsg.atlas import Graph, SparseGraph
 from xsg.models.cross_scale import DENSE_UP_TO, CrossScaleNet, Propagate, dense_propagation, sparse_propagation
 from xsg.models.cross_scale_gradient import HandGradient
 
@@ -47,14 +47,16 @@ class Wiring:
         return sparse_propagation(both, self.edge_weight.repeat(2), self.n)
 
 
-def wire(graph: Graph | None, regions: pd.Index) -> Wiring:
+def wire(graph: Graph | SparseGraph | None, regions: pd.Index) -> Wiring:
     """Bring a graph into the regions' order; None is the graph without edges."""
     n = len(regions)
     if graph is None:
         empty = torch.zeros(2, 0, dtype=torch.long), torch.zeros(0)
         return Wiring(n, *empty, *((torch.eye(n)[None], torch.zeros(1, n, n)) if n <= DENSE_UP_TO else (None, None)))
-    if not isinstance(graph, Graph):
-        raise TypeError(f"graph: expected xsg.Graph or None, got {type(graph).__name__}. Make one with build_graph.")
+    if not isinstance(graph, (Graph, SparseGraph)):
+        raise TypeError(
+            f"graph: expected xsg.Graph, xsg.SparseGraph or None, got {type(graph).__name__}. Make one by build_graph."
+        )
     missing = regions.difference(graph.regions, sort=False)
     if len(missing):
         raise ValueError(
@@ -63,9 +65,11 @@ def wire(graph: Graph | None, regions: pd.Index) -> Wiring:
         )
     graph = graph.subset(regions).check()
     edges = torch.tensor(graph.edges)
-    weight = torch.tensor(graph.weights.to_numpy(dtype=np.float32)[tuple(graph.edges)])
+    weight = torch.tensor(graph.edge_weights, dtype=torch.float32)
     if n > DENSE_UP_TO:
         return Wiring(n, edges, weight, None, None)
+    if isinstance(graph, SparseGraph):
+        graph = graph.dense()
     dense = (torch.tensor(matrix, dtype=torch.float32)[None] for matrix in (graph.normalised(), graph.laplacian()))
     return Wiring(n, edges, weight, *dense)
 
@@ -86,7 +90,10 @@ class _Autograd:
         self, net: CrossScaleNet, x: Tensor, wiring: Wiring, y: Tensor, weight: Tensor, **loss: float | Tensor
     ):
         self.net, self.x, self.wiring, self.y, self.weight, self.loss = net, x, wiring, y, weight, loss
-        self.propagate = wiring.propagate
+        passing = wiring.propagate
+        # The first layer propagates the features, which never change.
+        first = passing(x)
+        self.propagate = lambda h: first if h is x else passing(h)
         self.names: list[str] = []
 
     def __call__(self, noise: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ import torch
 from tqdm.auto import tqdm
 
 import xsg
-from xsg.atlas import Graph, align, homologous_pairs
+from xsg.atlas import Graph, SparseGraph, align, homologous_pairs
 from xsg.training.cross_scale import Copies, CrossScaleVAE, prepare, train_copies
 from xsg.training.engine import wire
 from xsg.training.files import read_model, write_model
@@ -97,7 +97,7 @@ def refit(
     from joblib import Parallel, delayed
 
     tables = [expression] if isinstance(expression, pd.DataFrame) else list(expression)
-    graphs = [graph] if graph is None or isinstance(graph, Graph) else list(graph)
+    graphs = [graph] if graph is None or isinstance(graph, (Graph, SparseGraph)) else list(graph)
     lambdas = [model.smoothness] if smoothness is None else list(smoothness)
     if not (tables and graphs and lambdas and len(seeds)):
         raise ValueError("expression, graph, smoothness or seeds is an empty list; there is nothing to train.")
@@ -119,7 +119,11 @@ def refit(
     levels = {
         "map": (range(len(maps)), names, isinstance(thinning, pd.DataFrame)),
         "genes": (range(len(tables)), range(len(tables)), not isinstance(expression, pd.DataFrame)),
-        "graph": (range(len(graphs)), range(len(graphs)), graph is not None and not isinstance(graph, Graph)),
+        "graph": (
+            range(len(graphs)),
+            range(len(graphs)),
+            graph is not None and not isinstance(graph, (Graph, SparseGraph)),
+        ),
         "smoothness": (range(len(lambdas)), lambdas, smoothness is not None),
         "seed": (range(len(seeds)), list(seeds), True),
         "fold": (range(len(held_out)), range(len(held_out)), True),

@@ -1,0 +1,482 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: xsg
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   xsg: {data: []}
+# ---
+
+# %% [markdown]
+# # 26. Your own data, at any scale
+#
+# *Prerequisites: [held out, but from what?](10_splits.ipynb), [a thousand refits](11_refits.ipynb). Time: 40 minutes to read, under a
+# minute to run.*
+#
+# ## What you will learn
+#
+# - how to put your own regions, expression and map (or cohort) into five small tables, and get from them the report that
+#   [chapter 11](11_refits.ipynb) is made of;
+# - how mistakes in such tables show themselves, before they turn into results;
+# - what changes when a cortex has 400 regions instead of 68, and why a finer parcellation needs a coarser split;
+# - what time and memory the model costs from 68 regions to the 20,484 vertices of a cortical mesh, and with which power
+#   of their number both grow.
+
+# %% [markdown]
+# ## Set-up
+
+# %% tags=["parameters"]
+N_NULLS = 19  # rotated maps in the example's report; 1000 for a p-value to publish
+N_PARCELS = 400  # regions of the fine parcellation
+EPOCHS = 200  # of each fit on it
+SEED = 0
+
+# %% tags=["remove-cell"]
+import importlib.util
+import sys
+
+if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
+    from IPython import get_ipython
+
+    get_ipython().system(f"{sys.executable} -m pip list --format=freeze > /tmp/here.txt")  # what is here stays as it is
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
+
+# %%
+import tempfile
+import time
+import warnings
+from importlib.resources import files
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from scipy.spatial.distance import cdist
+
+import xsg
+from xsg.atlas import load_parcellation, mesh, mesh_graph
+from xsg.claims import claim
+from xsg.data.own import write_template
+from xsg.evaluation.baselines import baseline
+from xsg.evaluation.metrics import r_squared
+from xsg.evaluation.splits import LeakWarning, split
+from xsg.plotting import brain, use_style
+from xsg.training import cross_val_predict
+
+use_style()
+
+# %% [markdown]
+# ## A folder to start from
+#
+# Everything so far was loaded by a name. Your own study has no name yet. It begins with one command in a terminal:
+#
+# ```bash
+# python -m xsg new my-study
+# ```
+#
+# That makes a folder with a small simulated example, complete enough to run, and a script `analysis.py` that reads the folder and
+# ends in the report. You overwrite the tables one at a time; after each, the script either runs or tells what is wrong. In this notebook
+# we call the function behind the command, in a folder that is thrown away afterwards.
+
+# %%
+folder = write_template(Path(tempfile.mkdtemp()) / "my-study")
+pd.DataFrame({"bytes": {path.name: path.stat().st_size for path in sorted(folder.iterdir())}})
+
+# %% [markdown]
+# | table | one row is | what it must hold |
+# |---|---|---|
+# | `regions.csv` | a region | its name, its hemisphere (L/R), and the coordinates `x`, `y`, `z` of its centre in mm |
+# | `labels.csv` | a vertex of fsaverage5 | its region; leave the file out if you do not have it |
+# | `expression.csv` | a region | a column for each gene, or for whatever you know of every region |
+# | `thinning.csv` | a region | the map to be explained, positive where patients have less |
+# | or `cohort.csv` | a subject | group, age, sex, site, and the thickness of each region in mm |
+# | `edges.csv` | an edge | two regions and a weight; leave it out and regions that touch are joined |
+#
+# `study.toml` holds what tables cannot say: a title, the unit of the map, and which groups of a cohort are compared.
+#
+# Two rules about names matter. Regions are matched by name in all tables, never by position. And a region of the left hemisphere called
+# `L_something` is taken for the homologue of `R_something`: such pairs are nearly copies of each other
+# ([chapter 10](10_splits.ipynb)), and every split but the random one keeps them together. If your atlas names its two sides in another
+# way, rename them first.
+
+# %%
+pd.read_csv(folder / "regions.csv").head(3)
+
+# %% [markdown]
+# ## From tables to a cortex
+#
+# `read_study` checks the tables, makes a thinning map of the cohort (controls minus patients, adjusted for age, sex and site, the regression of
+# [chapter 3](03_vulnerability.ipynb)), joins what touches to a graph, and returns the same kind of object that `load_cortex` does.
+
+# %%
+study = xsg.read_study(folder)
+study
+
+# %% mystnb={"image": {"alt": "Four views of the inflated cortex painted with the example's thinning map, which is strongest behind the corpus callosum and in the insula, alike in both hemispheres."}}
+figure = brain(study.thinning, "thinning (mm), simulated", study.parcellation)
+
+# %% [markdown]
+# What you see is the map the example's cohort gives: the first thing to look at in a study of your own, too. A hemisphere upside down, a
+# sign turned round or two regions exchanged are seen here at a glance, and in no statistic.
+
+# %% [markdown]
+# ## When something is wrong
+#
+# Most mistakes in such tables do not crash anything. They shift a column by one row, and the correlation that results is as smooth and as
+# publishable as any. So the tables are refused if anything does not fit, with the file, the place and the way out. Three common
+# ones:
+
+
+# %%
+def spoilt(change, file="expression.csv"):
+    """Read the study with one table changed, and return what is said."""
+    whole = (folder / file).read_text()
+    (folder / file).write_text(change(whole))
+    try:
+        return str(xsg.read_study(folder) and "read")
+    except ValueError as error:
+        return str(error).replace(str(folder.parent), "…")
+    finally:
+        (folder / file).write_text(whole)
+
+
+for change in (
+    lambda text: text.replace("L_insula", "L_insulla"),  # a slip of the pen
+    lambda text: text.replace("\nL_cuneus,0.", "\nL_cuneus,O."),  # the letter O for a zero
+    lambda text: text + text.splitlines()[5] + "\n",  # a row twice
+):
+    print(spoilt(change), end="\n\n")
+
+# %% [markdown]
+# One mistake cannot be caught: values in the wrong rows under right names. Sorting one column of a spreadsheet and not the others does this. Keep the
+# tables as a program wrote them.
+
+# %% [markdown]
+# ## The report
+#
+# `analysis.py` calls `xsg.evaluate` and writes what it returns. With 19 rotated maps the p-value cannot fall below 0.05; that is enough to
+# look at, and not to report.
+
+# %%
+report = xsg.evaluate(
+    xsg.CrossScaleVAE(seed=SEED), study, split="homologous", n_nulls=N_NULLS, seed=SEED, progress=False
+)
+report
+
+# %% mystnb={"image": {"alt": "The report's figure: in-sample and held-out predictions against the observed map, and held-out R squared of the model beside its null and six simpler methods."}}
+figure = report.plot()
+# %% tags=["nbval-check-output"]
+claim("own-data-example-in-sample", report.in_sample["R²"])
+claim("own-data-example-held-out", report.held_out.loc["R²", "value"])
+claim("own-data-example-pls", report.baselines.loc["PLS", "R²"])
+
+# %% [markdown]
+# Read the sentence under the table first. **In-sample** the model reaches 0.89<!-- claim:own-data-example-in-sample -->;
+# **held out** 0.05<!-- claim:own-data-example-held-out -->, while partial least squares on the same genes gets
+# 0.62<!-- claim:own-data-example-pls -->. The example is simulated with a thinning that follows a few expression programs linearly, so a linear
+# method ought to win, and [chapter 6](06_training.ipynb) says why the graph does not help there. In your own data it may be otherwise. The report
+# is there to find out.
+
+# %% [markdown]
+# ## Another parcellation
+#
+# Nothing above depends on the Desikan–Killiany regions. We now make a study with 400 regions: small cells around vertices drawn
+# at random, the same on both sides. All that `regions.csv` says of them is where their centres lie; each vertex of the mesh then goes to the
+# nearest centre of its hemisphere.
+#
+# The data are simulated. Six smooth programs, equal in both hemispheres, are mixed into 60 genes with noise. The thinning map has a part
+# that follows two of the programs and a part, just as smooth, that **has nothing to do with any gene**:
+#
+# $$ y = 0.6\,p_1 - 0.4\,p_2 + 0.7\,s + \varepsilon, \qquad \operatorname{cov}\bigl(s(a), s(b)\bigr) = e^{-d_{ab}/\ell},
+#    \quad \ell = 40\ \text{mm}, $$
+#
+# with $p_k$ and $s$ independent fields of unit variance, $d_{ab}$ the straight-line distance of two regions, and $\varepsilon$ noise of
+# standard deviation 0.1.
+
+# %%
+rng = np.random.default_rng(SEED)
+half = N_PARCELS // 2
+sides = [mesh("pial").parts[side].coordinates for side in ("left", "right")]
+cortical = (load_parcellation("dk").labels.reshape(2, -1) >= 0).all(axis=0)  # on both sides: not the medial wall
+centres = rng.choice(np.flatnonzero(cortical), half, replace=False)
+names = pd.Index([f"{side}_{number:03d}" for side in "LR" for number in range(half)], name="region")
+places = pd.DataFrame(np.concatenate([side[centres] for side in sides]), names, ["x", "y", "z"])
+places["hemisphere"] = np.repeat(["L", "R"], half)
+
+apart = cdist(sides[0][centres], sides[0][centres])
+root = np.linalg.cholesky(np.exp(-apart / 40) + 1e-8 * np.eye(half))
+
+
+def smooth(k):
+    """Draw k smooth fields, the same on both sides, of mean 0 and variance 1: (regions, k)."""
+    field = np.tile(root @ rng.standard_normal((half, k)), (2, 1))
+    return (field - field.mean(axis=0)) / field.std(axis=0)
+
+
+programs = smooth(6)
+genes = programs @ rng.standard_normal((6, 60)) + 0.7 * rng.standard_normal((N_PARCELS, 60))
+thinning = programs @ [0.6, -0.4, 0, 0, 0, 0] + 0.7 * smooth(1)[:, 0] + 0.1 * rng.standard_normal(N_PARCELS)
+
+fine = Path(tempfile.mkdtemp()) / "fine"
+fine.mkdir()
+places.to_csv(fine / "regions.csv")
+pd.DataFrame(genes, names, [f"gene {number}" for number in range(60)]).to_csv(fine / "expression.csv")
+pd.DataFrame({"thinning": thinning}, names).to_csv(fine / "thinning.csv")
+(fine / "study.toml").write_text('name = "400 simulated cells"\nsimulated = true\nunit = "standard deviations"')
+cortex = xsg.read_study(fine)
+cortex
+
+# %% mystnb={"image": {"alt": "Four views of the inflated cortex in 400 cells, painted with the simulated map, which varies smoothly over several centimetres."}}
+figure = brain(cortex.thinning, "simulated thinning (standard deviations)", cortex.parcellation)
+# %% [markdown]
+# What you see: the cells are small and the map is not. Each cell has neighbours that are almost the same. That is the whole
+# difficulty.
+
+# %% [markdown]
+# ## A finer parcellation needs a coarser split
+#
+# We hold regions out in three ways: at random, in homologous pairs, and in connected patches (`"spatial"`, homologues together). At 68 regions a
+# homologous pair is a fair thing to hold out, for its neighbours are some 25 mm away. At 400 they are 10 mm away, and
+# know the answer.
+
+# %%
+rows = {}
+for name in ("random", "homologous", "spatial"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeakWarning)  # the random split leaks; that is what is shown
+        held_out = split(name, cortex.parcellation, cortex.regions, seed=SEED)
+    model = xsg.CrossScaleVAE(epochs=EPOCHS, seed=SEED)
+    given = (cortex.expression, cortex.thinning)
+    found = cross_val_predict(model, *given, cortex.graph, held_out=held_out, progress=False).iloc[0]
+    simple = {
+        each: baseline(each, *given, cortex.parcellation, held_out)[0] for each in ("position (kriging)", "ridge")
+    }
+    rows[name] = {"graph VAE": r_squared(cortex.thinning, found)}
+    rows[name] |= {each: r_squared(cortex.thinning, predicted) for each, predicted in simple.items()}
+scores = pd.DataFrame(rows).T.rename_axis("held out")
+scores.round(2)
+
+# %% mystnb={"image": {"alt": "Grouped bars of held-out R squared for three methods under three splits. All three fall from the random to the spatial split; the graph VAE falls from the highest to below zero."}}
+figure, axis = plt.subplots(figsize=(7, 3.6))
+scores.plot.bar(ax=axis, rot=0, width=0.75, color=plt.colormaps["cividis"]([0.05, 0.5, 0.9]))
+axis.axhline(0, color="0.3", lw=1)
+_ = axis.set(xlabel="what is held out together", ylabel="held-out R²")
+axis.legend(title=None, frameon=False)
+# %% tags=["nbval-check-output"]
+claim("own-data-fine-random", scores.loc["random", "graph VAE"])
+claim("own-data-fine-homologous", scores.loc["homologous", "graph VAE"])
+claim("own-data-fine-spatial", scores.loc["spatial", "graph VAE"])
+claim("own-data-fine-spatial-ridge", scores.loc["spatial", "ridge"])
+claim("own-data-fine-spatial-position", scores.loc["spatial", "position (kriging)"])
+
+# %% [markdown]
+# What you see: the graph VAE has a held-out R² of 0.60<!-- claim:own-data-fine-random --> with random regions,
+# 0.52<!-- claim:own-data-fine-homologous --> with homologous pairs, and −0.23<!-- claim:own-data-fine-spatial --> with patches, worse than
+# guessing the mean. It had been predicting a region from the regions around it. That works between neighbours
+# and nowhere else. Kriging, which knows only where a region lies, gives the same away: 0.04<!-- claim:own-data-fine-spatial-position --> with patches.
+# Ridge regression on the genes keeps 0.14<!-- claim:own-data-fine-spatial-ridge -->: what the genes know of the map is little
+# and real, for here we put it there.
+#
+# 400 regions are not 400 values. The number of independent values of a map is set by its smoothness
+# ([chapter 9](09_smooth_maps.ipynb)), and cutting the cortex finer does not add any.
+
+# %% [markdown]
+# ## How far it scales
+#
+# With $n$ regions, $p$ genes and $h$ hidden units, a step of training costs some $6\,n\,p\,h$ operations in the first layer, and two
+# multiplications by the normalised adjacency $\hat A$ ([chapter 4](04_graph.ipynb)). $\hat A$ as a full matrix costs $n^2$ numbers of
+# memory and $2 n^2 h$ operations. As a list of edges, it costs a few times $n$: on a surface each region has about six neighbours, however many
+# regions there are. So the dense way ought to grow with the square of $n$, and the sparse one in proportion to it. Up to 2,000
+# regions xsg takes the dense one, beyond that torch-geometric's message passing over the edges; `mesh_graph` makes such a graph without ever writing down all pairs.
+#
+# The table was measured by `tools/scale_run.py`, one process for each row, on one core, 910 genes; 20,484 regions are the
+# vertices of the fsaverage5 mesh. We measure one of its rows again, here and now.
+
+# %%
+kept = pd.read_csv(files("xsg.data") / "scale.csv")
+kept.pivot_table(index="n", columns="path", values=["epoch_s", "peak_mb"]).rename(
+    columns={"epoch_s": "seconds per epoch", "peak_mb": "peak memory (MB)"}
+)
+
+# %%
+again = mesh_graph(cortex.parcellation)
+random_genes = pd.DataFrame(rng.standard_normal((N_PARCELS, 910)), names)
+seconds = []
+for epochs in (1, 41):
+    started = time.perf_counter()
+    xsg.CrossScaleVAE(epochs=epochs).fit(random_genes, cortex.thinning, again)
+    seconds.append(time.perf_counter() - started)
+print(
+    f"{N_PARCELS} regions, now: {(seconds[1] - seconds[0]) / 40 * 1000:.0f} ms per epoch; the table's machine was a 2-core virtual one"
+)
+
+
+# %%
+def exponent(path, column, least):
+    """Return the slope of log cost against log n over the rows with at least that many regions."""
+    part = kept[(kept["path"] == path) & (kept["n"] >= least)]
+    return np.polyfit(np.log(part["n"]), np.log(part[column]), 1)[0]
+
+
+powers = {
+    (path, column): exponent(path, column, 1000) for path in ("dense", "sparse") for column in ("epoch_s", "peak_mb")
+}
+
+# %% mystnb={"image": {"alt": "Two log-log panels, seconds per epoch and peak memory against the number of regions from 68 to 20,484. Dense and sparse costs are alike up to a thousand regions; beyond, dense rises more steeply."}}
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.8))
+for axis, column, unit in zip(axes, ("epoch_s", "peak_mb"), ("seconds per epoch", "peak memory (MB)"), strict=True):
+    for path, colour, marker in (("dense", "#d55e00", "s"), ("sparse", "#0072b2", "o")):
+        part = kept[kept["path"] == path]
+        label = f"{path}: $n^{{{powers[path, column]:.1f}}}$ from 1,000 on"
+        axis.plot(part["n"], part[column], marker=marker, color=colour, label=label)
+    axis.set(xscale="log", yscale="log", xlabel="regions n", ylabel=unit)
+    axis.legend(frameon=False)
+figure.tight_layout()
+
+# %% tags=["nbval-check-output"]
+claim("own-data-dense-time-exponent", powers["dense", "epoch_s"])
+claim("own-data-dense-memory-exponent", powers["dense", "peak_mb"])
+claim("own-data-sparse-time-exponent", powers["sparse", "epoch_s"])
+claim("own-data-sparse-memory-exponent", powers["sparse", "peak_mb"])
+mesh_row = kept[(kept["n"] == 20484) & (kept["path"] == "sparse")].iloc[0]
+claim("own-data-mesh-epoch", mesh_row["epoch_s"])
+claim("own-data-mesh-memory", mesh_row["peak_mb"])
+
+# %% [markdown]
+# What you see: up to a thousand regions both ways are cheap, and the dense one is the cheaper. From there on the dense way grows with the power
+# 1.6<!-- claim:own-data-dense-time-exponent --> of $n$ in time and 1.3<!-- claim:own-data-dense-memory-exponent --> in memory, on its way to the 2 that
+# its matrix demands; along the edges both stay near 1 (1.1<!-- claim:own-data-sparse-time-exponent --> and
+# 0.6<!-- claim:own-data-sparse-memory-exponent -->, the latter below 1 because the weights of the network, which do not grow, are part of it). The
+# two cross at 2,000 regions, where xsg changes over. On the whole mesh an epoch takes
+# 0.27<!-- claim:own-data-mesh-epoch --> s, and the fit 810<!-- claim:own-data-mesh-memory --> MB. So 400 epochs are two minutes.
+#
+# That it can be computed says nothing about what it is worth. A map of 20,484 vertices is as smooth as one of 68 regions, and the
+# section above was about what follows.
+
+# %% [markdown]
+# ## Honesty box
+#
+# | the paper says | we get | differs because |
+# |---|---|---|
+# | future work: finer parcellations | **held out** (simulated, 400 regions): R² 0.60<!-- claim:own-data-fine-random --> with random regions, −0.23<!-- claim:own-data-fine-spatial --> with patches | neighbours in a fine parcellation are nearly copies; the paper had no fine one to try |
+# | – | **in-sample** (simulated example, 68 regions): 0.89<!-- claim:own-data-example-in-sample -->, **held out** 0.05<!-- claim:own-data-example-held-out --> | the paper's number is in-sample |
+#
+# What was not shown: real data on a fine parcellation. Expression at 400 regions exists only by interpolating between some 1,300 tissue samples of
+# a left hemisphere, mostly ([chapter 13b](13b_matrices.ipynb)), which makes neighbours even more alike than here. And cost was measured on random numbers, on one machine; the
+# exponents should carry over to others, the seconds will not.
+
+# %% [markdown]
+# ## Key takeaways
+#
+# - One command makes a folder that runs; you overwrite its tables: [a folder to start from](#a-folder-to-start-from).
+# - Tables are matched by name, and refused when anything does not fit: [when something is wrong](#when-something-is-wrong).
+# - The report says in one sentence what the number is worth: [the report](#the-report).
+# - The finer the parcellation, the coarser must be what is held out together:
+#   [a finer parcellation](#a-finer-parcellation-needs-a-coarser-split).
+# - Along the edges the model reaches a whole cortical mesh: [how far it scales](#how-far-it-scales).
+
+# %% [markdown]
+# ## Exercises
+#
+# ### Exercise 1: how alike are neighbours?
+#
+# For the 400 cells and for the 68 regions of the example, compute the correlation of a region's thinning with the mean of its neighbours'
+# within the same hemisphere (leave the homologous edge out). Call them `alike_400` and `alike_68`. Which parcellation is easier to
+# cheat with?
+#
+# <details><summary>Hint</summary>
+#
+# `graph.weights` is a table of regions by regions. Set the entries between hemispheres to zero, divide each row by its sum, and multiply it with the map.
+#
+# </details>
+
+
+# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
+def neighbours_mean(some):
+    """Return the mean thinning of each region's neighbours on its own side."""
+    weights = some.graph.weights.to_numpy().copy()
+    side = some.regions.str[0].to_numpy()
+    weights[side[:, None] != side[None, :]] = 0
+    return weights @ some.thinning.to_numpy() / weights.sum(axis=1)
+
+
+alike_400, alike_68 = (np.corrcoef(some.thinning, neighbours_mean(some))[0, 1] for some in (cortex, study))
+print(f"400 cells: r = {alike_400:.2f}; 68 regions: r = {alike_68:.2f}")
+# What a neighbour knows is what a random split gives away.
+
+# %% tags=["check"]
+assert alike_400 > alike_68 + 0.1, f"{alike_400:.2f} against {alike_68:.2f}: the finer one should be the more alike"
+assert 0.7 < alike_400 < 1, f"alike_400 is {alike_400:.2f}; was the homologous edge left out?"
+
+# %% [markdown]
+# ### Exercise 2: how large a patch?
+#
+# The split `"spatial"` cuts the cortex into `n_folds` patches. Score ridge regression on the 400 cells (`baseline("ridge", …)`) with 5 and with 40 folds, and call
+# the two held-out R² `ridge_5` and `ridge_40`. Which of the two numbers would you print in an abstract, and which one would you believe?
+#
+# <details><summary>Hint</summary>
+#
+# `split("spatial", cortex.parcellation, cortex.regions, n_folds=40)` gives the folds; `baseline` returns one row of predictions per map.
+#
+# </details>
+
+# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
+ridge_5, ridge_40 = (
+    r_squared(
+        cortex.thinning,
+        baseline(
+            "ridge", *given, cortex.parcellation, split("spatial", cortex.parcellation, cortex.regions, folds, SEED)
+        )[0],
+    )
+    for folds in (5, 40)
+)
+print(f"5 patches: {ridge_5:.2f}; 40 patches: {ridge_40:.2f}")
+# The smaller the patches, the nearer a training region. The question to ask first is how far away one wants to predict.
+
+# %% tags=["check"]
+assert abs(ridge_5 - scores.loc["spatial", "ridge"]) < 1e-6, f"ridge_5 is {ridge_5:.3f}; the table above has it too"
+assert ridge_40 > ridge_5 + 0.05, f"ridge_40 is {ridge_40:.2f}: with smaller patches the score should rise"
+
+# %% [markdown]
+# ### Exercise 3: what would a finer mesh cost?
+#
+# The fsaverage mesh of full resolution has 327,684 vertices, sixteen times as many. Use the sparse rows of the table from 4,000 regions on to predict, by a
+# power law, the seconds per epoch (`seconds_full`) and the memory in GB (`gigabytes_full`).
+#
+# <details><summary>Hint</summary>
+#
+# `np.polyfit(log n, log cost, 1)` gives slope and intercept; 1 GB is 1,000 MB here.
+#
+# </details>
+
+# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
+large = kept[(kept["path"] == "sparse") & (kept["n"] >= 4000)]
+seconds_full, megabytes_full = (
+    np.exp(np.polyval(np.polyfit(np.log(large["n"]), np.log(large[column]), 1), np.log(327_684)))
+    for column in ("epoch_s", "peak_mb")
+)
+gigabytes_full = megabytes_full / 1000
+print(f"{seconds_full:.0f} s per epoch, {gigabytes_full:.0f} GB")
+# Hours for a fit of 400 epochs, and for nothing: the map has no more independent values there than at 68 regions.
+
+# %% tags=["check"]
+assert 8 < seconds_full / mesh_row["epoch_s"] < 40, f"seconds_full is {seconds_full:.1f}; sixteen times the vertices"
+assert 8 < gigabytes_full * 1000 / mesh_row["peak_mb"] < 40, f"gigabytes_full is {gigabytes_full:.1f}; is it in GB?"
+
+# %% [markdown]
+# ## See also
+#
+# - [Vulnerability](03_vulnerability.ipynb): how a cohort becomes a map, and how certain the map is.
+# - [Held out, but from what?](10_splits.ipynb): the splits, and how they leak.
+# - [A thousand refits](11_refits.ipynb): how many null maps, and what the p-value answers.
+# - [One brain atlas, many matrices](13b_matrices.ipynb): what stands behind an expression table.
+
+# %% [markdown]
+# ## References
+#
+# - Desikan RS et al. (2006). An automated labeling system for subdividing the human cerebral cortex on MRI scans into gyral based regions of
+#   interest. *NeuroImage* 31:968. [doi:10.1016/j.neuroimage.2006.01.021](https://doi.org/10.1016/j.neuroimage.2006.01.021)
+# - Fey M, Lenssen JE (2019). Fast graph representation learning with PyTorch Geometric.
+#   [arXiv:1903.02428](https://arxiv.org/abs/1903.02428)
+# - Fischl B et al. (1999). High-resolution intersubject averaging and a coordinate system for the cortical surface. *Human Brain
+#   Mapping* 8:272. [doi:10.1002/(SICI)1097-0193(1999)8:4<272::AID-HBM10>3.0.CO;2-4](https://doi.org/10.1002/%28SICI%291097-0193%281999%298:4%3C272::AID-HBM10%3E3.0.CO;2-4)

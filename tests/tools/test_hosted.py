@@ -1,0 +1,114 @@
+"""What a chapter needs to run from its single file in Colab; 'make hosted' does it in whole environments."""
+
+import importlib.util
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tomllib
+import types
+import zipfile
+from functools import cache
+from pathlib import Path
+
+import IPython
+import jupytext
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+import stamp
+
+ROOT = Path(__file__).resolve().parents[2]
+CHAPTERS = sorted((ROOT / "chapters").glob("[0-9]*.py"))
+COLAB = {"numpy": "2.1.0", "pandas": "2.2.0", "torch": "2.11.0"}  # what Colab had when this was written, lowest patch
+
+
+@cache
+def code_cells(script: Path) -> list[tuple[str, bool]]:
+    """Source of the code cells, and whether it is the set-up."""
+    cells = (cell for cell in jupytext.read(script).cells if cell.cell_type == "code")
+    return [(cell.source, "remove-cell" in cell.metadata.get("tags", [])) for cell in cells]
+
+
+def run_set_up(script: Path, monkeypatch, colab: bool, present: bool) -> list[tuple]:
+    """Run a chapter's set-up cell as if in Colab or not, with xsg or without; tells what it asked IPython for."""
+    (source,) = [source for source, is_set_up in code_cells(script) if is_set_up]
+    asked, find_spec = [], importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: find_spec(name) if name != "xsg" or present else None)
+    shell = types.SimpleNamespace(run_line_magic=lambda *given: asked.append(given), system=asked.append)
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    if colab:
+        monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    exec(compile(source, script.name, "exec"), {})
+    return asked
+
+
+@pytest.mark.parametrize("script", CHAPTERS, ids=lambda path: path.stem)
+def test_set_up_installs_in_colab_where_it_is_missing_and_nowhere_else(script, monkeypatch):
+    at = stamp.address(ROOT)
+    for colab, present in ((False, False), (False, True), (True, True)):
+        with monkeypatch.context() as patch:
+            assert run_set_up(script, patch, colab, present) == []
+    # What is there is listed first and bounds what is installed: pip would else take the newest nilearn, and for its
+    # sake a newer pandas than the one that Colab has loaded.
+    assert run_set_up(script, monkeypatch, True, False) == [
+        f"{sys.executable} -m pip list --format=freeze > /tmp/here.txt",
+        ("pip", f"install -q git+{at.url}@{at.branch} -c /tmp/here.txt"),
+    ]
+
+
+@pytest.mark.parametrize("script", CHAPTERS, ids=lambda path: path.stem)
+def test_nothing_is_needed_before_the_set_up(script):
+    before = itertools.takewhile(lambda cell: not cell[1], code_cells(script))
+    assert "import" not in "\n".join(source for source, _ in before)
+
+
+def test_bounds_admit_what_colab_has():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needs = {need.name: need for need in map(Requirement, project["dependencies"])}
+    assert {name: version in needs[name].specifier for name, version in COLAB.items()} == dict.fromkeys(COLAB, True)
+    # An upper bound or an exact version would, sooner or later, take away something that Colab has.
+    assert [str(need) for need in needs.values() if {part.operator for part in need.specifier} - {">="}] == []
+
+
+def test_binder_has_the_torch_of_the_lock():
+    lock = dict(line.split("==") for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line)
+    parts = yaml.safe_load((ROOT / ".binder/environment.yml").read_text())["dependencies"]
+    assert f"pytorch-cpu={lock['torch']}" in parts
+    assert f"TORCH := {lock['torch']}\n" in (ROOT / "Makefile").read_text()
+    assert os.access(ROOT / ".binder/postBuild", os.X_OK)
+    subprocess.run(["bash", "-n", ROOT / ".binder/postBuild"], check=True)
+
+
+def test_a_chapter_runs_alone_with_the_wheel(tmp_path):
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        tmp_path,
+        ROOT,
+    ]
+    subprocess.run(build, check=True)
+    (wheel,) = tmp_path.glob("xsg-*.whl")
+    package, place = tmp_path / "site", tmp_path / "empty"
+    place.mkdir()
+    zipfile.ZipFile(wheel).extractall(package)
+    # The claims are beside the chapters in a checkout; the wheel has its own copy.
+    assert (package / "xsg/claims.toml").read_bytes() == (ROOT / "chapters/claims.toml").read_bytes()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("XSG_")}
+    env = {**kept, "PYTHONPATH": str(package), "XSG_DATA": str(tmp_path / "data")}
+    ask = "import xsg.claims; print(xsg.claims.claims_path())"
+    asked = subprocess.run([sys.executable, "-c", ask], cwd=place, env=env, capture_output=True, text=True, check=True)
+    assert asked.stdout.strip() == str(package / "xsg/claims.toml")
+    findings = tmp_path / "findings.json"
+    notebook = ROOT / "chapters/01_question.ipynb"
+    command = [sys.executable, ROOT / "tools/hosted.py", "--findings", findings, notebook]
+    subprocess.run(command, cwd=place, env=env, check=True)
+    assert json.loads(findings.read_text()) == []

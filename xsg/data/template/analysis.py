@@ -1,0 +1,30 @@
+"""What is my map worth? Held out, against rotated maps and simpler methods: writes report/ beside this file."""
+
+from pathlib import Path
+
+import xsg
+from xsg.plotting import brain, use_style
+
+N_NULLS = 99  # 1000 for a p-value to report; 19 for a first look
+SPLITS = ("homologous", "spatial")  # two ways to hold regions out; the second is the harder
+
+if __name__ == "__main__":
+    here = Path(__file__).resolve().parent
+    out = here / "report"
+    out.mkdir(exist_ok=True)
+    use_style()
+    cortex = xsg.read_study(here)
+    print(cortex)
+
+    unit = cortex.thinning.attrs["unit"]
+    brain(cortex.thinning, f"thinning ({unit})", cortex.parcellation).savefig(out / "map.png")
+    told = [repr(cortex)]
+    for split in SPLITS:
+        # The folder keeps what was trained, so that a run cut off goes on where it was.
+        report = xsg.evaluate(xsg.CrossScaleVAE(), cortex, split=split, n_nulls=N_NULLS, checkpoint=out / "trained")
+        report.table().to_csv(out / f"report_{split}.csv")
+        report.plot().savefig(out / f"report_{split}.png")
+        told.append(repr(report))
+        print(report)
+    (out / "report.txt").write_text("\n\n".join(told) + "\n", encoding="utf-8")
+    print(f"Written to {out}")
