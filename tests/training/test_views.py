@@ -151,7 +151,10 @@ def test_mistakes_are_named(two, fitted):
         (lambda: fitted.predict({"maps": maps.iloc[1:]}), "region 'L_r0'"),
         (lambda: fitted.predict({"maps": maps.iloc[:0]}), "view 'maps' has no rows"),
         (lambda: small().predict(views), "not fitted yet"),
-        (lambda: cross_val_views(small(), views, thinning, held_out=np.ones((2, 3), bool)), r"held_out has shape \(2, 3"),
+        (
+            lambda: cross_val_views(small(), views, thinning, held_out=np.ones((2, 3), bool)),
+            r"held_out has shape \(2, 3",
+        ),
     ]
     for call, message in cases:
         with pytest.raises(ValueError, match=message):

@@ -106,9 +106,7 @@ class MultiViewNet(nn.Module):
         generators: list[torch.Generator],
     ):
         super().__init__()
-        self.hidden = nn.ModuleList(
-            Affine(q, hidden, generators, p) for q, p in zip(widths, fan_ins, strict=True)
-        )
+        self.hidden = nn.ModuleList(Affine(q, hidden, generators, p) for q, p in zip(widths, fan_ins, strict=True))
         self.mean = nn.ModuleList(Affine(hidden, latent, generators) for _ in widths)
         self.log_variance = nn.ModuleList(Affine(hidden, latent, generators) for _ in widths)
         self.to_view = nn.ModuleList(Affine(latent, q, generators) for q in widths)

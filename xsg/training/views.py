@@ -89,11 +89,11 @@ class MultiViewVAE(BaseEstimator):
         hidden: int = 32,
         decoder: int = 32,
         smoothness: float = 0.1,
-        beta: float = 0.01,
+        beta: float = 0.1,
         gamma: float = 10.0,
         drop: float = 0.2,
-        lr: float = 5e-3,
-        epochs: int = 400,
+        lr: float = 1e-2,
+        epochs: int = 200,
         seed: int = 0,
     ):
         self.latent = latent
@@ -294,7 +294,9 @@ class MultiViewVAE(BaseEstimator):
         for name, table in views.items():
             lost = self.features_[name].difference(getattr(table, "columns", []), sort=False)
             if len(lost):
-                raise ValueError(f"view {name!r}: feature {lost[0]!r} and {len(lost) - 1} more fitted ones are missing.")
+                raise ValueError(
+                    f"view {name!r}: feature {lost[0]!r} and {len(lost) - 1} more fitted ones are missing."
+                )
         views = _checked({name: table[self.features_[name]] for name, table in views.items()}, self.regions_)
         tables = [
             self._table(name, views[name] if name in views else _nothing(self.features_[name])) for name in self.views_
