@@ -159,7 +159,7 @@ def test_mistakes_are_named(two, fitted):
     for call, message in cases:
         with pytest.raises(ValueError, match=message):
             call()
-    with pytest.raises(FloatingPointError, match="term 'reconstruction'|term 'kl'|term 'view"):
+    with pytest.raises(FloatingPointError, match=r"the term '.*' of the loss became"):
         small(lr=1e8).fit(views, thinning)
 
 

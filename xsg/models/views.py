@@ -133,9 +133,9 @@ class MultiViewNet(nn.Module):
     def forward(
         self, x: Sequence[Tensor], propagation: Sequence[Tensor], present: Tensor, noise: Tensor | None = None
     ) -> Output:
-        """Multiply the experts that are ``present`` (V, n) or (V, K, n), draw z = μ + σ ε (z = μ without noise), decode.
+        """Multiply the experts that are ``present`` (V, n) or (V, K, n), draw z = μ + σ ε, decode.
 
-        ε is ``noise`` (K, n, d).
+        ε is ``noise`` (K, n, d); without it z = μ.
         """
         means, log_variances = self.experts(x, propagation)
         present = present[:, None] if present.dim() == 2 else present
