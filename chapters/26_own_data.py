@@ -10,7 +10,7 @@
 # %% [markdown]
 # # 26. Your own data, at any scale
 #
-# *Prerequisites: [held out, but from what?](10_splits.ipynb), [a thousand refits](11_refits.ipynb). Time: 40 minutes to read, under a
+# *Prerequisites: [held out, but from what?](10_splits.ipynb), [a thousand refits](11_refits.ipynb). Time: 30 minutes to read, under a
 # minute to run.*
 #
 # ## What you will learn
