@@ -25,6 +25,8 @@ _PUBLIC = {
     "MechanisticVAE": "xsg.training.mechanistic",
     "Spread": "xsg.data.spread",
     "load_spread": "xsg.data.spread",
+    "MultiViewVAE": "xsg.training.views",
+    "cross_val_views": "xsg.training.views",
 }
 __all__ = ["__version__", *_PUBLIC]
 
