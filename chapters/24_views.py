@@ -38,7 +38,8 @@ import sys
 if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     from IPython import get_ipython
 
-    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg")
+    get_ipython().system(f"{sys.executable} -m pip list --format=freeze > /tmp/here.txt")  # what is here stays as it is
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
 import matplotlib.pyplot as plt
@@ -398,7 +399,9 @@ recovery = pd.DataFrame(
     }
 )
 figure, axis = plt.subplots(figsize=(7.5, 3.4), layout="constrained")
-recovery.clip(lower=-0.5).plot.bar(ax=axis, rot=0, width=0.75, color=["C2", "C1", "C0"])
+recovery.clip(lower=-0.5).rename(index=lambda name: name.replace(" ", "\n")).plot.bar(
+    ax=axis, rot=0, width=0.75, color=["C2", "C1", "C0"]
+)
 axis.axhline(0, color="0.3", lw=1)
 axis.set(xlabel="true program", ylabel="held-out R² of the program")
 _ = axis.legend(title="views", loc="upper left", bbox_to_anchor=(1, 1))
@@ -498,7 +501,7 @@ claim("views-real-both-ridge", table.loc["both", "homologous, ridge"])
 #   p = 0.07<!-- claim:views-real-expression-p -->, 0.20<!-- claim:views-real-connectivity-p --> and 0.15<!-- claim:views-real-both-p --> (39 rotations: the smallest possible is 0.025).
 #
 # So adding the connections does not help, and leaving out the genes costs less than a seed may. Ridge regression has 0.45<!-- claim:views-real-expression-ridge -->, 0.03<!-- claim:views-real-connectivity-ridge --> and
-# 0.42<!-- claim:views-real-both-ridge --> in the folds of regions. No choice of views predicts a *patch* of cortex usefully from the others, and none of the three p-values would be called significant. On 33 values nothing else was to be
+# 0.42<!-- claim:views-real-both-ridge --> in the folds of regions. No choice of views predicts a *patch* of cortex usefully from the others, and none of the three p-values is below 0.05. On 33 values nothing else was to be
 # expected; differences of 0.1 in R² are what a view of noise
 # made on the simulated cortices, which have twice as many regions.
 
