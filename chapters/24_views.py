@@ -230,7 +230,7 @@ claim("views-ridge-noise-change", (ridge.loc[all_three] - ridge.loc[both]).mean(
 #   knows nothing of thinning; its features are as smooth as any. Ridge regression even gains 0.02<!-- claim:views-ridge-noise-change --> by it. Differences of this size are the accidents to expect on the real cortex, of which
 #   there is one.
 # - *Ridge regression* on the glued tables does better, at 0.73<!-- claim:views-both-ridge -->. Thinning is linear in the programs here and nothing is missing: the case for which
-#   ridge regression was made. The product is not there to win this; it is there for the gaps of the next sections.
+#   ridge regression was made. What the product is for are the gaps of the next sections; whether it wins there is a question, too.
 # - *The graph* takes R² down to 0.40<!-- claim:views-graph -->. Averaging a region with its neighbours twice blurs programs that change over a few centimetres, as it did for model A
 #   ([chapter 6](06_training.ipynb)). From here on the simulated models are without it.
 
@@ -398,10 +398,8 @@ recovery = pd.DataFrame(
         for subset in subsets
     }
 )
-figure, axis = plt.subplots(figsize=(7.5, 3.4), layout="constrained")
-recovery.clip(lower=-0.5).rename(index=lambda name: name.replace(" ", "\n")).plot.bar(
-    ax=axis, rot=0, width=0.75, color=["C2", "C1", "C0"]
-)
+figure, axis = plt.subplots(figsize=(9.5, 3.4), layout="constrained")
+recovery.clip(lower=-0.5).plot.bar(ax=axis, rot=0, width=0.75, color=["C2", "C1", "C0"])
 axis.axhline(0, color="0.3", lw=1)
 axis.set(xlabel="true program", ylabel="held-out R² of the program")
 _ = axis.legend(title="views", loc="upper left", bbox_to_anchor=(1, 1))

@@ -195,7 +195,7 @@ class MultiViewVAE(BaseEstimator):
         return self._programs(torch.exp(0.5 * self._run(views).log_variance[0]))
 
     def sample(self, views: Views, n: int = 1000, noise: bool = True, seed: int = 0) -> pd.DataFrame:
-        """Draw thinning maps (n, regions) from the posterior, with observation noise N(0, ``noise_sd_``²) or without.
+        """Draw thinning maps (n, regions) from the posterior, with observation noise of sd ``noise_sd_`` or without.
 
         A view left out makes the posterior, and so the draws, wider; ``noise_sd_`` stays as it is.
         """
