@@ -10,7 +10,7 @@
 # %% [markdown]
 # # 1. Why do some regions die first?
 #
-# *Prerequisites: Python and a little statistics; no neuroscience. Time: 20 minutes to read, 15 seconds to run.*
+# *Prerequisites: Python and a little statistics; no neuroscience. Time: 35 minutes to read, 15 seconds to run.*
 #
 # ## What you will learn
 #
@@ -248,7 +248,7 @@ print(cortex)
 #
 # The map that a model gets to see is not the true one: it is an average over a finite number of patients, and their
 # differences leave an error in each region. The **noise ceiling** is the R² (the share of variance explained, 1 at best;
-# [below](#a-first-prediction)) that a model would reach if it knew the true map:
+# [below](#a-first-prediction)) that a model could be expected to reach if it knew the true map:
 # 0.980<!-- claim:question-ceiling -->.
 
 # %% tags=["nbval-check-output"]
@@ -502,7 +502,7 @@ assert apart < 0.02, f"the means of ceilings and reached are {apart:.3f} apart; 
 #
 # - [Training it, and the headline](06_training.ipynb): the same three panels taken apart, with more seeds and baselines.
 # - [The real brain](08_real_brain.ipynb): the same questions asked of measured genes and a measured map.
-# - [Smooth maps](09_smooth_maps.ipynb): why two maps of the cortex look alike so often.
+# - [Smooth maps fool correlations](09_smooth_maps.ipynb): why two maps of the cortex look alike so often.
 # - [The cross-scale model](../book/model_cross_scale.md) on one page, with all symbols, and the [glossary](../book/glossary.md).
 #
 # ## References

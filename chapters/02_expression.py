@@ -10,7 +10,7 @@
 # %% [markdown]
 # # 2. Expression: from brain slices to a region × gene matrix; the 910 genes
 #
-# *Prerequisites: [the question](01_question.ipynb); correlation and principal components. Time: 45 minutes to read, half a
+# *Prerequisites: [the question](01_question.ipynb); correlation and principal components. Time: 65 minutes to read, half a
 # minute to run.*
 #
 # ## What you will learn
@@ -317,13 +317,13 @@ with tempfile.TemporaryDirectory() as folder:
 print(
     f"sha256 {again.attrs['sha256'][:16]}…, donors {', '.join(again.attrs['settings']['donors'])}, and these options:"
 )
-print(textwrap.fill(str(again.attrs["settings"]["options"]), 110))
+print(textwrap.fill(str(again.attrs["settings"]["options"]), 88))
 
 # %% [markdown]
 # `attrs["methods"]` is a draft of the methods section, written from the options that were used, with its references:
 
 # %% tags=["scroll-output"]
-print("\n".join(textwrap.fill(line, 110) for line in made.attrs["methods"].splitlines()))
+print("\n".join(textwrap.fill(line, 88) for line in made.attrs["methods"].splitlines()))
 
 # %% [markdown]
 # With the real microarrays and the defaults, the landmark genes in this table are the 910 of the next section; `xsg` refuses
@@ -501,7 +501,7 @@ for missing in ("drop", "mirror", "centroids"):
         told = f"{len(filled)} regions. {filled.attrs['provenance'][-1]}"
     except ValueError as error:
         told = f"refused. {error}"
-    print(textwrap.fill(f"{missing}: {told}", 110))
+    print(textwrap.fill(f"{missing}: {told}", 88))
 
 # %% [markdown]
 # The book drops. Folds that keep homologues together are safe under either choice; a split that parts them would find the
@@ -834,8 +834,7 @@ pd.DataFrame(summary)
 # ### Exercise 1: a stricter bar
 #
 # Which differential stability does a gene need for its regional mean to have a reliability of 0.8? Find it for the six donors
-# of the left hemisphere (`needed_six`) and for the two of the right (`needed_two`). What share of the genes in the figure
-# above would pass each?
+# of the left hemisphere (`needed_six`) and for the two of the right (`needed_two`). What share of the 37 invented genes of [from raw microarrays](#from-raw-microarrays) (`made_stability`) would pass each?
 #
 # <details><summary>Hint</summary>
 #
@@ -916,7 +915,7 @@ assert abs(share_of_all - spectra["real (AHBA)"][0]) < 0.1, (
 # ## See also
 #
 # - [One brain atlas, many matrices](13b_matrices.ipynb): what the options of the pipeline, and the donors, do to a result.
-# - [The genes behind the map](12_genes.ipynb): what can be said of single genes and pathways, and what cannot.
+# - [Which genes?](12_genes.ipynb): what can be said of single genes and pathways, and what cannot.
 # - [Vulnerability](03_vulnerability.ipynb): the other table, thinning, and how it is made.
 # - [Data and licences](../book/data.md): which files this chapter reads, and on which terms.
 #

@@ -10,7 +10,7 @@
 # %% [markdown]
 # # 4. The cortical graph
 #
-# *Prerequisites: [the thinning map](03_vulnerability.ipynb); matrices and eigenvectors. Time: 40 minutes to read,
+# *Prerequisites: [the thinning map](03_vulnerability.ipynb); matrices and eigenvectors. Time: 55 minutes to read,
 # 20 seconds to run.*
 #
 # ## What you will learn

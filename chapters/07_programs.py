@@ -11,7 +11,7 @@
 # # 7. Latent programs
 #
 # *Prerequisites: [a graph VAE from scratch](05_graph_vae.ipynb), [training](06_training.ipynb); principal components.
-# Time: 45 minutes to read, under a minute to run.*
+# Time: 55 minutes to read, under a minute to run.*
 #
 # ## What you will learn
 #
@@ -645,7 +645,7 @@ claim("programs-removal-xsg-excess", (table.loc["xsg", "P1"] / table.loc["truth"
 # | – | PCA of expression matches the true programs better (correlation at least 0.98<!-- claim:programs-pca-likeness-worst -->) than either preset | genes are nearly linear in the programs in our simulator, and graph convolution blurs |
 #
 # Everything here is **simulated**, and all fits are **in-sample**: programs are read off regions the model was trained on.
-# [Training](06_training.ipynb) has the held-out recovery of the programs. The bar by which chance is judged is given as
+# [Training](06_training.ipynb) has the recovery of the programs, read off by a map that is held out. The bar by which chance is judged is given as
 # *smooth noise* in the figure of canonical correlations, and as *chance* in that of precision. On the real brain the truth is
 # missing, so the axes could not even be paired.
 

@@ -166,7 +166,7 @@ claim("splits-twin-random", summary.loc["random", "twin in training (%)"])
 
 # %%
 for warning in caught:
-    print(f"{textwrap.fill(f'the code warns: {warning.message}', 100)}\n")
+    print(f"{textwrap.fill(f'the code warns: {warning.message}', 80)}\n")
 
 # %% [markdown]
 # `parted_pairs` lists every pair that a set of folds separates, whoever made the folds. How much is such a pair worth? The answer needs no
@@ -304,8 +304,7 @@ claim("splits-simulated-vae-spatial", sim.loc["spatial", "graph VAE"])
 # %% [markdown]
 # ### The real map
 #
-# Follow one method in the left panel from random over homologous to spatial: all fall, and below zero where whole stretches
-# of cortex are held out.
+# Follow one method in the left panel from random over homologous to spatial: all fall, and below zero under the spatial split and the lobes.
 #
 # **Random.** Without a gene, and without a model, the copy has 0.81<!-- claim:splits-ad-copy-random --> (where chance puts both twins
 # into one fold there is nothing to copy, so it is not 1 here), and position has 0.94<!-- claim:splits-ad-position-random -->. The VAE has
@@ -342,7 +341,7 @@ claim("splits-simulated-vae-spatial", sim.loc["spatial", "graph VAE"])
 # -0.07<!-- claim:splits-simulated-vae-homologous --> on pairs, -0.42<!-- claim:splits-simulated-vae-spatial --> on clusters.
 # [Chapter 6](06_training.ipynb) found the reason: it averages over neighbours what a region has of its own.)
 #
-# This is how a relation between genes and disease *would* look: it survives distance. The real map does not show it. That does not show that there is none. With 33 values and one
+# This is how a strong relation between genes and disease can look: it survives distance. The real map does not show it. That does not show that there is none. With 33 values and one
 # dominant peak, a spatial split often asks for the impossible: with the temporal lobe held out, no method has seen a region as
 # vulnerable as the entorhinal cortex ([exercise 3](#exercise-3-one-lobe)).
 #
@@ -451,7 +450,7 @@ claim("splits-pc1-p", p_value(pc1.corr(real.thinning), spun.corrwith(pc1, axis=1
 #   [the leak](#the-leak-and-the-warning).
 # - On the real map all methods, the graph VAE among them, fill gaps between known regions and do not reach across a lobe:
 #   [every method](#every-method-under-every-split).
-# - A true relation between genes and map survives distance, as ridge shows on the simulated brain: [the simulated map](#the-simulated-map).
+# - A relation that is the same everywhere can survive distance, as ridge shows on the simulated brain: [the simulated map](#the-simulated-map).
 # - Choose the split by the question: [which split](#which-split-for-which-question).
 
 # %% [markdown]

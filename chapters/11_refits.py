@@ -11,7 +11,7 @@
 # # 11. A thousand refits: what R² = 0.86 is worth
 #
 # *Prerequisites: [the real brain](08_real_brain.ipynb), [smooth maps](09_smooth_maps.ipynb), [splits](10_splits.ipynb).
-# Time: 45 minutes to read, 1 minute to run.*
+# Time: 40 minutes to read, 1 minute to run.*
 #
 # ## What you will learn
 #

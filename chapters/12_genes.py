@@ -11,7 +11,7 @@
 # # 12. Which genes?
 #
 # *Prerequisites: [latent programs](07_programs.ipynb), [the real brain](08_real_brain.ipynb), and what a
-# [spatial null](09_smooth_maps.ipynb) is. Time: 40 minutes to read, 1 minute to run.*
+# [spatial null](09_smooth_maps.ipynb) is. Time: 50 minutes to read, 1 minute to run.*
 #
 # ## What you will learn
 #

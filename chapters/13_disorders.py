@@ -11,7 +11,7 @@
 # # 13. Beyond Alzheimer's: the same instrument over every disorder map at hand
 #
 # *Prerequisites: [the real brain](08_real_brain.ipynb), [smooth maps](09_smooth_maps.ipynb),
-# [splits](10_splits.ipynb), [a thousand refits](11_refits.ipynb). Time: 40 minutes to read, 1 minute to run.*
+# [splits](10_splits.ipynb), [a thousand refits](11_refits.ipynb). Time: 50 minutes to read, 1 minute to run.*
 #
 # ## What you will learn
 #

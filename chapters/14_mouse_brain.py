@@ -299,8 +299,7 @@ slice_view(
 )
 
 # %% [markdown]
-# Above, one gene's biology: regions with sharp borders on smooth gradients, the same on both sides. Below, what was measured of
-# it: the same pattern under noise, without its first sections, and with notches (right) where sections are torn.
+# One gene's *biology*: regions with sharp borders on smooth gradients, the same on both sides. The same gene *measured*: the pattern under noise, without its first sections, and with notches where sections are torn.
 #
 # ## Is it like the real thing?
 #

@@ -157,7 +157,7 @@ assert list(named) == list(by_hand)
 claim("spatial-vae-by-hand", max(abs(float(named[k] / by_hand[k]) - 1) for k in named))
 
 # %% [markdown]
-# They differ by 0.000<!-- claim:spatial-vae-by-hand --> of their size. A weight of zero leaves its term out:
+# They agree: the largest difference is 0.000<!-- claim:spatial-vae-by-hand --> of a term's size. A weight of zero leaves its term out:
 # `SpatialVAE("notebook", classification=10.0)` switches the classes on, `beta=0.0` the divergence off.
 #
 # ## The text and the notebook

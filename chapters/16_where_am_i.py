@@ -91,7 +91,7 @@ for row, (name, places) in zip(axes, found.items(), strict=True):
         ax.set(xlabel=f"true {axis} (voxels)", ylabel=f"predicted {axis}", title=f"{name}, {axis}")
 
 # %% [markdown]
-# In the upper row the cloud lies *below* the line on every axis: the notebook's network puts voxels too far forward, too far up and
+# In the upper row the cloud lies *below* the line on AP and SI, and on LR flat, at a level below the middle: the notebook's network puts voxels too far forward, too far up and
 # too far to one side, all at once; and of the third axis it has learned nearly nothing. In the lower row there is no such shift;
 # what remains on the third axis are voxels drawn towards the wrong side of the brain. Why the first happens, and what the second
 # means, is what this chapter is about.
@@ -267,8 +267,7 @@ claim("where-am-i-slabs-xsg", table.loc["xsg", "slabs"])
 claim("where-am-i-slabs-best-baseline", table.loc[METHODS[2:], "slabs"].min())
 
 # %% [markdown]
-# From left to right in the figure, the nearest training voxel moves away, and every line but the centroid's and the notebook's
-# climbs steeply. Held out at random, `xsg` is 1.7<!-- claim:where-am-i-random-xsg --> voxels off, the notebook's preset
+# From left to right in the figure, the nearest training voxel moves away, and errors grow: those of `xsg` and kNN steeply, those of the linear maps and the plain VAE mostly from blocks to slabs, the others little. Held out at random, `xsg` is 1.7<!-- claim:where-am-i-random-xsg --> voxels off, the notebook's preset
 # 16.9<!-- claim:where-am-i-random-notebook -->, the best simple method, kNN, 5.6<!-- claim:where-am-i-random-knn -->. With blocks,
 # where nothing near has been seen, `xsg` is 5.0<!-- claim:where-am-i-blocks-xsg --> voxels off, against
 # 18.5<!-- claim:where-am-i-blocks-notebook --> and, for the best simple method,

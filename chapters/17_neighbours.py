@@ -10,7 +10,7 @@
 # %% [markdown]
 # # 17. Neighbours, trees and pathways
 #
-# *Prerequisites: [Spatial-VAE](15_spatial_vae.ipynb), [where am I?](16_where_am_i.ipynb). Time: 35 minutes to read,
+# *Prerequisites: [Spatial-VAE](15_spatial_vae.ipynb), [where am I?](16_where_am_i.ipynb). Time: 30 minutes to read,
 # 1 minute to run.*
 #
 # ## What you will learn
@@ -275,7 +275,7 @@ claim("neighbours-none-best", blocks["gradient, best latent"]["none"])
 # 0.32<!-- claim:neighbours-shuffled-own -->; with the best of all latents, whichever that is, it is
 # 0.70<!-- claim:neighbours-pathways-best --> (0.68<!-- claim:neighbours-none-best --> without a mask). The true pathways thus leave a trace, small but in every
 # fold and seed, in the latent that bears their name; mostly the latents hold the gradients under other names. **This
-# extension does not help the place**, and a reader of its latents would have been misled more often than not.
+# extension does not help the place**, and whoever trusts the names of its latents would often be misled.
 #
 # The mask binds the decoder; nothing stops the *encoder* from putting what serves the place into any latent, and the place weighs
 # more than the reconstruction does. [Exercise 1](#exercise-1-let-the-pathways-speak) asks what happens when it does not.

@@ -123,7 +123,7 @@ assert np.allclose(laplacian.sum(axis=1), 0)  # what leaves one pixel arrives in
 # %% [markdown]
 # What do $D$ and $R$ do? Move the sliders, with the mouse or the arrow keys. At $R = 0$ the patch blurs and the mean stays
 # where it was: nothing is made, nothing lost. With the least $D$ and the most $R$ an edge forms and travels. Then keep the
-# rates and change the law: the cooperative one lags far behind, for at the edge, where there is little, it hardly grows.
+# rates and change the law (the menu *Field*): the cooperative one lags far behind, for at the edge, where there is little, it hardly grows.
 # Every stop of the sliders was solved for; nothing is interpolated.
 
 # %%
@@ -368,7 +368,7 @@ assert torch.allclose(kept, wild.sum(1), rtol=1e-12)
 #
 # On a whole rectangle there is another way to spread: $e^{-DLt}$ is the product of one **kernel** along each side, a matrix without
 # negative entries. To apply it only adds, so that nothing cancels. The kernel itself is formed in double precision, and keeps
-# rounding of about $10^{-17}$: growth needs $R t$ of 30 and more to make that visible. The package takes kernels on rectangles, and
+# rounding of about $10^{-16}$: with the $R t$ of 20 below only a logarithmic scale shows it, from 30 on it begins to matter. The package takes kernels on rectangles, and
 # you should take double precision where the patterns are needed and growth is strong.
 
 # %% mystnb={"image": {"alt": "Three squares at the same moment: exact, a bright quarter circle in the upper left corner, the rest dark; by patterns in single precision, the quarter circle and a field of spurious bright spots elsewhere; by kernels in single precision, the same as exact."}}
@@ -389,8 +389,7 @@ _ = figure.colorbar(shown, ax=axes, label="pathology $u$")
 
 # %% [markdown]
 # Left and right agree. In the middle, growth has made pathology out of rounding errors, all over the square. (The faint arms along
-# two edges of the other squares, at $10^{-7}$, are rounding too, that of the kernel in double precision: no wave can have reached
-# them.)
+# two edges of the other squares are, below about $10^{-7}$, rounding too, that of the kernel in double precision: the wave's own tail is far smaller there.)
 
 # %%
 right, by_patterns, by_kernels = arrived.values()

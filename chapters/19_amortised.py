@@ -399,7 +399,7 @@ claim("amortised-no-change-60", np.sqrt(np.mean((test.values[:, 2] - actual) ** 
 # | integrates from the first image, scales by min–max | inferred initial state, no scaling | both bias rates where there is noise, as measured above |
 # | 1,000 subjects, 200 epochs | 200 subjects, 20 epochs | the chapter runs in a minute; `tests/benchmarks/test_mechanistic.py` runs the whole benchmark |
 #
-# All errors are held out; there is no null here, for the truth is known. But everything is simulated from the model that is then
+# All errors are held out. No null is needed for errors against a known truth; “no change” is the forecast's baseline. But everything is simulated from the model that is then
 # fitted, with one initial state for all. Real pathology obeys no such contract.
 
 # %% [markdown]

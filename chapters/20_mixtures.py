@@ -10,7 +10,7 @@
 # %% [markdown]
 # # 20. Mixtures of mechanisms
 #
-# *Prerequisites: [rates by amortised inference](19_amortised.ipynb). Time: 40 minutes to read, 1 minute to run.*
+# *Prerequisites: [rates by amortised inference](19_amortised.ipynb). Time: 35 minutes to read, 1 minute to run.*
 #
 # ## What you will learn
 #
@@ -295,7 +295,7 @@ claim("mixtures-forecast-60-no-change", error.loc["t = 60", "no change"])
 rows = pd.read_csv(files("xsg.data") / "mechanistic.csv")
 whole = rows[rows["what"] == "benchmark"].pivot(index="quantity", columns="case", values="value")
 ahead = rows[rows["what"] == "forecast"].pivot(index="quantity", columns="case", values="value")
-whole.filter(regex="refined:|oracle:", axis=0)
+whole.filter(regex="refined:|oracle:", axis=0).round(4)
 
 # %% tags=["nbval-check-output"]
 claim("mixtures-whole-accuracy", whole.loc["refined: law accuracy", "no noise"])

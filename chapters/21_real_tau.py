@@ -11,7 +11,7 @@
 # # 21. Real tau: strains, genotypes, connectomes
 #
 # *Prerequisites: [mixtures of mechanisms](20_mixtures.ipynb); for the nulls, [smooth maps](09_smooth_maps.ipynb). Time:
-# 45 minutes to read, 1 minute to run.*
+# 60 minutes to read, 1 minute to run.*
 #
 # ## What you will learn
 #
@@ -98,7 +98,7 @@ for ax in axes[:, 0]:
     ax.set_ylabel("tau (share of the scale)", fontsize=9)
 
 # %% [markdown]
-# Tau rises in most of them, from next to nothing or from a third of the scale; single regions go up and down. There are three or
+# Mean tau rises in most of them, from next to nothing or, in Clavaguera, from a quarter of the scale; single regions go up and down. There are three or
 # four time points in each.
 #
 # ## The data
@@ -702,8 +702,7 @@ tell.set_index("question")
 # ### Exercise 1: no network at all
 #
 # Fit the logistic law to all visits without any spreading ($L = 0$). By how many nats does the connectome fit better, experiment by
-# experiment? Call the 14 numbers `added`, and the number of experiments in which it adds more than ten nats `n_added`. Is the
-# connectome worth more than the distances were?
+# experiment? Call the 14 numbers `added`, and the number of experiments in which it adds more than ten nats `n_added`. Does this show that tau follows the connectome?
 #
 # <details><summary>Hint</summary>
 #

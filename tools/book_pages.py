@@ -193,7 +193,7 @@ def fits_binder(outcome: dict) -> bool | None:
 def bar(app, section: nodes.section, stem: str) -> nodes.raw:
     """Write the line under a chapter's title."""
     report = app.builder.get_relative_uri(f"chapters/{stem}", "book/execution")
-    items = [f"{minutes(section)} min to read"]
+    items = [f"{5 * round(minutes(section) / 5)} min to read"]  # a reader's pace is not known to the minute
     for outcome in (outcome for outcome in outcomes(app) if outcome["chapter"] == stem):
         if outcome["seconds"] is None:
             items.append(f'<a href="{report}">outputs kept from an earlier run</a>')

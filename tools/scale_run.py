@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from scipy.spatial import KDTree
 from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,11 +57,13 @@ def problem(n: int):
     elif n == 20484:
         graph = mesh_graph()
     else:
-        # The same vertices on both sides, so that each cell has its homologue.
+        # Vertices and their mirror images (numbers do not mirror), so that each cell has its homologue.
         left, right = (mesh("pial").parts[side].coordinates for side in ("left", "right"))
-        cortex = (load_parcellation("dk").labels.reshape(2, -1) >= 0).all(axis=0)
-        seeds = rng.choice(np.flatnonzero(cortex), n // 2, replace=False)
-        table = pd.DataFrame(np.concatenate([left[seeds], right[seeds]]), columns=["x", "y", "z"])
+        twin = KDTree(right * [-1, 1, 1]).query(left)[1]
+        cortex = load_parcellation("dk").labels.reshape(2, -1) >= 0
+        once = np.unique(twin, return_index=True)[1]
+        seeds = rng.choice(once[cortex[0][once] & cortex[1][twin[once]]], n // 2, replace=False)
+        table = pd.DataFrame(np.concatenate([left[seeds], right[twin[seeds]]]), columns=["x", "y", "z"])
         table["hemisphere"] = np.repeat(["L", "R"], n // 2)
         table.index = pd.Index([f"{side}_{cell}" for side in "LR" for cell in range(n // 2)], name="region")
         graph = mesh_graph(Parcellation.from_centroids(f"{n} cells", table))

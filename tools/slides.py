@@ -246,12 +246,18 @@ def fill(slide: Slide, content: list[Block], whole: bool = False) -> list[Slide]
     return [one for one in made if one.items]
 
 
+# A sentence that goes on from a formula or from another sentence says nothing alone.
+GOES_ON = re.compile(
+    r"[a-z]|(And|But|Both|Column|First|Here|It|Put|Second|So|Such|That|The same|Then|These|They|Third|This|Under)\b"
+)
+
+
 def leading(opening: str, before: str) -> str:
     """Say what leads to the thing shown: the section's first sentence, and that which announces the thing."""
     if not before:
         return ""
     of = sentences(before)
-    announces = "" if of[-1][0].islower() else of[-1]  # a sentence that goes on from a formula says nothing alone
+    announces = "" if GOES_ON.match(of[-1]) else of[-1]
     first = sentences(opening)[0] if opening else ""
     return announces if first == announces or len(first + announces) > 330 else f"{first} {announces}".strip()
 

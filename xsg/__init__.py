@@ -33,6 +33,8 @@ _PUBLIC = {
     "Trajectories": "xsg.data.trajectories",
     "read_trajectories": "xsg.data.trajectories",
     "simulate_trajectories": "xsg.data.simulate_trajectories",
+    "MultiViewVAE": "xsg.training.views",
+    "cross_val_views": "xsg.training.views",
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -611,9 +611,9 @@ def mesh_graph(parcellation: Parcellation | None = None) -> SparseGraph:
     Parameters
     ----------
     parcellation
-        Its regions are the places. None: each of fsaverage5's vertices is one, named ``L_0`` … ``R_10241``; those of
-        one number lie opposite each other and are joined. The medial wall is among them (it is where
-        ``load_parcellation("dk").labels`` is negative).
+        Its regions are the places. None: each of fsaverage5's vertices is one, ``lh0`` … ``rh10241``, and each left
+        one is joined to the right one nearest to its mirror image (which has another number). The medial wall is among
+        them (it is where ``load_parcellation("dk").labels`` is negative).
 
     Examples
     --------
@@ -626,9 +626,10 @@ def mesh_graph(parcellation: Parcellation | None = None) -> SparseGraph:
     """
     edges = _mesh_edges()
     if parcellation is None:
-        half = len(_coordinates("pial")) // 2
-        names = pd.Index([f"{side}_{vertex}" for side in "LR" for vertex in range(half)], name="region")
-        twins = np.column_stack([np.arange(half), np.arange(half, 2 * half)])
+        left, right = np.split(_coordinates("pial"), 2)
+        half = len(left)
+        names = pd.Index([f"{side}{vertex}" for side in ("lh", "rh") for vertex in range(half)], name="region")
+        twins = np.column_stack([np.arange(half), half + KDTree(right * [-1, 1, 1]).query(left)[1]])
     else:
         names, twin = parcellation.regions, parcellation.homologue
         twins = np.column_stack([names.get_indexer(twin.index), names.get_indexer(twin)])

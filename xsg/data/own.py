@@ -105,7 +105,7 @@ def write_template(folder: str | Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         table.to_csv(folder / name, index=name != "labels.csv")
-    for source in sorted(here.iterdir()):
+    for source in sorted(path for path in here.iterdir() if path.is_file()):  # no __pycache__, which pip makes there
         (folder / source.name).write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
     return folder
 

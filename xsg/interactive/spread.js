@@ -29,7 +29,7 @@ function spread(live, spec, { codes, domain }) {
     curve();
   });
 
-  // ---- mean against time: the rates chosen, and for comparison every other R at the same D
+  // ---- mean against time: the rates chosen, and for comparison each of the other R at the same D
   const last = spec.times[T - 1] || 1;
   const x = (time) => BOX.left + ((BOX.right - BOX.left) * (time - spec.times[0])) / (last - spec.times[0] || 1);
   const y = (share) => BOX.bottom + (BOX.top - BOX.bottom) * share;
@@ -71,7 +71,7 @@ function spread(live, spec, { codes, domain }) {
   live.append(
     el("div", { class: "stage", style: "max-width: 20rem" }, small, bar.node),
     el("div", { class: "panel", style: "--name: 7.4rem" }, ...(spec.maps.length > 1 ? [maps.label] : []), ...sliders, reading, svg,
-      el("p", { class: "help" }, "Thick: the rates chosen. Thin: every other R at the same D. Each stop of a slider was solved for; nothing is interpolated.")),
+      el("p", { class: "help" }, "Thick: the rates chosen. Thin: each of the other R at the same D. Each stop of a slider was solved for; nothing is interpolated.")),
   );
   bar.show(spec.maps[0]);
   return draw;

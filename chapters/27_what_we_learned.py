@@ -1,0 +1,342 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: xsg
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   xsg: {data: []}
+# ---
+
+# %% [markdown]
+# # 27. What we learned
+#
+# *Prerequisites: any of the parts; the first section says how to read the tables without them. Time: 25 minutes to read,
+# a few seconds to run.*
+#
+# ## What you will learn
+#
+# - what each of the three papers claims, and what of it stood when it was built and asked;
+# - why a number can be reached exactly and still not be evidence for what it was taken for;
+# - how large an effect must be for data like these to show it;
+# - what would change our minds.
+
+# %% [markdown]
+# ## Set-up
+
+# %% tags=["parameters"]
+POWER = 0.8  # chance to find an effect that is there
+LEVEL = 0.05  # chance to find one that is not
+
+# %% tags=["remove-cell"]
+import importlib.util
+import sys
+
+if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
+    from IPython import get_ipython
+
+    get_ipython().system(f"{sys.executable} -m pip list --format=freeze > /tmp/here.txt")  # what is here stays as it is
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from xsg.claims import claim, load_claims
+from xsg.plotting import use_style
+
+use_style()
+claims = load_claims()
+
+# %% [markdown]
+# ## How to read this page
+#
+# Nothing is computed here that another chapter has not computed. Every number below is a *claim*: it stands in one file with the
+# tolerance within which a run of its chapter has to reproduce it, and the book is not built when one does not. This page collects
+# them. Four words are used for the outcome:
+#
+# - **reproduced**: the number, or better, came out of our own code, and means what it was said to mean;
+# - **reached, not evidence**: the number came out, and comes out as well where there is nothing to find;
+# - **not supported**: asked in a way that could have said yes, the data at hand said no, or not enough;
+# - **not asked**: the data or the means were not at hand.
+#
+# None of them says that a paper is wrong. A paper asks its question of its own data; we had other data, often fewer, and asked a second question.
+
+# %% [markdown]
+# ## Inside and outside, in one picture
+#
+# If there is one lesson in this book, it is the distance between two numbers that are both called R².
+
+# %%
+ROWS = {  # in-sample, held out, and the same held out where there is nothing to find
+    "Alzheimer's map, as described": (
+        "real-brain-in-sample-r2",
+        "real-brain-held-out-r2",
+        "real-brain-noise-genes-held-out-r2",
+    ),
+    "Alzheimer's map, genes decoded too": (
+        "refits-xsg-in-sample-r2",
+        "refits-xsg-held-out-r2",
+        "refits-xsg-noise-held-out-r2",
+    ),
+    "Alzheimer's map, patches held out": ("real-brain-in-sample-r2", "refits-spatial-r2", None),
+    "median of 21 disorders": ("disorders-in-sample-lowest", "disorders-vae-median", "disorders-noise-median"),
+    "simulated cortex, as described": ("training-in-sample-r2", "training-held-out-r2", "training-noise-held-out-r2"),
+    "simulated cortex, genes decoded too": (
+        "training-xsg-in-sample-r2",
+        "training-xsg-held-out-r2",
+        "training-xsg-noise-held-out-r2",
+    ),
+    "expression and connectivity": ("views-real-both-in-sample", "views-real-both", None),
+    "genes set the rates, along the connectome": (
+        "genes-set-rates-both-in-sample",
+        "genes-set-rates-both-held-out",
+        None,
+    ),
+    "genes set the rates, by distance": (
+        "genes-set-rates-distance-both-in-sample",
+        "genes-set-rates-distance-both-held-out",
+        None,
+    ),
+}
+values = pd.DataFrame(
+    {row: [claims[name].value if name else np.nan for name in names] for row, names in ROWS.items()},
+    index=["in-sample", "held out", "null, held out"],
+).T
+values
+
+# %% mystnb={"image": {"alt": "Dot plot of R squared for each analysis: in-sample values lie between 0.6 and 1, held-out values between minus 0.3 and 0.7, and nulls with noise for genes close to the held-out ones in most rows."}}
+figure, axis = plt.subplots(figsize=(8, 0.42 * len(values) + 1.4))
+place = np.arange(len(values))[::-1]
+axis.hlines(place, values["held out"], values["in-sample"], color="0.75", lw=2, zorder=1)
+marks = {"in-sample": ("s", "#e69f00"), "held out": ("o", "#0072b2"), "null, held out": ("|", "0.25")}
+for name, (marker, colour) in marks.items():
+    axis.scatter(values[name], place, marker=marker, s=150 if marker == "|" else 60, color=colour, label=name, zorder=2)
+axis.axvline(0, color="0.4", lw=0.8)
+axis.set_yticks(place, values.index)
+axis.set(xlabel="R² (0: no better than guessing the mean)", xlim=(-0.45, 1.05))
+_ = axis.legend(loc="upper center", bbox_to_anchor=(0.4, 1.22), ncol=3, frameon=False)
+
+# %% tags=["nbval-check-output"]
+gap = (values["in-sample"] - values["held out"]).median()
+claim("learned-gap", gap)
+
+# %% [markdown]
+# What you see: each line runs from the number a model reaches on the regions it was trained on (square) to the number it reaches on
+# regions that it was not (dot). The median length is 0.0<!-- claim:learned-gap -->. The short strokes are held-out numbers of
+# the same models with noise in place of the genes. Where the stroke lies at the dot, the genes did nothing.
+
+# %% [markdown]
+# ## Model A: from genes to thinning
+#
+# | claimed ([Vaithianathan 2026](https://doi.org/10.48550/arXiv.2606.05870)) | found | outcome | where |
+# |---|---|---|---|
+# | R² = 0.8604<!-- claim:paper-r2 -->, r = 0.9439<!-- claim:paper-r --> | **in-sample** 0.95<!-- claim:real-brain-in-sample-r2 --> and 0.98<!-- claim:real-brain-in-sample-r -->; with noise for genes (**null**) 0.95<!-- claim:real-brain-noise-genes-r2 --> | reached, not evidence | [8](08_real_brain.ipynb) |
+# | – (regions not trained on) | **held out** 0.52<!-- claim:real-brain-held-out-r2 -->; noise for genes (**null**) 0.49<!-- claim:real-brain-noise-genes-held-out-r2 -->; trained anew on rotated maps, p = 0.07<!-- claim:refits-spin-held-out-p -->; with patches −0.17<!-- claim:refits-spatial-r2 --> | not supported | [8](08_real_brain.ipynb), [11](11_refits.ipynb) |
+# | p < 0.001 | rotated maps without refitting give such p-values; with refitting, in-sample p = 0.13<!-- claim:refits-spin-in-sample-p --> | reached, not evidence | [9](09_smooth_maps.ipynb), [11](11_refits.ipynb) |
+# | latent programs of biological meaning | programs repeat over seeds with noise genes too; of 37 cell-type sets 0<!-- claim:genes-survivors --> survive a spatial null. **Simulated**: programs that act on thinning are recovered once the genes are decoded too | not supported on real data; possible in principle | [7](07_programs.ipynb), [12](12_genes.ipynb) |
+# | further disorders, future work | **held out**, median of 21: VAE −0.06<!-- claim:disorders-vae-median -->, ridge 0.19<!-- claim:disorders-ridge-median -->; 4<!-- claim:disorders-ridge-survive --> maps survive correction by ridge, 1<!-- claim:disorders-beyond-pc1-survive --> beyond the first component | not supported for the VAE | [13](13_disorders.ipynb) |
+#
+# One lead is left. The model that must decode the genes as well predicts Alzheimer's held-out regions with R² =
+# 0.67<!-- claim:refits-xsg-held-out-r2 -->, noise for genes with 0.44<!-- claim:refits-xsg-noise-held-out-r2 -->, and rotated maps seldom do as well
+# (p = 0.007<!-- claim:refits-xsg-spin-p -->). It was the second model tried, on one dealing of the folds. It wants a map it has not been near.
+
+# %% [markdown]
+# ## Model B: where a voxel lies
+#
+# | claimed ([Spatial-VAE](15_spatial_vae.ipynb)) | found | outcome | where |
+# |---|---|---|---|
+# | mean error 2.25<!-- claim:where-am-i-reported-low --> to 2.52<!-- claim:where-am-i-reported-high --> voxels, random test voxels | simulated brain, **held out** at random: its settings 16.9<!-- claim:where-am-i-random-notebook -->, ours 1.7<!-- claim:where-am-i-random-xsg --> (whole brain, 1,000 genes: 9.8<!-- claim:where-am-i-whole-random-notebook --> and 0.64<!-- claim:where-am-i-whole-random-xsg -->) | not asked on the real atlas, which was not at hand | [16](16_where_am_i.ipynb) |
+# | a latent space that keeps each voxel's place | **held out** by blocks 5.0<!-- claim:where-am-i-blocks-xsg --> voxels against 10.2<!-- claim:where-am-i-blocks-best-baseline --> of the best simpler method; bias of −0.57<!-- claim:where-am-i-bias-blocks-lr --> along left–right stays | reproduced in kind, on simulated data | [16](16_where_am_i.ipynb) |
+# | (a bias along all three axes in its figures) | same kind, larger; comes from dropout in front of batch normalisation, and leaves with it | reproduced, and explained | [16](16_where_am_i.ipynb) |
+# | – (neighbours, trees, pathways) | neighbours help, plain averaging more; true pathways no more than shuffled ones | not supported for pathways | [17](17_neighbours.ipynb) |
+
+# %% [markdown]
+# ## Model C: how pathology spreads
+#
+# | claimed ([arXiv:2509.15124](https://doi.org/10.48550/arXiv.2509.15124)) | found | outcome | where |
+# |---|---|---|---|
+# | a mixture of equations tells which law a subject follows | **held out**, SNR 5: 0.986<!-- claim:mixtures-whole-noisy-accuracy -->, oracle 0.988<!-- claim:mixtures-whole-noisy-oracle -->; the paper's own loss, on a tenth of its training, 0.48<!-- claim:mixtures-competing-accuracy --> | reproduced, with separate fits and a refinement | [20](20_mixtures.ipynb) |
+# | D and R of each subject, with uncertainty | 90 % intervals hold 89<!-- claim:learned-covered-d --> and 87<!-- claim:learned-covered-r --> % at SNR 5, and next to nothing without noise, where the solver's own error is all there is | reproduced where there is noise | [19](19_amortised.ipynb), [20](20_mixtures.ipynb) |
+# | forecasts by mechanism | simulated: 0.0033<!-- claim:mixtures-whole-forecast --> against 0.288<!-- claim:mixtures-whole-forecast-no-change --> for no change. **Real tau in mice, held out: no change 0.116<!-- claim:real-tau-no-change -->, best law 0.136<!-- claim:real-tau-forecast -->** | not supported on real data | [21](21_real_tau.ipynb) |
+# | subtypes in human PET | – | not asked: those data are licensed to each user | [21](21_real_tau.ipynb) |
+
+# %% [markdown]
+# ## Across scales: the future work that the papers name
+#
+# | asked | found | outcome | where |
+# |---|---|---|---|
+# | do genes set the rates of spread? | **simulated**: all unknowns recovered from three visits, 90 % intervals hold 0.9<!-- claim:genes-set-rates-coverage -->. Real group maps, on distance: **in-sample** 0.6<!-- claim:genes-set-rates-distance-both-in-sample -->, **held out** 0.4<!-- claim:genes-set-rates-distance-both-held-out -->, genes against rotated maps (**null**) p = 0.2<!-- claim:genes-set-rates-genes-distance-p --> | possible in principle; not supported by group maps | [22](22_genes_set_rates.ipynb) |
+# | is more than one view worth more? | **simulated** yes, **held out** 0.0<!-- claim:views-both --> against 0.0<!-- claim:views-expression --> and 0.0<!-- claim:views-receptors -->; real, expression 0.0<!-- claim:views-real-expression -->, with connectivity 0.0<!-- claim:views-real-both --> | not supported on real data | [24](24_views.ipynb) |
+# | do disorders share programs? | **held out**, all maps in one model 0.17<!-- claim:transfer-shared-pairs -->, each on its own 0.19<!-- claim:transfer-alone-pairs -->; that genes predict the *set* of maps: p = 0.005<!-- claim:transfer-null-same-p --> | the set, yes; that sharing helps, not supported, and hardly to be seen if true | [25](25_transfer.ipynb) |
+# | do mouse programs carry over? | **simulated**: a fifth of the genes conserved is found in 0.7<!-- claim:transfer-power-20 --> of brains | not asked on the real atlas | [25](25_transfer.ipynb) |
+# | does it scale? | along the edges, time grows with the power 1.1<!-- claim:own-data-sparse-time-exponent --> of the number of regions, up to 20,484 | reproduced | [26](26_own_data.ipynb) |
+
+# %% [markdown]
+# ## How large would an effect have to be?
+#
+# That something was not found says little unless it could have been. A correlation $r$ between $n$ independent pairs of
+# values, transformed to $\operatorname{artanh} r$, is close to normal with standard error $1/\sqrt{n-3}$
+# ([Fisher 1915](https://doi.org/10.2307/2331838)). So the smallest correlation that a two-sided test at level $\alpha$ finds
+# with probability $1-\beta$ is
+#
+# $$ r_\text{min} = \tanh\frac{z_{1-\alpha/2} + z_{1-\beta}}{\sqrt{n - 3}}, $$
+#
+# with $z_q$ the normal quantile. What is $n$ here? Not 68. The Alzheimer's map has 33 independent values at most, and smoothness leaves some
+# 12<!-- claim:smooth-maps-effective-70 --> to 17<!-- claim:smooth-maps-effective-40 --> ([chapter 9](09_smooth_maps.ipynb)).
+
+
+# %%
+def smallest(n, power=POWER, level=LEVEL):
+    """Return the smallest correlation that n independent pairs of values show with that power."""
+    return np.tanh((stats.norm.ppf(1 - level / 2) + stats.norm.ppf(power)) / np.sqrt(np.asarray(n) - 3))
+
+
+# %% mystnb={"image": {"alt": "The smallest correlation that can be found falls with the number of independent values: about 0.7 at 12 values, 0.5 at 33, 0.3 at 85 and 0.1 near 800."}}
+figure, axis = plt.subplots(figsize=(7, 3.4))
+n = np.geomspace(8, 1000, 200)
+axis.plot(n, smallest(n), color="#0072b2")
+for name, count in (
+    ("smooth map, 70 mm", claims["smooth-maps-effective-70"].value),
+    ("smooth map, 40 mm", claims["smooth-maps-effective-40"].value),
+    ("pairs of regions", 33),
+    ("regions, if they were independent", 68),
+):
+    axis.plot(count, smallest(count), "o", color="#d55e00")
+    axis.annotate(f"{name}: {smallest(count):.2f}", (count, smallest(count)), (8, 3), textcoords="offset points")
+axis.set(xscale="log", xlabel="independent values n", ylabel="smallest r found\nfour times in five", ylim=(0, 1))
+axis.set_xticks([10, 30, 100, 300, 1000], ["10", "30", "100", "300", "1,000"])
+figure.tight_layout()
+
+# %% tags=["nbval-check-output"]
+claim("learned-smallest-33", smallest(33))
+claim("learned-smallest-12", smallest(claims["smooth-maps-effective-70"].value))
+claim("learned-covered-d", 100 * claims["mixtures-whole-covered-d"].value)
+claim("learned-covered-r", 100 * claims["mixtures-whole-covered-r"].value)
+
+# %% [markdown]
+# What you see: with 33 independent values a correlation has to be 0.47<!-- claim:learned-smallest-33 --> to be found four times in five; with the
+# dozen that a smooth map is worth, 0.73<!-- claim:learned-smallest-12 -->. Genes that explain a tenth of the variance of thinning ($r \approx 0.3$)
+# would be good news for biology, and one group map of 68 regions cannot show them. So “not supported” on this page nearly always
+# means: *not by this map*. What is missing is not a better network.
+
+# %% [markdown]
+# ## What would change our minds
+#
+# - **About genes and thinning:** the lead of [chapter 11](11_refits.ipynb), tried once, with everything fixed beforehand, on a map it has not been
+#   near: another cohort's, another parcellation's, another disorder's. Or individual differences: many subjects, each with a map, in place of one map.
+# - **About programs:** a gene set that survives a spatial null on one half of the donors and again on the other.
+# - **About place in the mouse brain:** the real atlas, 4,345 experiments, held out by blocks. The code is here; the 1.4 GB were not.
+# - **About mechanisms:** four or more visits of the same brains, and a forecast of the last that beats “nothing changes”.
+# - **About all of it:** a number of this book that does not come out on your machine. Please tell us.
+
+# %% [markdown]
+# ## Honesty box
+#
+# | the papers say | we get | differs because |
+# |---|---|---|
+# | see the tables above | median distance from **in-sample** to **held out**: 0.0<!-- claim:learned-gap --> of R² | rows chosen by us, and not independent: four share one map |
+# | – | **null**: noise for genes comes within the spread of the real ones in all rows but those in which the genes are decoded too | – |
+#
+# We tried several models, splits and nulls, and report them; what a reader sees first was still chosen by us. Power was computed for one
+# correlation between two given maps, not for the models of this book, which fit hundreds of numbers and need more. And we had no access to the
+# papers' code or subjects, where there are any.
+
+# %% [markdown]
+# ## Key takeaways
+#
+# - A number on the regions a model was trained on says how flexible the model is:
+#   [inside and outside](#inside-and-outside-in-one-picture).
+# - Model A's headline is reached, and passed, with noise for genes; a lead remains: [model A](#model-a-from-genes-to-thinning).
+# - Model B's idea works on a brain with a known truth; the real atlas is still to be asked: [model B](#model-b-where-a-voxel-lies).
+# - Model C recovers what it should, and foresees nothing better than no change on real tau:
+#   [model C](#model-c-how-pathology-spreads).
+# - With a dozen independent values only large effects can be seen: [how large](#how-large-would-an-effect-have-to-be).
+
+# %% [markdown]
+# ## Exercises
+#
+# ### Exercise 1: how many values would do?
+#
+# How many independent values does it take to find a correlation of 0.3 with a power of 0.8 at the two-sided level 0.05? And 0.2? Call the
+# two whole numbers `n_03` and `n_02`.
+#
+# <details><summary>Hint</summary>
+#
+# Solve the formula for $n$, and round up.
+#
+# </details>
+
+# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
+reach = stats.norm.ppf(1 - LEVEL / 2) + stats.norm.ppf(POWER)
+n_03, n_02 = (int(np.ceil((reach / np.arctanh(r)) ** 2 + 3)) for r in (0.3, 0.2))
+print(f"r = 0.3: {n_03} values; r = 0.2: {n_02} values")
+# More than any parcellation of one brain's map can give, because its regions are not independent.
+
+# %% tags=["check"]
+assert smallest(n_03) <= 0.3 < smallest(n_03 - 1), f"with {n_03} values the smallest r is {smallest(n_03):.3f}"
+assert smallest(n_02) <= 0.2 < smallest(n_02 - 1), f"with {n_02} values the smallest r is {smallest(n_02):.3f}"
+
+# %% [markdown]
+# ### Exercise 2: the second model tried
+#
+# The lead of chapter 11 has p = 0.007<!-- claim:refits-xsg-spin-p --> and was the second model tried. Correct it for two tries by Bonferroni's rule
+# (`p_two`). How many models may one have tried in all (`most_tried`) for the corrected p to stay at or below 0.05?
+#
+# <details><summary>Hint</summary>
+#
+# Bonferroni multiplies the p-value by the number of tries. `claims["refits-xsg-spin-p"].value` is the p-value.
+#
+# </details>
+
+# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
+p_lead = claims["refits-xsg-spin-p"].value
+p_two = 2 * p_lead
+most_tried = int(0.05 // p_lead)
+print(f"two tries: p = {p_two:.3f}; it would stand {most_tried} tries")
+# Tries count whether or not they were written down: settings looked at, splits, maps, nulls.
+
+# %% tags=["check"]
+assert np.isclose(p_two, 2 * claims["refits-xsg-spin-p"].value), f"p_two is {p_two}; two tries double a p-value"
+assert most_tried * claims["refits-xsg-spin-p"].value <= 0.05 < (most_tried + 1) * claims["refits-xsg-spin-p"].value, (
+    f"with {most_tried} tries the corrected p is {most_tried * claims['refits-xsg-spin-p'].value:.3f}"
+)
+
+# %% [markdown]
+# ### Exercise 3: what kind of evidence does this book hold?
+#
+# Of all claims that are ours (`who` is `"us"`), what share is held out, and what share is in-sample? Call them `share_held_out` and `share_in_sample`.
+#
+# <details><summary>Hint</summary>
+#
+# `claims.values()` gives objects with `who` and `kind`; kinds are written `"held-out"` and `"in-sample"`.
+#
+# </details>
+
+# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
+kinds = pd.Series([each.kind for each in claims.values() if each.who == "us"])
+share_held_out, share_in_sample = ((kinds == kind).mean() for kind in ("held-out", "in-sample"))
+print(kinds.value_counts().to_string())
+# A count of kinds is no measure of quality, but a paper in which the first is zero should make one ask.
+
+# %% tags=["check"]
+ours = [each.kind for each in claims.values() if each.who == "us"]
+assert np.isclose(share_held_out, ours.count("held-out") / len(ours)), f"share_held_out is {share_held_out:.3f}"
+assert np.isclose(share_in_sample, ours.count("in-sample") / len(ours)), f"share_in_sample is {share_in_sample:.3f}"
+
+# %% [markdown]
+# ## See also
+#
+# - [Why do some regions die first?](01_question.ipynb): the question, as it looked before.
+# - [A thousand refits](11_refits.ipynb): the table in which model A's headline is weighed.
+# - [Your own data, at any scale](26_own_data.ipynb): the same report for a map of yours.
+# - [Execution report](../book/execution.md): what each chapter cost when this copy was built.
+
+# %% [markdown]
+# ## References
+#
+# - Fisher RA (1915). Frequency distribution of the values of the correlation coefficient in samples from an indefinitely
+#   large population. *Biometrika* 10:507. [doi:10.2307/2331838](https://doi.org/10.2307/2331838)
+# - Vaithianathan (2026). The cross-scale model that this book begins with. [arXiv:2606.05870](https://arxiv.org/abs/2606.05870)
+# - The mixture of reaction–diffusion models. [arXiv:2509.15124](https://arxiv.org/abs/2509.15124)
