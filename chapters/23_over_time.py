@@ -159,7 +159,15 @@ if cohort.truth is not None:
     for k, (m, w) in enumerate(zip(truth["centres"], truth["widths"], strict=True)):
         b.plot(x, 1 / (1 + np.exp(-(x - m) / w)), color=f"C{k}", ls="--", label=f"program {k + 1}, true")
         b.plot(x, model.amplitudes(x + origin).iloc[:, k], color=f"C{k}", label="estimated")
-        c.plot(true_maps.iloc[:, k], model.programs_.iloc[:, k], "os"[k], ms=4, color=f"C{k}", alpha=0.8, label=f"program {k + 1}")
+        c.plot(
+            true_maps.iloc[:, k],
+            model.programs_.iloc[:, k],
+            "os"[k],
+            ms=4,
+            color=f"C{k}",
+            alpha=0.8,
+            label=f"program {k + 1}",
+        )
     b.set(xlabel="years since onset", ylabel="amplitude")
     b.legend(fontsize=8)
     c.plot([0, 0.5], [0, 0.5], color="0.5", lw=1)

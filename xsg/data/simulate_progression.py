@@ -131,7 +131,7 @@ def simulate_progression(
     Examples
     --------
     >>> cohort = simulate_progression(n_subjects=4, n_visits=2)
-    >>> cohort.tau.shape, cohort.truth["D"]
+    >>> cohort.tau.shape, float(cohort.truth["D"])
     ((8, 68), 0.15)
     """
     unknown = [name for name in truth if name not in TRUTH]
