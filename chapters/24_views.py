@@ -224,9 +224,9 @@ claim("views-ridge-noise-change", (ridge.loc[all_three] - ridge.loc[both]).mean(
 # %% [markdown]
 # What you see, **held out** and averaged over four cortices (the best possible is 0.913<!-- claim:views-ceiling -->):
 #
-# - *Both real views together* reach an R² of 0.68<!-- claim:views-both -->. Expression alone has 0.29<!-- claim:views-expression -->, receptors alone −0.05<!-- claim:views-receptors -->. Each
+# - *Both real views together* reach an R² of 0.68<!-- claim:views-both -->. Expression alone has 0.29<!-- claim:views-expression -->, receptors alone -0.05<!-- claim:views-receptors -->. Each
 #   view holds two of the three programs that matter, and it takes both to have all three.
-# - *The view of noise*, added to the two, changes R² by −0.09<!-- claim:views-noise-change --> on average, and by 0.03<!-- claim:views-noise-change-highest --> on the cortex where it does best. The model cannot tell that an expert
+# - *The view of noise*, added to the two, changes R² by -0.09<!-- claim:views-noise-change --> on average, and by 0.03<!-- claim:views-noise-change-highest --> on the cortex where it does best. The model cannot tell that an expert
 #   knows nothing of thinning; its features are as smooth as any. Ridge regression even gains 0.02<!-- claim:views-ridge-noise-change --> by it. Differences of this size are the accidents to expect on the real cortex, of which
 #   there is one.
 # - *Ridge regression* on the glued tables does better, at 0.73<!-- claim:views-both-ridge -->. Thinning is linear in the programs here and nothing is missing: the case for which
@@ -285,7 +285,7 @@ claim("views-unseen-from-receptors", absent.loc["receptors", "absent in training
 # regions too, and learned to reconstruct them from the same regions' expression. No thinning has leaked; the absent view has. Held out is a statement about a table as well as about a region.
 #
 # The last column is the honest one: the held-out regions have only the one view, in training as in prediction. Then expression alone has
-# −0.04<!-- claim:views-unseen-from-expression --> and receptors alone 0.19<!-- claim:views-unseen-from-receptors -->. That the other view was there for *other* regions does not help much: with 68 regions there is too little to learn
+# -0.04<!-- claim:views-unseen-from-expression --> and receptors alone 0.19<!-- claim:views-unseen-from-receptors -->. That the other view was there for *other* regions does not help much: with 68 regions there is too little to learn
 # from one view what the other would have said.
 #
 # The middle column shows why experts are left out in training. With `drop=0` the model has only ever seen all views multiplied, and when it has to do with one it loses much of what it knew
@@ -414,7 +414,7 @@ claim("views-private-other", np.mean(other))
 
 # %% [markdown]
 # With both views the shared programs are recovered with a mean R² of 0.94<!-- claim:views-shared-both -->, the private ones with 0.81<!-- claim:views-private-both -->. A model with one view recovers its own private program
-# (0.86<!-- claim:views-private-own -->) and not the other view's (−0.01<!-- claim:views-private-other -->). That is as it should be. What a posterior holds is what its views have shown.
+# (0.86<!-- claim:views-private-own -->) and not the other view's (-0.01<!-- claim:views-private-other -->). That is as it should be. What a posterior holds is what its views have shown.
 #
 # ## Real views: expression and connections
 #
@@ -493,7 +493,7 @@ claim("views-real-both-ridge", table.loc["both", "homologous, ridge"])
 #
 # - **In-sample** each choice of views fits: 0.89<!-- claim:views-real-expression-in-sample --> with expression, 0.97<!-- claim:views-real-connectivity-in-sample --> with connectivity, 0.95<!-- claim:views-real-both-in-sample --> with both.
 # - **Held out** in folds of regions, medians over ten seeds: 0.49<!-- claim:views-real-expression --> with expression, 0.35<!-- claim:views-real-connectivity --> with connectivity,
-#   0.42<!-- claim:views-real-both --> with both. With patches held out, −0.15<!-- claim:views-real-expression-patches -->, 0.18<!-- claim:views-real-connectivity-patches --> and −0.09<!-- claim:views-real-both-patches -->. The seeds alone spread by more than the
+#   0.42<!-- claim:views-real-both --> with both. With patches held out, -0.15<!-- claim:views-real-expression-patches -->, 0.18<!-- claim:views-real-connectivity-patches --> and -0.09<!-- claim:views-real-both-patches -->. The seeds alone spread by more than the
 #   choices differ.
 # - **Null**: models refitted to rotated maps have medians of 0.10<!-- claim:views-real-expression-null -->, 0.10<!-- claim:views-real-connectivity-null --> and 0.05<!-- claim:views-real-both-null -->; against them the real map has
 #   p = 0.07<!-- claim:views-real-expression-p -->, 0.20<!-- claim:views-real-connectivity-p --> and 0.15<!-- claim:views-real-both-p --> (39 rotations: the smallest possible is 0.025).
@@ -508,8 +508,8 @@ claim("views-real-both-ridge", table.loc["both", "homologous, ridge"])
 #
 # | the paper says | we get | differs because |
 # |---|---|---|
-# | future work: further omics layers ([Vaithianathan 2026](https://arxiv.org/abs/2606.05870)) | simulated, **held out**: 0.68<!-- claim:views-both --> with two views against 0.29<!-- claim:views-expression --> and −0.05<!-- claim:views-receptors --> with one | here two views are needed, because we made it so |
-# | a product of experts allows any combination of missing views ([Wu & Goodman 2018](https://doi.org/10.48550/arXiv.1802.05335)) | it does; **held out** from one view −0.04<!-- claim:views-unseen-from-expression --> and 0.19<!-- claim:views-unseen-from-receptors -->, where the other was never seen | they have many thousands of examples, we have 68 regions |
+# | future work: further omics layers ([Vaithianathan 2026](https://arxiv.org/abs/2606.05870)) | simulated, **held out**: 0.68<!-- claim:views-both --> with two views against 0.29<!-- claim:views-expression --> and -0.05<!-- claim:views-receptors --> with one | here two views are needed, because we made it so |
+# | a product of experts allows any combination of missing views ([Wu & Goodman 2018](https://doi.org/10.48550/arXiv.1802.05335)) | it does; **held out** from one view -0.04<!-- claim:views-unseen-from-expression --> and 0.19<!-- claim:views-unseen-from-receptors -->, where the other was never seen | they have many thousands of examples, we have 68 regions |
 # | – | real, **held out**: expression 0.49<!-- claim:views-real-expression -->, connectivity 0.35<!-- claim:views-real-connectivity -->, both 0.42<!-- claim:views-real-both -->; **in-sample** 0.95<!-- claim:views-real-both-in-sample --> with both; **null** median 0.05<!-- claim:views-real-both-null --> | 33 independent values |
 #
 # What was *not* shown: receptor maps, protein atlases and epigenomics. No such map was at hand; "receptors" is a simulation throughout. The connectome is a group average of healthy young adults, with one number for each pair of regions, and a region's profile depends on its size. The simulation has linear views and independent noise, which is what a product of experts assumes; views that share
