@@ -195,7 +195,7 @@ if cohort.truth is not None:
 #
 # The last visit of every patient is now **held out**. What will it show? Three answers:
 #
-# - **No change**: the last thickness seen (last value carried forward). It needs no model; its error is twice a scan's noise and
+# - **No change**: the last thickness seen (last value carried forward). It needs no model; its error is the noise of two scans and
 #   what the disease did meanwhile.
 # - **Linear mixed effects** ([Laird & Ware 1982](https://doi.org/10.2307/2529876)): in each region a line for all, and for
 #   each subject a level and a slope of its own, drawn towards the common ones as far as its data are few; by restricted
@@ -346,7 +346,7 @@ claim("over-time-lme-coverage", summary.loc[("known subject", "mixed effects"), 
 # 37<!-- claim:over-time-once-gain-low --> to 44<!-- claim:over-time-once-gain-high --> %. Most of that is not the model's merit but
 # the weakness of "no change", which takes the noise of one scan for the truth: mixed effects have most of it too. Against
 # *them* the dynamic programs gain 4<!-- claim:over-time-known-versus-low --> to 8<!-- claim:over-time-known-versus-high --> % for
-# known subjects, and -0<!-- claim:over-time-once-versus-low --> to 7<!-- claim:over-time-once-versus-high --> % for those seen once.
+# known subjects, and 0<!-- claim:over-time-once-versus-low --> to 7<!-- claim:over-time-once-versus-high --> % for those seen once.
 #
 # Intervals of 90 % hold 0.91<!-- claim:over-time-known-coverage --> of what the last scans of known subjects showed,
 # 0.90<!-- claim:over-time-new-coverage --> of new ones, 0.90<!-- claim:over-time-once-coverage --> of those seen once; mixed
