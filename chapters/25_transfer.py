@@ -11,7 +11,7 @@
 # # 25. Transfer: from disorder to disorder, from mouse to human
 #
 # *Prerequisites: [a thousand refits](11_refits.ipynb), [beyond Alzheimer's](13_disorders.ipynb),
-# [the mouse brain](14_mouse_brain.ipynb). Time: 40 minutes to read, about a minute to run.*
+# [the mouse brain](14_mouse_brain.ipynb). Time: 60 minutes to read, about a minute to run.*
 #
 # ## What you will learn
 #
