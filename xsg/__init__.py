@@ -26,7 +26,6 @@ _PUBLIC = {
     "Spread": "xsg.data.spread",
     "load_spread": "xsg.data.spread",
     "CrossScaleSpread": "xsg.training.across_scales",
-    "fit_many": "xsg.training.across_scales",
     "Progression": "xsg.data.simulate_progression",
     "simulate_progression": "xsg.data.simulate_progression",
     "DiseaseProgression": "xsg.training.over_time",

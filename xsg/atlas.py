@@ -602,6 +602,12 @@ class SparseGraph:
         return Graph(pd.DataFrame(weights + weights.T, self.regions, self.regions), self.name)
 
 
+def _touching(parcellation: Parcellation) -> np.ndarray:
+    """Pairs of regions (m, 2), by row, that a side of a mesh triangle joins; a pair comes once for every such side."""
+    pairs = parcellation.labels[_mesh_edges()]
+    return pairs[(pairs >= 0).all(axis=1) & (pairs[:, 0] != pairs[:, 1])]
+
+
 def mesh_graph(parcellation: Parcellation | None = None) -> SparseGraph:
     """Return the surface adjacency of a fine parcellation, or of the mesh itself, without a matrix of all pairs.
 
@@ -624,8 +630,8 @@ def mesh_graph(parcellation: Parcellation | None = None) -> SparseGraph:
     >>> bool((mesh_graph(dk).edges == build_graph(dk).edges).all())
     True
     """
-    edges = _mesh_edges()
     if parcellation is None:
+        edges = _mesh_edges()
         left, right = np.split(_coordinates("pial"), 2)
         half = len(left)
         names = pd.Index([f"{side}{vertex}" for side in ("lh", "rh") for vertex in range(half)], name="region")
@@ -633,8 +639,7 @@ def mesh_graph(parcellation: Parcellation | None = None) -> SparseGraph:
     else:
         names, twin = parcellation.regions, parcellation.homologue
         twins = np.column_stack([names.get_indexer(twin.index), names.get_indexer(twin)])
-        edges = parcellation.labels[edges]
-        edges = edges[(edges >= 0).all(axis=1) & (edges[:, 0] != edges[:, 1])]
+        edges = _touching(parcellation)
     edges = np.unique(np.sort(np.concatenate([edges, twins]), axis=1), axis=0).T
     return SparseGraph(names, edges, np.ones(edges.shape[1]), "surface adjacency + homotopic edges")
 
@@ -693,8 +698,7 @@ def build_graph(
     if not length > 0:
         raise ValueError(f"length is {length!r}; expected a positive distance in mm.")
     if connectome is None:
-        touching = parcellation.labels[_mesh_edges()]
-        touching = touching[(touching >= 0).all(axis=1) & (touching[:, 0] != touching[:, 1])]
+        touching = _touching(parcellation)
         strength = np.zeros((n, n))
         strength[touching[:, 0], touching[:, 1]] = strength[touching[:, 1], touching[:, 0]] = 1.0
         name = "surface adjacency"

@@ -100,6 +100,8 @@ def unlabelled(study):
         (lambda study: (study / "study.toml").write_text("name ="), "no valid TOML"),
         (lambda study: (study / "expression.csv").write_bytes(b"\xff\xfe\x00"), "could not be read as CSV"),
         (lambda study: (study / "expression.csv").write_text(""), "could not be read as CSV"),
+        (lambda study: (study / "edges.csv").write_text(""), "edges.csv could not be read as CSV"),
+        (lambda study: (study / "labels.csv").write_bytes(b"\xff\xfe\x00"), "labels.csv could not be read as CSV"),
         (lambda study: (study / "edges.csv").write_text("a,b\n"), "edges.csv: no column 'weight'"),
         (
             lambda study: (study / "edges.csv").write_text("a,b,weight\nL_insula,x,1\n"),

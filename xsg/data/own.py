@@ -130,21 +130,27 @@ def _table(folder: Path, file: str, columns: list[str], index: str = "region", o
     if not path.is_file():
         there = ", ".join(sorted(each.name for each in folder.glob("*.csv"))) or "none"
         raise ValueError(f"{path} is missing; CSV files there: {there}.")
-    try:
-        # Identifiers may look like numbers, and "NA" may be a name.
-        table = pd.read_csv(path, dtype={index: str}, keep_default_na=False, na_values=[""])
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} could not be read as CSV in UTF-8: {error}.") from None
-    if missing := [column for column in (index, *columns) if column not in table.columns]:
-        raise ValueError(
-            f"{path}: no column {', '.join(map(repr, missing))}; there are {', '.join(table.columns[:8])}."
-        )
+    # Identifiers may look like numbers, and "NA" may be a name.
+    table = _csv(path, [index, *columns], dtype={index: str}, keep_default_na=False, na_values=[""])
     twice = table[index][table[index].duplicated() | table[index].isna()]
     if len(twice):
         raise ValueError(f"{path}: {index} {twice.iloc[0]!r} (line {twice.index[0] + 2}) is empty or given twice.")
     table = table.set_index(index)
     if of is not None and len(unknown := table.index.difference(of, sort=False)):
         raise ValueError(f"{path}: region {unknown[0]!r} is not in regions.csv, whose names look like {of[0]!r}.")
+    return table
+
+
+def _csv(path: Path, columns: list[str], **how: object) -> pd.DataFrame:
+    """Read a CSV file that has at least these columns."""
+    try:
+        table = pd.read_csv(path, **how)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} could not be read as CSV in UTF-8: {error}.") from None
+    if missing := [column for column in columns if column not in table.columns]:
+        raise ValueError(
+            f"{path}: no column {', '.join(map(repr, missing))}; there are {', '.join(table.columns[:8])}."
+        )
     return table
 
 
@@ -167,7 +173,7 @@ def _parcellation(folder: Path, name: str, places: pd.DataFrame) -> Parcellation
     path = folder / "labels.csv"
     if not path.is_file():
         return Parcellation.from_centroids(f"{name}, borders guessed from centres", places)
-    labels = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False)
+    labels = _csv(path, [], dtype=str, keep_default_na=False, skip_blank_lines=False)
     if list(labels.columns) != ["region"]:
         raise ValueError(f"{path}: expected one column 'region', got {', '.join(labels.columns)}.")
     rows = places.index.get_indexer(labels["region"])
@@ -224,9 +230,7 @@ def _graph(folder: Path, parcellation: Parcellation) -> Graph:
     path = folder / "edges.csv"
     if not path.is_file():
         return build_graph(parcellation)
-    edges = pd.read_csv(path, dtype={"a": str, "b": str})
-    if missing := [column for column in ("a", "b", "weight") if column not in edges.columns]:
-        raise ValueError(f"{path}: no column {', '.join(map(repr, missing))}; there are {', '.join(edges.columns)}.")
+    edges = _csv(path, ["a", "b", "weight"], dtype={"a": str, "b": str})
     weight = _numbers(edges[["weight"]], path)["weight"].to_numpy()
     rows = [parcellation.regions.get_indexer(edges[end]) for end in ("a", "b")]
     for end, row in zip(("a", "b"), rows, strict=True):
