@@ -6,6 +6,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TORCH := 2.13.0
+CPU_TORCH := https://download.pytorch.org/whl/cpu
 PIP := -m pip --disable-pip-version-check --quiet
 
 # Tests and benches run side by side, so one thread each; tools/build.py does the same for chapters.
@@ -55,27 +56,39 @@ microarrays:
 	  tests/data/test_make_expression.py
 	PYTHONPATH=. _build/microarrays/bin/python tools/abagen_reference.py
 
-# The environment is rebuilt only when what defines it changes.
+# The environment is rebuilt only when what defines it changes. torch comes first: on Linux without an NVIDIA GPU its CPU
+# build, if that answers within seconds, for the index's own brings GPU libraries of several gigabytes. All else is in the
+# lock with its digests, hatchling for the last step too.
 env: .venv/stamp
 .venv/stamp: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "xsg needs Python 3.11 or later; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)."; \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 5))' 2>/dev/null || { \
+	  echo "xsg's environment needs Python 3.11.5 or later; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)."; \
 	  echo "Name another one: make PYTHON=/path/to/python3.12"; exit 1; }
-	@echo "Setting up .venv from requirements.lock (a minute or two, once)"
+	@echo "Setting up .venv from requirements.lock (some minutes, once)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python $(PIP) install -r requirements.lock
-	$(BIN)/python $(PIP) install --no-deps -e .
+	@{ [ "$$(uname -s)" = Linux ] && [ ! -e /dev/nvidiactl ] && ! command -v nvidia-smi \
+	   && $(BIN)/python $(PIP) index versions torch --index-url $(CPU_TORCH) --timeout 5 --retries 0 \
+	   && $(BIN)/python $(PIP) install --no-deps torch==$(TORCH) --index-url $(CPU_TORCH) --timeout 30 --retries 1; \
+	 } >/dev/null 2>&1 || $(BIN)/python $(PIP) install torch==$(TORCH)
+	$(BIN)/python $(PIP) install --require-hashes -r requirements.lock
+	$(BIN)/python $(PIP) install --no-deps --no-build-isolation -e .
+	$(BIN)/python $(PIP) check
 	@touch $@
 
-# Exact versions from a fresh resolve of pyproject.toml. Left out is what only some platforms have: the local part of
-# torch's version (+cpu) and the GPU libraries that some of its builds bring along.
+# Exact versions from a fresh resolve of pyproject.toml, the same on every platform and Python, with the digests of all
+# files. Left out are torch, which comes first and by version, and the GPU libraries that some of its builds bring along.
 lock:
 	rm -rf _build/lock && mkdir -p _build/lock
 	$(PYTHON) -m venv _build/lock/venv
-	_build/lock/venv/bin/python $(PIP) install '.[book,test]' torch==$(TORCH)
-	@{ echo "# Made by 'make lock' from pyproject.toml; what make, Binder and CI install."; \
-	   _build/lock/venv/bin/python $(PIP) freeze --exclude xsg --exclude pip | sed -E 's/[+][a-z0-9.]+$$//' \
-	   | grep -vE '^(nvidia|cuda|triton)'; } > _build/lock/requirements.lock
+	_build/lock/venv/bin/python $(PIP) install uv
+	echo 'torch==$(TORCH)' > _build/lock/torch.txt
+	_build/lock/venv/bin/uv pip compile pyproject.toml --extra book --extra test --constraint _build/lock/torch.txt \
+	  --universal --fork-strategy fewest --python-version 3.11.5 --generate-hashes \
+	  --no-annotate --no-header --quiet --output-file _build/lock/all
+	@{ echo "# Made by 'make lock' from pyproject.toml; what make, Binder and CI install, with the digests of every platform's files."; \
+	   echo "# torch==$(TORCH) is installed before, by version only: its builds differ by source and machine, and so do their digests."; \
+	   awk '/^[^ #]/ { out = /^(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==/ } !out' _build/lock/all; \
+	 } > _build/lock/requirements.lock
 	mv _build/lock/requirements.lock requirements.lock
 	rm -rf _build/lock
 

@@ -37,10 +37,16 @@ def test_jobs_are_whole(workflow):
         assert all(("run" in step) != ("uses" in step) for step in job["steps"])
 
 
-def test_actions_are_official_and_pinned_to_a_major_version(workflow):
-    for step in steps(workflow[1]):
-        if "uses" in step:
-            assert re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"])
+def test_actions_are_official_and_pinned_by_digest():
+    """A tag can be moved, a digest cannot; which version it is stands beside it, the same everywhere."""
+    used = {}
+    for path in WORKFLOWS:
+        for line in re.findall(r"uses:.*", path.read_text(encoding="utf-8")):
+            found = re.fullmatch(r"uses: (actions/[a-z-]+)@([0-9a-f]{40})  # (v\d+\.\d+\.\d+)", line)
+            assert found, line
+            used.setdefault(found[1], set()).add((found[2], found[3]))
+    assert "actions/checkout" in used
+    assert {name: pins for name, pins in used.items() if len(pins) > 1} == {}
 
 
 def test_permissions_are_the_least(workflow):
@@ -78,3 +84,28 @@ def test_every_kind_of_weekly_finding_is_looked_for_and_told():
     for kind in weekly.KINDS:
         ran = " ".join(step.get("run", "") for step in loaded["jobs"][kind]["steps"])
         assert f"weekly.py {kind}" in ran or f"/{kind}.json" in ran
+
+
+def test_the_lock_holds_digests_of_everything_but_torch():
+    blocks = re.split(r"\n(?=\S)", (ROOT / "requirements.lock").read_text(encoding="utf-8").rstrip())
+    entries = [block for block in blocks if not block.startswith("#")]
+    assert len(entries) > 150
+    names = set()
+    for entry in entries:
+        first, *digests = [line.removesuffix(" \\") for line in entry.splitlines()]
+        assert re.fullmatch(r"[A-Za-z0-9._-]+==[^\s+]+( ; .+)?", first), first
+        assert digests, first
+        assert all(re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}", digest) for digest in digests), first
+        names.add(first.partition("==")[0])
+    assert not [name for name in names if re.match(r"torch$|triton|nvidia|cuda", name)]
+    assert {"numpy", "hatchling", "editables", "psutil", "uv"} & names == {"numpy", "hatchling", "editables", "psutil"}
+    # Compiled packages bring a file for each system and Python.
+    (numpy,) = [entry for entry in entries if entry.startswith("numpy==")]
+    assert numpy.count("--hash") > 20
+
+
+def test_whatever_installs_the_lock_checks_its_digests():
+    for name in ("Makefile", ".binder/postBuild"):
+        lines = re.findall(r".*-r requirements\.lock.*", (ROOT / name).read_text(encoding="utf-8"))
+        assert lines
+        assert all("--require-hashes" in line for line in lines)
