@@ -1,0 +1,157 @@
+"""Laplacians: what is one, and that of the pixels or voxels of a mask."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from xsg.check import array, labels, rows_of
+
+# Places of a dense matrix: beyond, its eigenvectors would take hours and gigabytes.
+MOST = 20_000
+
+
+def as_mask(mask: object, what: str = "mask") -> np.ndarray:
+    """Return a mask as booleans; zeros and ones of any type are taken.
+
+    Parameters
+    ----------
+    mask
+        Any number of axes: which points of a line, pixels or voxels take part.
+    what
+        Its name in an error.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no array, holds anything but 0 and 1, or nothing takes part.
+
+    Examples
+    --------
+    >>> as_mask([[1, 0, 1]])
+    array([[ True, False,  True]])
+    """
+    found = mask if isinstance(mask, np.ndarray) and mask.dtype == bool else array(mask, what)
+    odd = (found != 0) & (found != 1)
+    if odd.any():
+        raise ValueError(
+            f"{what} holds {found[odd][0]:g}; expected True and False, or 1 and 0. Say what takes part: image > 0, or "
+            "labels == 3."
+        )
+    found = found.astype(bool)
+    if not found.ndim or not found.any():
+        raise ValueError(
+            f"{what} of shape {found.shape} with {found.sum()} pixels; expected (H, W), or any other number of axes, "
+            "with at least one."
+        )
+    return found
+
+
+def as_laplacian(laplacian: object, directed: bool = False) -> tuple[np.ndarray, pd.Index | None]:
+    """Return a combinatorial Laplacian as a dense float64 array (n, n), and the names of its places if it has any.
+
+    Parameters
+    ----------
+    laplacian
+        Array, list, scipy sparse matrix, torch tensor, or table with the same names on both sides, in any order.
+    directed
+        Whether it may be asymmetric.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Saying where it is no Laplacian, what it may be instead, and how to make one of it.
+    """
+    if hasattr(laplacian, "laplacian"):
+        raise TypeError(f"laplacian is a {type(laplacian).__name__}; expected a matrix: give graph.laplacian().")
+    shape = tuple(getattr(laplacian, "shape", ()))
+    if len(shape) == 2 and max(shape) > MOST:
+        _too_many(max(shape), "laplacian", "places")
+    places = labels(laplacian, 0)
+    if places is not None and (columns := labels(laplacian, 1)) is not None:
+        laplacian = laplacian.iloc[:, rows_of(columns, places, "columns of the laplacian")]
+    single = str(getattr(laplacian, "dtype", "")).endswith(("float32", "float16"))
+    matrix = array(laplacian, "laplacian", finite=False)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not len(matrix):
+        raise ValueError(f"laplacian has shape {matrix.shape}; expected a square matrix (n, n).")
+    scale = max(np.abs(matrix).max(), 1e-300)
+    off = matrix - np.diag(np.diag(matrix))
+    sums = matrix.sum(1, keepdims=True)
+    problems = {
+        "not finite": ~np.isfinite(matrix),
+        "not symmetric": (np.abs(matrix - matrix.T) > (1e-6 if single else 1e-9) * scale) & (not directed),
+        "positive off the diagonal": off > 1e-9 * scale,
+        "not zero in the sum of a row": np.broadcast_to(
+            np.abs(sums) > (1e-5 if single else 1e-7) * scale, matrix.shape
+        ),
+    }
+    for problem, where in problems.items():
+        if where.any():
+            i, j = np.argwhere(where)[0]
+            raise ValueError(
+                f"laplacian is {problem}, first at [{i}, {j}] = {matrix[i, j]:g}. Expected D − W of symmetric "
+                "weights W ≥ 0, as xsg.Graph.laplacian() gives it; directed=True takes one that is not symmetric."
+                + _guess(matrix, off, sums, scale)
+            )
+    return (matrix - np.diag(sums[:, 0]) if single else matrix), places
+
+
+def _guess(matrix: np.ndarray, off: np.ndarray, sums: np.ndarray, scale: float) -> str:
+    """Say what a matrix that is no Laplacian may be, and how to make one of it."""
+    if not np.isfinite(matrix).all():
+        return " Leave such places out first."
+    if (off >= 0).all() and (np.abs(sums) <= 1e-7 * scale).all():
+        return " The sign is turned: give minus the matrix."
+    if (matrix >= 0).all():
+        return (
+            " These look like weights W: give graph.laplacian(), or np.diag(W.sum(axis=1)) − W, W zero on its diagonal."
+        )
+    if (off <= 0).all() and np.isin(np.diag(matrix).round(6), (0, 1)).all():
+        return " It looks normalised: give graph.laplacian(), D − W itself."
+    return ""
+
+
+def grid_laplacian(mask: np.ndarray) -> np.ndarray:
+    """Laplacian D − W of the points of a mask, each joined to the next in the mask along every axis: (n, n).
+
+    Nothing joins a pixel to what is outside, so nothing flows there. Five-point for a mask (H, W), three-point for
+    (L,), seven-point for (X, Y, Z), and so on. Parts of the mask that do not touch, single pixels among them, are
+    allowed: nothing flows between them.
+
+    Parameters
+    ----------
+    mask
+        Any number of axes, True (or 1) where a pixel takes part; n are taken, in the order of ``image[mask]``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_mask`; also where the dense matrix would be too large.
+
+    Examples
+    --------
+    >>> grid_laplacian(np.array([[True, True], [True, False]])).tolist()
+    [[2.0, -1.0, -1.0], [-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0]]
+    >>> grid_laplacian([1, 1, 1]).tolist()
+    [[1.0, -1.0, 0.0], [-1.0, 2.0, -1.0], [0.0, -1.0, 1.0]]
+    """
+    mask = as_mask(mask)
+    n = int(mask.sum())
+    if n > MOST:
+        _too_many(n, "mask", "pixels")
+    number = np.full(mask.shape, -1)
+    number[mask] = np.arange(n)
+    weights = np.zeros((n, n))
+    for axis in range(mask.ndim):
+        along = np.moveaxis(number, axis, 0)
+        both = (along[1:] >= 0) & (along[:-1] >= 0)
+        first, second = along[1:][both], along[:-1][both]
+        weights[first, second] = weights[second, first] = 1.0
+    return np.diag(weights.sum(1)) - weights
+
+
+def _too_many(n: int, what: str, places: str) -> None:
+    raise ValueError(
+        f"{what} has {n} {places}; expected at most {MOST}: its dense matrix would hold {n**2 * 8 / 1e9:.0f} GB. Take "
+        "larger voxels or regions, or a smaller part; a whole rectangle needs no matrix in ReactionDiffusion.on_grid."
+    )
