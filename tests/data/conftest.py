@@ -5,8 +5,11 @@ import time
 from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest import mock
 
 import pytest
+
+from xsg.data import network
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -21,19 +24,22 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(server.status if content is not None else 404)
             return
         start = 0
-        if wanted and server.ranges == "honoured":
+        fresh = self.headers.get("If-Range") not in (None, server.tag) and not server.forgetful
+        if wanted and server.ranges == "honoured" and not fresh:
             start = int(wanted.removeprefix("bytes=").removesuffix("-"))
             if start >= len(content):
                 self.send_error(416)
                 return
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        elif wanted and server.ranges == "other":  # a server that answers with a range nobody asked for
+        elif wanted and server.ranges == "other" and not fresh:  # a server that answers with a range nobody asked for
             self.send_response(206)
             self.send_header("Content-Range", f"bytes 5-{len(content) - 1}/{len(content)}")
         else:
             self.send_response(200)
         body = content[start:]
+        if server.tag:
+            self.send_header("ETag", server.tag)
         if server.says_length:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -50,7 +56,9 @@ def running(handler):
     server.base = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01))
     thread.start()
-    yield server
+    # Nothing is taken over plain http: these hosts are the tests' own exception. And no test waits for long.
+    with mock.patch.multiple(network, _PLAIN=frozenset({"127.0.0.1"}), _WAIT=0.01):
+        yield server
     server.shutdown()
     thread.join()
     server.server_close()
@@ -68,6 +76,7 @@ def server():
     with running(Handler) as server:
         server.body, server.bodies, server.status, server.ranges, server.cut_after = b"", {}, 200, "honoured", None
         server.says_length, server.delay, server.log, server.compression = True, 0, [], []
+        server.tag, server.forgetful = None, False  # the file's version; a server that does not heed If-Range
         yield server
 
 

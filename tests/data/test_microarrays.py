@@ -14,6 +14,7 @@ import pytest
 
 import abagen_reference as reference
 from xsg.data import microarrays as module
+from xsg.data import network
 from xsg.data.fetch import DownloadError
 from xsg.data.microarrays import (
     FILES,
@@ -250,15 +251,17 @@ def test_download_unpack_and_keep(archives, server, cache, small_folder, capfd):
     assert len(server.log) == asked == 2
 
 
-def test_download_goes_on_where_it_was_cut(archives, server, cache):
+def test_download_goes_on_where_it_was_cut(archives, server, cache, monkeypatch):
+    monkeypatch.setattr(network, "_TRIES", 1)
+    server.tag = '"1"'
     server.cut_after = 40_000
     with pytest.raises(
-        DownloadError, match=r"donor 9861: not fetched(.|\n)*cut off after 32768 of(.|\n)*call again to go on"
+        DownloadError, match=r"donor 9861: not fetched(.|\n)*cut off after 40000 of(.|\n)*call again to go on"
     ):
         get()
     server.cut_after = None
     get()
-    assert [wanted for path, wanted in server.log if path == "/9861"] == [None, "bytes=32768-"]
+    assert [wanted for path, wanted in server.log if path == "/9861"] == [None, "bytes=40000-"]
 
 
 @pytest.mark.parametrize("damage", ["middle", "no archive", "file missing", "other size", "other hash"])
@@ -327,6 +330,102 @@ def test_no_network_names_the_ways_out(archives, cache):
     with pytest.raises(
         DownloadError, match=r"refused(.|\n)*by hand as .*normalized_microarray_donor9861(.|\n)*XSG_MIRROR"
     ):
+        get()
+
+
+@pytest.mark.parametrize(
+    ("given", "donors"),
+    [
+        (9861, ("9861",)),
+        (np.int64(9861), ("9861",)),
+        ([15697, "9861"], ("9861", "15697")),
+        (np.array([9861, 10021]), ("9861", "10021")),
+        (pd.Series([9861.0]), ("9861",)),
+        ("all", DONORS),
+        (" 9861 ", ("9861",)),
+        ("H0351.2001", ("9861",)),
+        (["h0351.1016", "H0351.2002"], ("10021", "15697")),
+        ({"9861": "x"}, ("9861",)),
+    ],
+)
+def test_donors_in_any_form(small_folder, given, donors):
+    assert open_microarrays(small_folder, donors=given).donors == donors
+
+
+@pytest.mark.parametrize("given", [1, "H0351.9999", [9861, None], 9861.5, ""])
+def test_what_is_no_donor(small_folder, given):
+    with pytest.raises(ValueError, match=r"donor .* is unknown; expected some of 9861"):
+        open_microarrays(small_folder, donors=given)
+
+
+@pytest.mark.parametrize("source", [None, 7, ["a"]])
+def test_what_is_no_source(source):
+    with pytest.raises(TypeError, match=r"source is .*; expected 'download', 'simulated', or the path"):
+        open_microarrays(source)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "latin-1", "utf-16"])
+def test_small_tables_in_other_encodings(folder, encoding):
+    path = folder / "normalized_microarray_donor9861" / "Ontology.csv"
+    path.write_text(path.read_text().replace("id,acronym", "id,acronym", 1), encoding=encoding)
+    assert open_microarrays(folder).donors == DONORS
+
+
+def test_tables_that_do_not_fit_each_other(folder):
+    place, other = (folder / f"normalized_microarray_donor{donor}" for donor in ("9861", "12876"))
+    annotation = (place / "SampleAnnot.csv").read_text().splitlines(keepends=True)
+    (place / "SampleAnnot.csv").write_text("".join(annotation[:-2]))
+    with pytest.raises(ValueError, match=r"MicroarrayExpression.csv looks cut short: its first line has \d+ values"):
+        open_microarrays(folder)
+    (place / "SampleAnnot.csv").write_text(annotation[0])
+    with pytest.raises(ValueError, match=r"SampleAnnot\.csv looks cut short"):
+        open_microarrays(folder)
+    last = (other / "PACall.csv").read_bytes().rsplit(b"\n", 2)
+    (other / "PACall.csv").write_bytes(last[0] + b"\n" + b"\xff\xfe" + last[1] + b"\n")
+    with pytest.raises(ValueError, match=r"PACall\.csv looks cut short: its last probe is"):
+        open_microarrays(folder, donors="12876")
+
+
+def test_a_table_changed_after_unpacking_is_refused(archives, server, cache):
+    folder = get()
+    path = folder / "normalized_microarray_donor9861" / "Probes.csv"
+    content = path.read_text()
+    path.write_text(content.replace("1", "2", 1))
+    with pytest.raises(ValueError, match=r"Probes\.csv is not what was unpacked.*delete .*download_microarrays"):
+        open_microarrays(folder, donors="9861")
+    path.write_text(content)
+    assert open_microarrays(folder, donors="9861").donors == ("9861",)
+
+
+def test_an_archive_that_the_source_has_changed_is_refused(archives, server, cache):
+    folder = get()
+    shutil.rmtree(folder / "normalized_microarray_donor9861")
+    get()  # the same again
+    shutil.rmtree(folder / "normalized_microarray_donor9861")
+    body = bytearray(server.bodies["/9861"])
+    body[10:12] = bytes(2)  # the time of its first member
+    server.bodies["/9861"] = bytes(body)
+    with pytest.raises(DownloadError, match=r"not the archive first seen.*delete .*json"):
+        get()
+    assert not (folder / "normalized_microarray_donor9861").exists()
+
+
+def test_an_archive_that_unpacks_to_more_than_it_may(archives, cache):
+    archives["unpacked"] = archives["unpacked"] - 1
+    with pytest.raises(DownloadError, match=r"damaged archive: .* bytes; expected \d+ at most"):
+        get()
+    archives["unpacked"] = 1000
+    with pytest.raises(DownloadError, match="damaged archive"):
+        get()
+
+
+def test_an_encrypted_archive_is_named(archives, server, cache):
+    body = bytearray(server.bodies["/9861"])
+    entry = body.find(b"PK\x01\x02")
+    body[6] |= 1
+    body[entry + 8] |= 1
+    server.bodies["/9861"] = bytes(body)
+    with pytest.raises(DownloadError, match="is encrypted"):
         get()
 
 

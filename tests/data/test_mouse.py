@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 import xsg
-from xsg.data import mouse
+from xsg.data import mouse, mouse_files, network
 from xsg.data.fetch import DownloadError, cache_dir
 from xsg.data.mouse import (
     N_VOXELS,
@@ -296,7 +296,6 @@ def api(monkeypatch, serve):
     """Five experiments of four genes; 14 has no energy volume."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("XSG_MIRROR", "")
-    monkeypatch.setattr(mouse, "_WAIT", 0.01)
     with serve(Handler) as server:
         server.rows = [{"id": each, "genes": [{"acronym": gene}]} for each, gene in GENES.items()]
         server.zips = dict(_zips())
@@ -324,7 +323,7 @@ def test_listing_query_asks_for_what_is_meant(api):
 
 @pytest.mark.parametrize("passing", [["html"], [503, 502], [429], ["stall"]])
 def test_listing_survives_a_moment_of_trouble(api, passing, monkeypatch):
-    monkeypatch.setattr(mouse, "_TIMEOUT", (5, 0.2))
+    monkeypatch.setattr(network, "_STALL", 0.2)
     api.trouble[QUERY] = passing
     assert len(list_experiments(api.base, progress=False)) == 5
 
@@ -449,7 +448,8 @@ def test_bulk_table_without_pyarrow(tmp_path, monkeypatch):
         open_bulk(tmp_path)
 
 
-def test_bulk_download_resumes(api):
+def test_bulk_download_resumes(api, monkeypatch):
+    monkeypatch.setattr(network, "_TRIES", 1)
     body = np.random.default_rng(0).bytes(400_000)
     api.files = {"/agea/gene-expression.pqt": b"table", "/agea/gene-expression.bin": body}
     api.trouble["/agea/gene-expression.bin"] = ["half"]
@@ -459,6 +459,115 @@ def test_bulk_download_resumes(api):
     assert (folder / "gene-expression.bin").read_bytes() == body
     assert (folder / "gene-expression.pqt").read_bytes() == b"table"
     assert len(api.log) == 3, "the table came once, the matrix in two parts"
+
+
+def test_bulk_that_changes_while_resuming_is_not_mixed(api, monkeypatch):
+    monkeypatch.setattr(network, "_TRIES", 1)
+    first, second = (np.random.default_rng(k).bytes(400_000) for k in (0, 1))
+    api.files = {"/agea/gene-expression.pqt": b"table", "/agea/gene-expression.bin": first}
+    api.trouble["/agea/gene-expression.bin"] = ["half"]
+    with pytest.raises(DownloadError, match="cut off"):
+        download_bulk(f"{api.base}/agea", progress=False)
+    api.files["/agea/gene-expression.bin"] = second
+    folder = download_bulk(f"{api.base}/agea", progress=False)
+    assert (folder / "gene-expression.bin").read_bytes() == second
+
+
+def test_bulk_that_is_a_page_or_was_replaced_is_refused(api):
+    api.files = {"/agea/gene-expression.pqt": b"<!doctype html><p>log in", "/agea/gene-expression.bin": b"x" * 1000}
+    with pytest.raises(DownloadError, match=r"gene-expression\.pqt: a page of HTML"):
+        download_bulk(f"{api.base}/agea", progress=False)
+    api.files["/agea/gene-expression.pqt"] = b"table"
+    folder = download_bulk(f"{api.base}/agea", progress=False)
+    (folder / "gene-expression.bin").write_bytes(b"y" * 1000)
+    with pytest.raises(ValueError, match=r"gene-expression\.bin is not what it was.*call download_bulk\(\) again"):
+        download_bulk(f"{api.base}/agea", progress=False)
+    (folder / "gene-expression.bin").unlink()
+    assert (download_bulk(f"{api.base}/agea", progress=False) / "gene-expression.bin").read_bytes() == b"x" * 1000
+    (folder / "gene-expression.bin").unlink()
+    api.files["/agea/gene-expression.bin"] = b"z" * 1000
+    with pytest.raises(DownloadError, match="not what was first seen"):
+        download_bulk(f"{api.base}/agea", progress=False)
+
+
+def test_experiments_are_asked_for_over_https():
+    assert mouse.API.startswith("https://")
+    assert mouse.BULK_URL.startswith("https://")
+    with pytest.raises(DownloadError, match="is not https"):
+        list_experiments("http://example.invalid", progress=False)
+
+
+def test_damaged_experiment_in_the_cache_is_fetched_again(api):
+    download_experiments([11, 12], api.base, progress=False)
+    path = cache_dir() / "mouse/allen_grid/energy/11.zip"
+    path.write_bytes(packed(raw_energy(99)))  # whole, but another
+    # The service packs the same volume into another zip each time.
+    api.zips[11] = packed(raw_energy(11), folder="again/")
+    assert download_experiments([11, 12], api.base, progress=False).notna().all()
+    assert len(api.log) == 3
+    assert read_grid(path)[9, 9, 9] == read_grid(path)[9, 9, 9]
+    np.testing.assert_array_equal(read_grid(path)[6], raw_energy(11).transpose(2, 1, 0)[6])
+    path.unlink()
+    api.zips[11] = packed(raw_energy(98))
+    with pytest.raises(DownloadError, match=r"not what was first seen.*the source has changed it"):
+        download_experiments([11], api.base, progress=False)
+
+
+def test_experiment_replaced_in_the_cache_is_not_read(api, anatomy):
+    download_experiments(GENES, api.base, progress=False)
+    (cache_dir() / "mouse/allen_grid/energy/12.zip").write_bytes(packed(raw_energy(99)))
+    with pytest.raises(ValueError, match=r"12\.zip is not what it was.*download_experiments\(\[12\]\)"):
+        load_mouse("allen")
+
+
+@pytest.mark.parametrize("given", [11, "11", np.int64(11), [11.0], {11}, np.array([11]), pd.Index([11]), iter([11])])
+def test_ids_in_any_form(api, given):
+    assert download_experiments(given, api.base, progress=False).to_dict() == {11: "11.zip"}
+
+
+@pytest.mark.parametrize("given", [["Gad1"], [11.5], [None], [-1], "Gad1", [True]])
+def test_what_is_no_id(given):
+    with pytest.raises(ValueError, match=r"experiment .* is no id; expected whole numbers such as 74272479"):
+        download_experiments(given, "https://example.invalid", progress=False)
+
+
+@pytest.mark.parametrize(
+    "answer", [[], {"success": True, "msg": [1], "total_rows": 5}, {"success": True, "msg": [], "total_rows": 10**9}]
+)
+def test_answers_of_another_form_are_named(api, monkeypatch, answer):
+    monkeypatch.setattr(Handler, "_answer", lambda *_: json.dumps(answer).encode())
+    with pytest.raises(DownloadError, match=r"query\.json: .*(another form|announced)"):
+        list_experiments(api.base, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("experiment,gene\n1,a\n", "has no column 'id'; it has: 'experiment', 'gene'"),
+        ("id,gene\n1,a\n1,b\n", "row 2, experiment .*1.* is there more than once"),
+        ("id,gene\nx,a\n", "row 1, experiment 'x', is no id"),
+        ("id,gene\n1,\n", "has no gene"),
+        ("", "cannot be read"),
+        ('id,gene\n1,"a\n', "cannot be read"),
+    ],
+)
+def test_table_of_experiments_that_is_none(tmp_path, text, message):
+    write_bulk(tmp_path)
+    (tmp_path / "gene-expression.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        open_bulk(tmp_path)
+    (tmp_path / "gene-expression.csv").unlink()
+    (tmp_path / "gene-expression.pqt").write_text(text)  # no parquet, whatever pyarrow says of it, or no pyarrow
+    with pytest.raises(ValueError, match=r"gene-expression\.pqt (cannot be read|is read through pyarrow)"):
+        open_bulk(tmp_path)
+
+
+@pytest.mark.parametrize(("sep", "encoding"), [(";", "utf-8-sig"), ("\t", "utf-16"), (",", "latin-1")])
+def test_table_of_experiments_as_spreadsheets_save_it(tmp_path, sep, encoding):
+    write_bulk(tmp_path)
+    table = pd.read_csv(tmp_path / "gene-expression.csv")
+    table.to_csv(tmp_path / "gene-expression.csv", index=False, sep=sep, encoding=encoding)
+    assert open_bulk(tmp_path)[0]["gene"].tolist() == ["Gad1", "Nrp1", "Gad1"]
 
 
 # --- load_mouse -------------------------------------------------------------------------------------------------------
@@ -475,7 +584,7 @@ def toy_annotation() -> np.ndarray:
 def anatomy(monkeypatch):
     monkeypatch.setattr(mouse, "read_annotation", toy_annotation)
     monkeypatch.setattr(mouse, "structure_tree", lambda: TREE)
-    monkeypatch.setattr(mouse, "known_experiments", lambda: mouse._experiments(GENES.keys(), GENES.values()))
+    monkeypatch.setattr(mouse, "known_experiments", lambda: mouse_files._experiments(GENES.keys(), GENES.values()))
 
 
 @pytest.mark.parametrize("in_memory", [2**26, 0])
@@ -528,6 +637,42 @@ def test_matrix_in_the_cache_is_found_again(tmp_path, monkeypatch, anatomy):
     with pytest.raises(ValueError, match="row 0 is next"):
         mouse.stored("other", (5, 3), lambda out: out.__setitem__(slice(2, 4), np.ones((2, 3))))
     assert not (cache_dir() / "mouse/matrices/other.f16").exists()
+
+
+def test_matrix_in_the_cache_that_was_changed_is_made_anew(monkeypatch):
+    monkeypatch.setattr(mouse, "IN_MEMORY", 0)
+    path = cache_dir() / "mouse/matrices/k.f16"
+
+    def write(out):
+        out[0:5] = np.full((5, 3), 2.0)
+
+    mouse.stored("k", (5, 3), write)
+    content = path.read_bytes()
+    path.write_bytes(bytes(30))
+    assert (mouse.stored("k", (5, 3), write) == 2).all()
+    assert path.read_bytes() == content
+    for fault in (KeyboardInterrupt, ValueError("short")):
+
+        def stop(out, fault=fault):
+            out[0:2] = np.zeros((2, 3))
+            raise fault
+
+        path.write_bytes(b"other")
+        with pytest.raises((KeyboardInterrupt, ValueError)):
+            mouse.stored("k", (5, 3), stop)
+    with pytest.raises(ValueError, match="2 of 5 rows were written"):
+        mouse.stored("k", (5, 3), lambda out: out.__setitem__(slice(0, 2), np.zeros((2, 3))))
+    assert sorted(p.name for p in path.parent.iterdir() if p.suffix != ".lock") == ["k.f16"]
+
+
+def test_a_replaced_source_makes_another_matrix(tmp_path, monkeypatch, anatomy):
+    monkeypatch.setattr(mouse, "IN_MEMORY", 0)
+    monkeypatch.setenv("XSG_MIRROR", "")
+    volumes = write_bulk(tmp_path / "bulk")
+    before = np.array(load_mouse("allen", folder=tmp_path / "bulk").expression)
+    (volumes * np.float16(2)).tofile(tmp_path / "bulk/gene-expression.bin")  # of the same size
+    after = load_mouse("allen", folder=tmp_path / "bulk").expression
+    assert not np.array_equal(before, after, equal_nan=True)
 
 
 def test_no_data_names_the_ways_out(anatomy, monkeypatch):

@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy import sparse
 
 import xsg
 from xsg.data.spread import disc, mouse_sections, tau_moments
@@ -151,3 +153,152 @@ def test_errors_say_what_to_do():
             replace(cohort, **{what: wrong})
     with pytest.raises(ValueError, match=r"times has shape \(\d+, 2\); expected \(\d+, 3\)"):
         replace(cohort, times=cohort.times[:, :2])
+
+
+def parts(**changes) -> dict:
+    """Return 3 subjects seen at 2 visits in 4 places, a chain."""
+    weights = np.diag(np.ones(3), 1) + np.diag(np.ones(3), -1)
+    return {
+        "name": "mine",
+        "values": np.linspace(0, 1, 24, dtype=np.float32).reshape(3, 2, 4),
+        "times": np.array([[0.0, 1], [0, 2], [1, 3]]),
+        "subjects": pd.Index(["a", "b", "c"]),
+        "laplacian": np.diag(weights.sum(axis=1)) - weights,
+        "places": pd.Index(["w", "x", "y", "z"]),
+    } | changes
+
+
+MASK = np.array([[1, 1, 0], [0, 1, 1]], bool)
+CHAIN = parts()["laplacian"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"values": parts()["values"].tolist()},
+        {"values": parts()["values"].astype(float)},
+        {"values": torch.tensor(parts()["values"])},
+        {"times": [[0, 1], [0, 2], [1, 3]]},
+        {"subjects": ["a", "b", "c"], "places": ("w", "x", "y", "z")},
+        {"laplacian": CHAIN.astype(int)},
+        {"laplacian": sparse.csr_array(CHAIN)},
+        {"laplacian": CHAIN.tolist()},
+        {"laplacian": pd.DataFrame(CHAIN, list("wxyz"), list("wxyz")).iloc[[2, 0, 3, 1], [1, 3, 0, 2]]},
+        {"mask": MASK},
+        {"mask": MASK.astype(np.uint8)},
+        {"mask": MASK.astype(np.uint8) * 255},
+        {"mask": MASK.tolist()},
+        {"split": ["train", "test", "train"]},
+        {"split": pd.Series({"c": "train", "b": "test", "a": "train"})},
+    ],
+    ids=lambda changes: "-".join(f"{key} {type(value).__name__}" for key, value in changes.items()),
+)
+def test_arrays_of_ones_own_in_any_plain_form(changes):
+    mine, plain = xsg.Spread(**parts(**changes)), xsg.Spread(**parts())
+    for name in ("values", "times", "laplacian"):
+        found = getattr(mine, name)
+        assert isinstance(found, np.ndarray)
+        np.testing.assert_array_equal(found, getattr(plain, name))
+    assert mine.values.dtype == np.float32
+    assert mine.subjects.equals(plain.subjects)
+    assert mine.places.equals(plain.places)
+    if mine.mask is not None:
+        assert mine.mask.dtype == bool
+        assert mine.images.shape == (3, 2, 2, 3)
+    if mine.split is not None:
+        assert mine.part("test").subjects.tolist() == ["b"]
+
+
+def test_images_and_common_times_are_taken():
+    images = np.zeros((3, 2, 2, 3))
+    images[..., MASK] = parts()["values"]
+    mine = xsg.Spread(**parts(values=images, mask=MASK.astype(np.uint8), times=[0, 6]))
+    np.testing.assert_array_equal(mine.values, parts()["values"])
+    assert mine.times.tolist() == [[0, 6]] * 3
+    half = xsg.Spread(**parts(values=parts()["values"].astype(np.float16)))
+    np.testing.assert_allclose(half.values, parts()["values"], atol=1e-3)
+
+
+def test_noise_below_zero_is_no_code():
+    values = parts()["values"] * 3 - 0.5
+    values[0, 0, 0] = -1
+    assert xsg.Spread(**parts(values=values)).values.min() == -1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"values": np.zeros((3, 4))}, r"values has shape \(3, 4\); expected \(subjects, visits, places\)"),
+        ({"values": np.zeros((3, 2, 2, 3))}, r"values has shape \(3, 2, 2, 3\)"),
+        ({"values": np.zeros((3, 2, 3, 2)), "mask": MASK}, r"or images \(subjects, visits, 2, 3\)"),
+        ({"values": [["a"]]}, "values: expected"),
+        ({"values": [[[1, 2], [3]]]}, "values: expected an array of numbers whose rows are equally long"),
+        ({"values": np.full((3, 2, 4), np.nan)}, "all 24 values are missing"),
+        ({"values": np.where(parts()["values"] == 1, -9999, parts()["values"])}, "hold -9999.0; .*code for missing"),
+        ({"values": np.where(parts()["values"] == 1, -4, parts()["values"])}, "subject 'c' hold -4.0"),
+        ({"values": np.where(parts()["values"] == 0, 999, parts()["values"])}, "subject 'a' hold 999.0"),
+        ({"times": [[0, 1], [2, 1], [1, 3]]}, "visits of subject 'b' go back in time"),
+        ({"times": [[0, 1], [-1, 1], [1, 3]]}, "times of subject 'b' hold -1"),
+        ({"times": [[0, 1, 2]] * 3}, r"times has shape \(3, 3\); expected \(3, 2\)"),
+        ({"times": [["bl", "m12"]] * 3}, "times: expected numbers"),
+        ({"subjects": ["a", "b", "b"]}, "subjects given more than once: 'b'.*second axis"),
+        ({"subjects": ["a", "b"]}, r"subjects has shape \(2,\)"),
+        ({"places": ["x", "x", "y", "z"]}, "places given more than once: 'x'"),
+        (
+            {"laplacian": np.diag(np.ones(3), 1) + np.diag(np.ones(3), -1)},
+            "laplacian is no D − W: .* values up to 1; expected 0",
+        ),
+        ({"laplacian": CHAIN * 5000}, r"mean degree of 7500: .*counts of streamlines"),
+        ({"laplacian": -CHAIN}, "laplacian is no D − W"),
+        ({"laplacian": np.full((4, 4), np.nan)}, "laplacian: 16 of 16 values are not finite"),
+        ({"laplacian": CHAIN[:3]}, r"laplacian has shape \(3, 4\)"),
+        ({"laplacian": pd.DataFrame(CHAIN, list("wxyq"), list("wxyq"))}, "laplacian: .*missing: 'z'; unknown: 'q'"),
+        ({"mask": np.array([[0, 1, 2], [1, 0, 0]])}, "mask holds '0', '1', '2'; expected True or 1"),
+        ({"mask": np.ones((2, 3))}, r"mask has shape \(6,\); expected \(4,\)"),
+        ({"mask": np.ones(4)}, "mask has shape"),
+        ({"mask": np.zeros((2, 3))}, "mask holds '0'"),
+        ({"split": ["train"]}, "split has 1 entries; expected 3"),
+        ({"split": pd.Series({"a": "train", "b": "test", "x": "train"})}, "split: .*unknown: 'x'"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_named(changes, message):
+    with pytest.raises((ValueError, TypeError), match=message) as error:
+        xsg.Spread(**parts(**changes))
+    assert "spread 'mine'" in str(error.value)
+
+
+@pytest.mark.parametrize("which", [np.array(["a"]), np.ones(2, bool), np.ones((3, 1), bool), np.zeros(3, bool), [0.5]])
+def test_parts_that_are_none(which):
+    with pytest.raises(ValueError, match="spread 'mine'"):
+        xsg.Spread(**parts()).part(which)
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"noise": "5"}, "noise is '5'"),
+        ({"noise": np.nan}, "noise is nan"),
+        ({"noise": True}, "noise is True"),
+        ({"seed": 1.5}, "seed is 1.5"),
+        ({"seed": -1}, "seed is -1"),
+        ({"n_train": -3}, "n_train is -3"),
+        ({"n_test": 2.5}, "n_test is 2.5"),
+        ({"n_train": 0, "n_validation": 0, "n_test": 0}, "all 0"),
+        ({"laws": []}, r"laws is \(\)"),
+        ({"times": "0, 6"}, "times: expected"),
+        ({"times": [0, np.nan]}, "times: 1 of 2 values are not finite"),
+        ({"name": 3}, "spread 3 is unknown"),
+    ],
+)
+def test_choices_that_are_none(choices, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        xsg.load_spread(**({**SIZES, **choices}))
+
+
+def test_numbers_of_numpy_and_one_law_are_taken():
+    choices = {"noise": np.float32(5), "seed": np.int64(2), "laws": "logistic", "times": np.array([0, 6])}
+    found = xsg.load_spread("disc", **choices, n_train=np.int32(2), n_validation=0.0, n_test=3)
+    plain = xsg.load_spread(
+        "disc", noise=5, seed=2, laws=["logistic"], times=[0.0, 6.0], n_train=2, n_validation=0, n_test=3
+    )
+    np.testing.assert_array_equal(found.values, plain.values)

@@ -6,36 +6,54 @@ folder. `xsg.data.simulate.write_adni_tables` writes simulated tables in the sam
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from xsg.check import RANGES, why_implausible
+from xsg.data import adni_tables
+from xsg.data.adni_tables import (
+    BASELINE,
+    agreed,
+    born,
+    by_kind,
+    coded,
+    need,
+    number,
+    poor,
+    rids,
+    scan_rows,
+    sexes,
+    thickness_codes,
+    visits,
+)
+from xsg.data.dates import dates
+from xsg.data.tables import counted, floats, labels
+
 GROUPS = ("NC", "MCI", "AD")
 
-# The most preferred first: a scan labelled baseline is taken before one made at screening.
-_BASELINE = ("bl", "sc", "scmri")
-# Only these lobes hold cortex; UCSF also rates basal ganglia, ventricles, white matter and hippocampi.
-_LOBE_FLAGS = ("TEMPQC", "FRONTQC", "PARQC", "INSULAQC", "OCCQC")
-_QC = {"pass": "Pass", "partial": "Partial", "fail": "Fail", "hippocampus only": "Hippocampus Only"}
-_SEX = {"1": "M", "male": "M", "m": "M", "2": "F", "female": "F", "f": "F"}
+# What ADNI and those who recode it write for a diagnosis (SMC = subjective concern, cognitively normal).
+_WORDS = {
+    **dict.fromkeys(("nc", "cn", "nl", "normal", "smc"), "NC"),
+    **dict.fromkeys(("mci", "emci", "lmci"), "MCI"),
+    **dict.fromkeys(("ad", "dementia"), "AD"),
+}
 # DXCHANGE codes a change since the last visit; what counts here is the state it ends in.
 _DIAGNOSIS = {
-    "DXCURREN": {1: "NC", 2: "MCI", 3: "AD"},
-    "DXCHANGE": {1: "NC", 7: "NC", 9: "NC", 2: "MCI", 4: "MCI", 8: "MCI", 3: "AD", 5: "AD", 6: "AD"},
-    "DIAGNOSIS": {1: "NC", 2: "MCI", 3: "AD"},
-}
-# ADNIMERGE: DX is the diagnosis of the visit, DX_bl the arm enrolled in (SMC = subjective concern, cognitively normal).
-_MERGED_DIAGNOSIS = {
-    "DX": {"CN": "NC", "NL": "NC", "MCI": "MCI", "Dementia": "AD", "AD": "AD"},
-    "DX_bl": {"CN": "NC", "SMC": "NC", "EMCI": "MCI", "LMCI": "MCI", "MCI": "MCI", "AD": "AD"},
-}
+    "DXCURREN": {1.0: "NC", 2.0: "MCI", 3.0: "AD"},
+    "DXCHANGE": {
+        **dict.fromkeys((1.0, 7.0, 9.0), "NC"), **dict.fromkeys((2.0, 4.0, 8.0), "MCI"),
+        **dict.fromkeys((3.0, 5.0, 6.0), "AD"),
+    },
+    "DIAGNOSIS": {1.0: "NC", 2.0: "MCI", 3.0: "AD"},
+}  # fmt: skip
+# ADNIMERGE: DX is the diagnosis of the visit, DX_bl the arm enrolled in.
+_MERGED_DIAGNOSIS: dict[str, dict] = {"DX": {}, "DX_bl": {}}
 _COVARIATES = ("age", "sex", "site")
 _MIN_GROUP = 10
 _MIN_SITE = 10
@@ -71,25 +89,16 @@ class Cohort:
         return "\n".join([head, *(f"  - {line}" for line in self.provenance)])
 
 
-@cache
-def thickness_codes() -> pd.Series:
-    """Give the FreeSurfer thickness column (such as ST13TA) of each Desikan–Killiany region.
-
-    Returns
-    -------
-    Series
-        Index region (68 names), values column names of the `UCSFFSX*` tables.
-    """
-    return pd.read_csv(Path(__file__).with_name("freesurfer_thickness_codes.csv"), index_col="region")["code"]
-
-
 def read_adni(folder: str | Path) -> Cohort:
     """Read the baseline visit of the official ADNI tables in a folder.
 
     Takes every ``UCSFFSX*.csv`` (FreeSurfer summary) with either ``DXSUM*.csv`` and ``PTDEMOG*.csv`` or, when one of
-    these is not there, ``ADNIMERGE*.csv``. Columns may differ between phases and be empty in part.
+    these is not there, ``ADNIMERGE*.csv``. When all are there, ADNIMERGE is only compared, and what it says otherwise
+    is counted. Columns may differ between phases and be empty in part; files may have been saved again by a spreadsheet
+    (`xsg.data.tables`, `xsg.data.dates`).
 
-    Baseline is the visit bl, else sc, else scmri (VISCODE2 where it is filled, else VISCODE). Of the scans of that
+    Baseline is the visit bl (also written m0), else sc, else scmri, else ADNI4's 4_bl or 4_sc (VISCODE2 where it is
+    filled, else VISCODE). Of the scans of that
     visit, OVERALLQC Fail, not rated and Hippocampus Only are dropped; Partial is kept unless one of the lobes (TEMPQC,
     FRONTQC, PARQC, INSULAQC, OCCQC) is Fail, because Partial most often marks a region outside the cortex. If the bl
     scan of a subject fails, the sc scan stands in for it. A subject without diagnosis, age, sex or site is dropped.
@@ -108,21 +117,10 @@ def read_adni(folder: str | Path) -> Cohort:
     Raises
     ------
     ValueError
-        A file or column is missing, a code is unknown, a subject has two baseline scans, a thickness is missing.
+        A file or column is missing, a code is unknown, dates of a column may be read in two orders, a subject has two
+        baseline scans, a thickness is missing or cannot be true, nobody is left.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"read_adni: {folder} is not a folder; give the folder that holds the ADNI CSV files")
-    found = {kind: _find(folder, kind) for kind in ("UCSFFSX", "DXSUM", "PTDEMOG", "ADNIMERGE")}
-    separate = bool(found["DXSUM"] and found["PTDEMOG"])
-    if not found["UCSFFSX"] or not (separate or found["ADNIMERGE"]):
-        missing = [f"{k}*.csv" for k in ("UCSFFSX", "DXSUM", "PTDEMOG") if not found[k]]
-        raise ValueError(
-            f"read_adni: {folder} has no {' and no '.join(missing)}; wanted UCSFFSX*.csv with DXSUM*.csv and "
-            f"PTDEMOG*.csv, or with ADNIMERGE*.csv. Files here: {[p.name for p in sorted(folder.iterdir())] or 'none'}"
-        )
-    wanted = ["UCSFFSX", "DXSUM", "PTDEMOG"] if separate else ["UCSFFSX", "ADNIMERGE"]
-    return cohort_from_tables({p.name: pd.read_csv(p, low_memory=False) for k in wanted for p in found[k]})
+    return cohort_from_tables(adni_tables.read_tables(folder, "read_adni"))
 
 
 def cohort_from_tables(tables: dict[str, pd.DataFrame]) -> Cohort:
@@ -143,15 +141,15 @@ def cohort_from_tables(tables: dict[str, pd.DataFrame]) -> Cohort:
     ValueError
         As of `read_adni`.
     """
-    kinds = {k: [n for n in tables if n.upper().startswith(k)] for k in ("UCSFFSX", "DXSUM", "PTDEMOG", "ADNIMERGE")}
+    kinds = by_kind(tables)
     notes: list[str] = []
-    scans = _scans([(n, tables[n]) for n in kinds["UCSFFSX"]], notes)
-    if kinds["ADNIMERGE"]:
-        people = _people_merged([(n, tables[n]) for n in kinds["ADNIMERGE"]], scans, notes)
+    scans = _scans(kinds["UCSFFSX"], notes)
+    if kinds["DXSUM"] and kinds["PTDEMOG"]:
+        people = _people(kinds["DXSUM"], kinds["PTDEMOG"], scans, notes)
+        if kinds["ADNIMERGE"]:
+            notes.append(_compared(people, kinds["ADNIMERGE"], scans))
     else:
-        people = _people(
-            [(n, tables[n]) for n in kinds["DXSUM"]], [(n, tables[n]) for n in kinds["PTDEMOG"]], scans, notes
-        )
+        people = _people_merged(kinds["ADNIMERGE"], scans, notes)
 
     people = people.reindex(scans.index)
     keep = pd.Series(True, index=people.index)
@@ -166,12 +164,14 @@ def cohort_from_tables(tables: dict[str, pd.DataFrame]) -> Cohort:
             notes.append(f"{gone.sum()} subjects dropped: no {what}")
         keep &= ~gone
     people = people[keep]
-    implausible = people.index[~people["age"].between(18, 110)]
+    if people.empty:
+        raise ValueError(f"no subject is left of the {len(scans)} with a baseline scan: {'; '.join(notes)}")
+    implausible = people.index[~RANGES["age"].holds(people["age"].to_numpy())]
     if len(implausible):
         rid = implausible[0]
         raise ValueError(
             f"RID {rid}: age at the scan is {people.loc[rid, 'age']:.1f} years; expected 18 to 110. Check the date of "
-            f"birth and EXAMDATE of {_some(implausible)}"
+            f"birth and EXAMDATE of {_some(implausible)}.{why_implausible(people.loc[rid, 'age'], 'age')}"
         )
     counts = people["group"].value_counts()
     notes.append("kept " + ", ".join(f"{counts.get(g, 0)} {g}" for g in GROUPS))
@@ -180,146 +180,45 @@ def cohort_from_tables(tables: dict[str, pd.DataFrame]) -> Cohort:
     return Cohort(thickness, people.astype({"group": object, "sex": object, "site": object}), notes)
 
 
-def _find(folder: Path, kind: str) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() == ".csv" and p.name.upper().startswith(kind))
-
-
 def _some(rids: Iterable[object], most: int = 5) -> str:
     """Name the first few subjects."""
     rids = list(rids)
     return "RID " + ", ".join(map(str, rids[:most])) + (f" and {len(rids) - most} more" if len(rids) > most else "")
 
 
-def _need(table: pd.DataFrame, name: str, columns: Sequence[str]) -> None:
-    missing = [c for c in columns if c not in table.columns]
-    if missing:
-        have = [str(c) for c in table.columns if c not in columns]
-        near = {c: hit for c in missing[:3] if (hit := difflib.get_close_matches(c, have, n=3))}
-        raise ValueError(
-            f"{name}: no column {', '.join(missing[:5])}{f' and {len(missing) - 5} more' if len(missing) > 5 else ''}; "
-            f"near names in the file: {near or 'none'}. Download the table again, or rename the column"
-        )
-
-
-def _number(values: pd.Series, name: str) -> pd.Series:
-    """Turn a column into floats; blanks and ADNI's -4 and -1 (not asked, not known) become NaN."""
-    number = pd.to_numeric(values, errors="coerce").astype(float)
-    bad = number.isna() & values.notna() & (values.astype(str).str.strip() != "")
-    if bad.any():
-        raise ValueError(f"{name}: column {values.name} holds {values[bad].iloc[0]!r}; expected a number")
-    return number.mask(number.isin([-4.0, -1.0]))
-
-
-def _rid(table: pd.DataFrame, name: str) -> pd.Series:
-    rid = _number(table["RID"], name)
-    if rid.isna().any():
-        raise ValueError(f"{name}: {rid.isna().sum()} rows have no RID; every row must name its subject")
-    return rid.astype(int)
-
-
-def _date(values: pd.Series, name: str) -> pd.Series:
-    text = values.astype(object).where(values.notna(), None)
-    date = pd.to_datetime(text, format="mixed", errors="coerce")
-    bad = date.isna() & values.notna()
-    if bad.any():
-        raise ValueError(
-            f"{name}: {values.name} holds {values[bad].iloc[0]!r}; expected a date such as 2011-05-27 or 5/27/2011"
-        )
-    return date.astype("datetime64[ns]")
-
-
-def _visit(table: pd.DataFrame) -> pd.Series:
-    """Preference of the visit: 0 = bl, 1 = sc, 2 = scmri, NaN = not a baseline visit."""
-    visit = pd.Series(None, index=table.index, dtype=object)
-    for column in ("VISCODE2", "VISCODE"):
-        if column in table:
-            text = table[column].astype(object)
-            visit = visit.where(visit.notna(), text.where(text.notna(), None))
-    return visit.map(lambda v: str(v).strip().lower()).map({v: float(i) for i, v in enumerate(_BASELINE)})
-
-
-def _coded(values: pd.Series, codes: dict, name: str, rid: pd.Series, key=lambda v: v) -> pd.Series:
-    """Translate codes; a code that is not in the list is an error, a blank is not."""
-    known = values.notna()
-    out = pd.Series(None, index=values.index, dtype=object)
-    out[known] = values[known].map(key).map(codes)
-    unknown = known & out.isna()
-    if unknown.any():
-        value = values[unknown].iloc[0]
-        seen = f"{value:g}" if isinstance(value, float) else repr(value)
-        raise ValueError(
-            f"{name}: unknown code {seen} in column {values.name} (RID {rid[unknown].iloc[0]}); "
-            f"known: {sorted(codes, key=str)}"
-        )
-    return out
-
-
-def _label(values: pd.Series) -> pd.Series:
-    """Turn codes that may have been read as 23, 23.0 or '23' into one text; blank and not known are None."""
-    text = values.astype(object).where(values.notna(), None)
-    text = text.map(lambda v: re.sub(r"\.0$", "", str(v).strip()), na_action="ignore")
-    return text.mask(text.isin(["-4", "-1", ""]), None)
-
-
-def _sex(values: pd.Series, name: str, rid: pd.Series) -> pd.Series:
-    return _coded(_label(values), _SEX, name, rid, key=str.lower)
-
-
-def _agreed(values: pd.Series, rid: pd.Series, what: str, notes: list[str]) -> pd.Series:
-    """Give the first value of each subject; where later rows disagree, say how often."""
-    known = values.notna()
-    grouped = values[known].groupby(rid[known])
-    differing = int(grouped.nunique().gt(1).sum())
-    if differing:
-        notes.append(f"{differing} subjects have more than one {what} in the tables: the first is used")
-    return grouped.first()
+def _diagnosis(text: str) -> float | str:
+    """Return a diagnosis as codes list it: a number, or a word; of "NL to MCI" the state it ends in."""
+    text = re.sub(r"^.*\bto\s+", "", text.casefold())
+    return float(text) if re.fullmatch(r"\d+", text) else text
 
 
 def _scans(files: list[tuple[str, pd.DataFrame]], notes: list[str]) -> pd.DataFrame:
     """Give one baseline scan a subject: index RID; EXAMDATE and the 68 thickness columns in mm."""
     codes = thickness_codes().to_numpy()
-    parts = []
+    parts, everyone, told = [], set(), []
     for name, table in files:
-        _need(table, name, ["RID", "EXAMDATE", "IMAGEUID", "OVERALLQC", *codes])
-        if not {"VISCODE", "VISCODE2"} & set(table.columns):
-            _need(table, name, ["VISCODE2"])
+        part = scan_rows(name, table)
         extra = [c for c in table.columns if re.fullmatch(r"ST\d+TA", str(c)) and c not in set(codes)]
         if extra:
             notes.append(f"{name}: thickness columns of no Desikan–Killiany region ignored: {', '.join(extra)}")
-        rid = _rid(table, name)
-        qc = _coded(table["OVERALLQC"].astype(object), _QC, name, rid, key=lambda v: str(v).strip().lower())
-        lobes = [c for c in _LOBE_FLAGS if c in table.columns]
-        lobe_fail = np.zeros(len(table), dtype=bool)
-        for c in lobes:
-            lobe_fail |= (table[c].astype(str).str.strip().str.lower() == "fail").to_numpy()
-        never = pd.Series(pd.NaT, index=table.index)
-        # A row without IMAGEUID cannot be told to be the same image as another: it stands for itself.
-        image = _label(table["IMAGEUID"]).fillna("unknown, row " + pd.Series(table.index + 2, table.index).astype(str))
-        part = pd.DataFrame(
-            {
-                "RID": rid,
-                "visit": _visit(table),
-                "qc": qc,
-                "lobe_fail": lobe_fail,
-                "file": name,
-                "IMAGEUID": image,
-                "RUNDATE": _date(table["RUNDATE"], name) if "RUNDATE" in table else never,
-            }
-        )
-        part["EXAMDATE"] = _date(table["EXAMDATE"], name)
+        everyone |= set(part["RID"])
+        part["visit"] = visits(table, name, part["RID"], told)
         part = part[part["visit"].notna()]
-        thickness = table.loc[part.index, codes].apply(_number, name=name)
-        parts.append(pd.concat([part, thickness], axis=1))
-        notes.append(f"{name}: {len(table)} rows, {len(part)} at baseline ({', '.join(_BASELINE)})")
+        parts.append(pd.concat([part, floats(table.loc[part.index, codes], name, missing=True)], axis=1))
+        notes.append(f"{name}: {len(table)} rows, {len(part)} at baseline ({', '.join(BASELINE[:3])})")
+    notes += told
     scans = pd.concat(parts, ignore_index=True)
+    if scans.empty:
+        seen = counted(code for _, table in files for c in ("VISCODE2", "VISCODE") if c in table for code in table[c])
+        raise ValueError(
+            f"{', '.join(name for name, _ in files)}: no scan is of a baseline visit; visit codes there: "
+            f"{seen or 'none'}. Expected {', '.join(BASELINE)} or m0"
+        )
+    if later := len(everyone) - scans["RID"].nunique():
+        notes.append(f"{later} subjects have no scan at baseline")
     everyone = scans["RID"].nunique()
 
-    reasons = {
-        "OVERALLQC Fail": scans["qc"] == "Fail",
-        "OVERALLQC Hippocampus Only (cortex not rated)": scans["qc"] == "Hippocampus Only",
-        "OVERALLQC empty (not rated)": scans["qc"].isna(),
-        "OVERALLQC Partial with a failed lobe": (scans["qc"] == "Partial") & scans["lobe_fail"],
-    }
+    reasons = poor(scans)
     for why, gone in reasons.items():
         if gone.any():
             notes.append(f"quality control: {gone.sum()} scans dropped: {why}")
@@ -329,6 +228,8 @@ def _scans(files: list[tuple[str, pd.DataFrame]], notes: list[str]) -> pd.DataFr
     scans = scans[~np.logical_or.reduce(list(reasons.values()))]
     if everyone > scans["RID"].nunique():
         notes.append(f"{everyone - scans['RID'].nunique()} subjects dropped: no baseline scan passed quality control")
+    if scans.empty:
+        raise ValueError(f"no scan is left: {'; '.join(notes)}. Check the column OVERALLQC")
 
     # The same image processed twice is one scan: the later run replaces the earlier.
     scans = scans.sort_values(["RID", "visit", "IMAGEUID", "RUNDATE"], kind="stable", na_position="first")
@@ -340,7 +241,7 @@ def _scans(files: list[tuple[str, pd.DataFrame]], notes: list[str]) -> pd.DataFr
     twice = scans[scans.duplicated("RID", keep=False)]
     if len(twice):
         first = twice[twice["RID"] == twice["RID"].iloc[0]]
-        visit = _BASELINE[int(first["visit"].iloc[0])]
+        visit = BASELINE[int(first["visit"].iloc[0])]
         raise ValueError(
             f"RID {first['RID'].iloc[0]} has {len(first)} scans at visit {visit}: IMAGEUID "
             f"{', '.join(first['IMAGEUID'])} in {', '.join(first['file'].unique())}; expected one scan a subject. "
@@ -349,43 +250,43 @@ def _scans(files: list[tuple[str, pd.DataFrame]], notes: list[str]) -> pd.DataFr
         )
     scans = scans.set_index("RID").sort_index()
     values = scans[codes].to_numpy()
-    bad = ~((values > 0) & (values < 8))
+    bad = ~RANGES["thickness"].holds(values)
     if bad.any():
         i, j = np.argwhere(bad)[0]
         raise ValueError(
             f"{scans['file'].iloc[i]}: RID {scans.index[i]} has thickness {values[i, j]} in {codes[j]} "
             f"({thickness_codes().index[j]}); expected a mean thickness in mm between 0 and 8. Correct or delete the "
-            f"rows of {_some(scans.index[bad.any(axis=1)])}"
+            f"rows of {_some(scans.index[bad.any(axis=1)])}.{why_implausible(values[i, j], 'thickness')}"
         )
     return scans[["EXAMDATE", *codes]]
 
 
-def _baseline_group(tables: list[tuple[str, pd.DataFrame]], columns: dict[str, dict], numeric: bool) -> pd.Series:
+def _baseline_group(
+    tables: list[tuple[str, pd.DataFrame]], columns: dict[str, dict], notes: list[str], merged: bool = False
+) -> pd.Series:
     """Diagnosis at the baseline visit by RID, taken from whichever columns are filled."""
     parts = []
     for name, table in tables:
-        _need(table, name, ["RID"])
-        if not {"VISCODE", "VISCODE2"} & set(table.columns):
-            _need(table, name, ["VISCODE2"])
+        need(table, name, ["RID"])
         here = [c for c in columns if c in table.columns]
         if not here:
-            _need(table, name, list(columns))
-        rid = _rid(table, name)
-        visit = _visit(table)
+            need(table, name, list(columns))
+        rid = rids(table, name)
+        visit = visits(table, name, rid, notes)
         baseline = visit.notna()
         group = pd.Series(None, index=table.index, dtype=object)
         for c in here:
-            values = _number(table[c], name) if numeric else table[c].astype(object)
             # Only the baseline rows are translated: a later visit may hold codes that no one needs here.
-            coded = _coded(values[baseline], columns[c], name, rid[baseline]).reindex(table.index)
-            clash = group.notna() & coded.notna() & (group != coded) & numeric
-            if clash.any():
+            known = {**columns[c], **_WORDS}
+            found = coded(table.loc[baseline, c], known, name, rid[baseline], key=_diagnosis).reindex(table.index)
+            clash = group.notna() & found.notna() & (group != found)
+            if clash.any() and not merged:
                 raise ValueError(
                     f"{name}: RID {rid[clash].iloc[0]} is {group[clash].iloc[0]} by one column and "
-                    f"{coded[clash].iloc[0]} by {c} at baseline; expected {', '.join(here)} to agree. Correct "
+                    f"{found[clash].iloc[0]} by {c} at baseline; expected {', '.join(here)} to agree. Correct "
                     "or delete the row"
                 )
-            group = group.where(group.notna(), coded)
+            group = group.where(group.notna(), found)
         parts.append(pd.DataFrame({"RID": rid, "visit": visit, "group": group, "file": name}))
     every = pd.concat(parts, ignore_index=True).dropna(subset=["visit", "group"])
     every = every[every["visit"] == every.groupby("RID")["visit"].transform("min")]
@@ -409,26 +310,21 @@ def _people(
     """Group, age, sex and site of each subject from DXSUM and PTDEMOG."""
     parts = []
     for name, table in demographics:
-        if "PTDOBMM" not in table and "PTDOB" in table:
-            # Later releases give month and year in one column, such as 04/1938.
-            date = table["PTDOB"].astype("string").str.extract(r"^(\d+)/.*?(\d{4})$")
-            table = table.assign(PTDOBMM=date[0], PTDOBYY=date[1])
-        _need(table, name, ["RID", "PTGENDER", "PTDOBMM", "PTDOBYY", "SITEID"])
-        rid = _rid(table, name)
-        month, year = _number(table["PTDOBMM"], name), _number(table["PTDOBYY"], name)
-        # ADNI gives no day: the middle of the month is at most 16 days off.
-        born = pd.to_datetime(pd.DataFrame({"year": year, "month": month, "day": 15}), errors="coerce")
+        need(table, name, ["RID", "PTGENDER", "SITEID"])
+        rid = rids(table, name)
         parts.append(
             pd.DataFrame(
-                {"RID": rid, "sex": _sex(table["PTGENDER"], name, rid), "site": _label(table["SITEID"]), "born": born}
+                {"RID": rid, "sex": sexes(table["PTGENDER"], name, rid), "site": table["SITEID"].astype(object),
+                 "born": born(table, name, rid, notes)}
             )
-        )
+        )  # fmt: skip
     every = pd.concat(parts, ignore_index=True)
-    people = pd.DataFrame({c: _agreed(every[c], every["RID"], w, notes) for c, w in
+    every["site"] = labels(every["site"])
+    people = pd.DataFrame({c: agreed(every[c], every["RID"], w, notes) for c, w in
                            (("born", "date of birth"), ("sex", "sex"), ("site", "site"))})  # fmt: skip
     people = people.reindex(scans.index)
     people["age"] = (scans["EXAMDATE"] - people["born"]).dt.days / 365.25
-    people["group"] = _baseline_group(diagnoses, _DIAGNOSIS, numeric=True)
+    people["group"] = _baseline_group(diagnoses, _DIAGNOSIS, notes)
     return people[["group", "age", "sex", "site"]]
 
 
@@ -436,16 +332,17 @@ def _people_merged(merged: list[tuple[str, pd.DataFrame]], scans: pd.DataFrame, 
     """Group, age, sex and site of each subject from ADNIMERGE."""
     parts = []
     for name, table in merged:
-        _need(table, name, ["RID", "VISCODE", "AGE", "PTGENDER", "SITE"])
-        rid = _rid(table, name)
-        exam = _date(table["EXAMDATE"], name) if "EXAMDATE" in table else pd.Series(pd.NaT, index=table.index)
+        need(table, name, ["RID", "VISCODE", "AGE", "PTGENDER", "SITE"])
+        rid = rids(table, name)
+        exam = dates(table["EXAMDATE"], name) if "EXAMDATE" in table else pd.Series(pd.NaT, index=table.index)
         part = pd.DataFrame(
-            {"RID": rid, "age": _number(table["AGE"], name), "sex": _sex(table["PTGENDER"], name, rid),
-             "site": _label(table["SITE"]), "exam": exam}
+            {"RID": rid, "age": number(table, "AGE", name), "sex": sexes(table["PTGENDER"], name, rid),
+             "site": table["SITE"].astype(object), "exam": exam}
         )  # fmt: skip
-        parts.append(part[_visit(table).notna()])
+        parts.append(part[visits(table, name, rid, []).notna()])
     every = pd.concat(parts, ignore_index=True)
-    people = pd.DataFrame({c: _agreed(every[c], every["RID"], w, notes) for c, w in
+    every["site"] = labels(every["site"])
+    people = pd.DataFrame({c: agreed(every[c], every["RID"], w, notes) for c, w in
                            (("age", "age"), ("sex", "sex"), ("site", "site"), ("exam", "baseline date"))})  # fmt: skip
     people = people.reindex(scans.index)
     # AGE is the age at the baseline visit; the scan may be weeks before or after it.
@@ -453,8 +350,19 @@ def _people_merged(merged: list[tuple[str, pd.DataFrame]], scans: pd.DataFrame, 
     if shift.isna().any():
         notes.append(f"{shift.isna().sum()} subjects: no date in ADNIMERGE or UCSFFSX, age of the baseline visit used")
     people["age"] = people["age"] + shift.fillna(0.0)
-    people["group"] = _baseline_group(merged, _MERGED_DIAGNOSIS, numeric=False)
+    people["group"] = _baseline_group(merged, _MERGED_DIAGNOSIS, notes, merged=True)
     return people[["group", "age", "sex", "site"]]
+
+
+def _compared(people: pd.DataFrame, merged: list[tuple[str, pd.DataFrame]], scans: pd.DataFrame) -> str:
+    """Say where ADNIMERGE, which is not used, tells something else of the subjects."""
+    try:
+        other = _people_merged(merged, scans, []).reindex(people.index)
+    except ValueError as error:
+        return f"DXSUM and PTDEMOG are used; ADNIMERGE could not be compared: {error}"
+    differs = {c: people[c].notna() & other[c].notna() & (people[c] != other[c]) for c in ("group", "sex", "site")}
+    told = ", ".join(f"another {c} of {gone.sum()} subjects" for c, gone in differs.items() if gone.any())
+    return f"DXSUM and PTDEMOG are used; ADNIMERGE, not used, tells {told or 'the same of all subjects'}"
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,16 @@
 """The human connectome: how strongly white matter joins the regions of the cortex, in a group of healthy people."""
 
+import io
+
 import numpy as np
 import pandas as pd
 
 from xsg.atlas import REGIONS, align
+from xsg.files import read_text
+from xsg.names import homologue, side, stem
+
+_AGAIN = "Delete the file from the cache and fetch it again."
+_LARGEST_LOG = 25.0  # e^25 streamlines are 7e10; the largest value of this connectome is below 13
 
 
 def human_connectome(folded: bool = False) -> pd.DataFrame:
@@ -30,21 +37,35 @@ def human_connectome(folded: bool = False) -> pd.DataFrame:
     """
     from xsg.data.fetch import fetch
 
-    names, matrix = (fetch(f"human/connectome/struc{part}_ctx.csv") for part in ("Labels", "Matrix"))
-    labels = names.read_text(encoding="utf-8").strip().split(",")
-    values = np.loadtxt(matrix, delimiter=",")
-    if values.shape != (len(labels), len(labels)) or not np.allclose(values, values.T) or (values < 0).any():
-        raise ValueError(
-            f"the connectome has shape {values.shape}, {len(labels)} labels; expected a symmetric matrix without "
-            "negative values. Delete the file from the cache and fetch it again."
-        )
+    labels, matrix = (fetch(f"human/connectome/struc{part}_ctx.csv") for part in ("Labels", "Matrix"))
+    names = [name.strip(' "') for name in read_text(labels, "names of regions").strip().split(",")]
+    try:
+        values = np.loadtxt(io.StringIO(read_text(matrix, "a matrix of numbers")), delimiter=",", ndmin=2)
+    except ValueError as error:
+        raise ValueError(f"the connectome: {matrix} holds no matrix ({error}). {_AGAIN}") from None
+    if values.shape != (len(names), len(names)):
+        raise ValueError(f"the connectome has shape {values.shape}, {len(names)} labels; expected a square. {_AGAIN}")
     np.fill_diagonal(values, 0)
-    table = align(pd.DataFrame(values, labels, labels), list(REGIONS), "connectome").loc[:, list(REGIONS)]
+    table = pd.DataFrame(values, names, names)
+    _check(table, "the connectome", _AGAIN)
+    if values.max() > _LARGEST_LOG:
+        raise ValueError(
+            f"the connectome has a value of {values.max():g}; expected logarithms of streamline counts, which stay "
+            f"below {_LARGEST_LOG:g}. Are these the counts? Take log1p."
+        )
+    table = align(align(table, list(REGIONS), "connectome").T, list(REGIONS), "connectome").T
     return fold(table) if folded else table
 
 
 def fold(weights: pd.DataFrame) -> pd.DataFrame:
     """Lay the hemispheres of a table region × region onto each other, under the left regions' names.
+
+    Homologues are found by name, in any style; regions that are only numbered have none.
+
+    Raises
+    ------
+    ValueError
+        If a region has no homologue, or the table is not symmetric or not finite.
 
     Examples
     --------
@@ -53,12 +74,42 @@ def fold(weights: pd.DataFrame) -> pd.DataFrame:
     >>> fold(table).to_numpy().tolist()
     [[0.0, 3.0], [3.0, 0.0]]
     """
-    left = [name for name in weights.index if name.startswith("L_")]
-    right = ["R" + name[1:] for name in left]
-    missing = [name for name in right if name not in weights.index]
-    if missing:
-        raise ValueError(f"fold: {missing[0]!r} is missing; expected a homologue to every region of the left.")
+    if not isinstance(weights, pd.DataFrame):
+        raise TypeError(f"fold: expected a table, region by region; got {type(weights).__name__}.")
+    weights = align(weights, weights.index, "fold")
+    weights = align(weights.T, weights.index, "fold, columns").T
+    _check(weights, "fold", "Make it so first, e.g. (weights + weights.T) / 2.", negative=True)
+    twin = {name: homologue(name, weights.index) for name in weights.index}
+    if alone := [name for name, other in twin.items() if other is None]:
+        raise ValueError(
+            f"fold: {len(alone)} of {len(twin)} regions have no homologue called alike, the first {str(alone[0])!r}: "
+            f"{_of(alone[0])!r} is missing. Leave such regions out."
+        )
+    left = [name for name in weights.index if side(name) == "L"]
+    right = [twin[name] for name in left]
     parts = [weights.loc[rows, columns].to_numpy(dtype=float) for rows in (left, right) for columns in (left, right)]
     values = sum(parts) / 2
     np.fill_diagonal(values, 0)
     return pd.DataFrame(values, left, left)
+
+
+def _of(name: object) -> str:
+    """Name the homologue that a region should have."""
+    return f"{ {'L': 'R', 'R': 'L'}.get(side(name) or '', 'L or R') }_{stem(name)}"
+
+
+def _check(weights: pd.DataFrame, what: str, way_out: str, negative: bool = False) -> None:
+    """Refuse weights that are not finite, not the same both ways, or (unless they may be) negative."""
+    values = weights.to_numpy(dtype=float)
+    for wrong, told in (
+        (~np.isfinite(values), "which is not finite"),
+        (~np.isclose(values, values.T, equal_nan=True), "and another value the other way round"),
+        ((values < 0) & (not negative), "which is negative"),
+    ):
+        if wrong.any():
+            a, b = np.argwhere(wrong)[0]
+            names = f"{str(weights.index[a])!r} and {str(weights.columns[b])!r}"
+            raise ValueError(
+                f"{what} has {values[a, b]:g} between {names}, {told} (one of {wrong.sum()}); expected a symmetric "
+                f"matrix{'' if negative else ' without negative values'}. {way_out}"
+            )

@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from functools import lru_cache, partial
 
+import numpy as np
 import pandas as pd
 
-from xsg.atlas import Graph, Parcellation, align, build_graph, load_parcellation
+from xsg import check as checks
+from xsg import names as naming
+from xsg.atlas import Graph, Parcellation, SparseGraph, build_graph, load_parcellation
+from xsg.check import align, gene_names, series, some
 from xsg.data.adni import Cohort
 
 
@@ -49,7 +52,8 @@ class Truth:
 class Cortex:
     """Gene expression, thinning and graph over one set of regions, with where they come from.
 
-    The three tables are brought into the order of the parcellation by region name, or refused.
+    The three tables are brought into the order of the parcellation by region name, in whatever style they are named, or
+    refused.
 
     Attributes
     ----------
@@ -58,9 +62,10 @@ class Cortex:
     expression : DataFrame, shape (n, genes)
         Expression by region, 0 to 1 within each gene and donor, averaged over donors.
     thinning : Series, shape (n,)
-        Cortical thinning, positive = thinner in patients; ``attrs["unit"]`` is its unit.
+        Cortical thinning, positive = thinner in patients; ``attrs["unit"]`` is its unit. A table of one column, and
+        numbers written as text, are taken.
     graph : Graph
-        Over the same n regions.
+        Over the same n regions. A `SparseGraph`, or a DataFrame of weights with regions as index and columns, is taken.
     parcellation : Parcellation
         May have more regions than n.
     provenance : list of str
@@ -74,8 +79,11 @@ class Cortex:
 
     Raises
     ------
+    TypeError
+        Tables without names; no graph, no parcellation.
     ValueError
-        Regions that differ between the tables or are unknown to the parcellation; values that are not finite.
+        Regions that differ between the tables or are unknown to the parcellation; values that are not finite; genes
+        given twice, or none.
     """
 
     name: str
@@ -90,12 +98,43 @@ class Cortex:
 
     def __post_init__(self) -> None:
         """Align the tables by name; a region that one of them lacks is named."""
+        if not isinstance(self.parcellation, Parcellation):
+            raise TypeError(
+                f"parcellation: expected an xsg.Parcellation, got {type(self.parcellation).__name__} "
+                f"{str(self.parcellation)[:40]!r}. Load one, e.g. xsg.atlas.load_parcellation('dk')."
+            )
+        if not isinstance(self.expression, pd.DataFrame):
+            raise TypeError(
+                f"expression: expected a DataFrame of regions × genes, got {type(self.expression).__name__}. "
+                "The order of a bare array cannot be checked: pd.DataFrame(values, index=regions, columns=genes)."
+            )
+        graph = _graph(self.graph)
+        meant = naming.translate(graph.regions, self.parcellation.regions)
         regions = self.parcellation.regions
-        regions = regions[regions.isin(self.graph.regions)]
-        align(self.graph.weights, regions, "graph")
-        object.__setattr__(self, "expression", align(self.expression, regions, "expression"))
-        object.__setattr__(self, "thinning", align(self.thinning, regions, "thinning"))
-        object.__setattr__(self, "graph", self.graph.subset(regions))
+        regions = regions[regions.isin(list(meant.values()))]
+        if not len(regions):
+            raise ValueError(
+                f"graph {graph.name!r} has none of the {len(self.parcellation.regions)} regions of parcellation "
+                f"{self.parcellation.name!r}, such as {some(self.parcellation.regions, 2)}; it has "
+                f"{some(graph.regions, 2)}. Build it for the same parcellation."
+            )
+        align(graph.weights, regions, "graph")
+        called = {region: name for name, region in meant.items()}
+        graph = graph.subset([called[region] for region in regions])
+        if not graph.regions.equals(regions):
+            graph = Graph(graph.weights.set_axis(regions, axis=0).set_axis(regions, axis=1), graph.name)
+        expression = align(self.expression, regions, "expression")
+        if not expression.shape[1]:
+            raise ValueError(f"expression has {len(expression)} regions and no genes; expected one or more.")
+        names = gene_names(expression.columns, "expression")
+        if not names.equals(expression.columns):  # spaces round a name
+            expression = expression.set_axis(names.rename(expression.columns.name), axis=1)
+        object.__setattr__(self, "expression", expression)
+        object.__setattr__(self, "thinning", align(series(self.thinning, "thinning"), regions, "thinning"))
+        object.__setattr__(self, "graph", graph)
+        lines = self.provenance
+        lines = [lines] if isinstance(lines, str) else [] if lines is None else lines
+        object.__setattr__(self, "provenance", lines)
 
     @property
     def regions(self) -> pd.Index:
@@ -124,6 +163,10 @@ class Cortex:
         ValueError
             Naming what is wanted, what is there, and the way out.
         """
+        n_regions, n_genes = (
+            None if wanted is None else checks.number(wanted, what, 1, whole=True)
+            for what, wanted in (("n_regions", n_regions), ("n_genes", n_genes))
+        )
         for what, wanted, found in zip(("regions", "genes"), (n_regions, n_genes), self.expression.shape, strict=True):
             if wanted is not None and wanted != found:
                 raise ValueError(
@@ -167,7 +210,8 @@ def load_cortex(name: str = "simulated", **choices: object) -> Cortex:
         ``"simulated"``: `xsg.data.simulate.simulate_cortex`, no data needed. ``"ahba-ad"``, ``"ahba-pd"``, …: Allen
         Human Brain Atlas expression and the effect sizes of a disorder (fetched on first use); the names are those of
         `xsg.data.vulnerability.disorder_maps`, in lower case. ``"ahba"``: the same expression and a map of your own,
-        ``thinning=``, a Series by region name (``L_bankssts``, …; regions may be missing).
+        ``thinning=``, a Series by region name in any style (``L_bankssts``, ``lh_bankssts_thickness``, …; regions may
+        be missing), or a table of one column.
     **choices
         For "simulated", the arguments of `simulate_cortex` (``seed=0``, …). For "ahba-…": ``missing="drop"`` or
         ``"mirror"`` (right frontal and temporal pole, not sampled), ``hemispheres="both"`` or ``"left"`` (some effect
@@ -181,8 +225,10 @@ def load_cortex(name: str = "simulated", **choices: object) -> Cortex:
 
     Raises
     ------
+    TypeError
+        A map without names; a choice that is none.
     ValueError
-        Unknown name or choice.
+        Unknown name or choice; a map with other rows than regions, or values that are no finite numbers.
 
     Examples
     --------
@@ -190,6 +236,8 @@ def load_cortex(name: str = "simulated", **choices: object) -> Cortex:
     >>> cortex.expression.shape, cortex.simulated
     ((68, 910), True)
     """
+    if not isinstance(name, str):
+        raise TypeError(f"name of a cortex: expected text, such as 'simulated', got {type(name).__name__} {name!r}.")
     known = list(inspect.signature(_loader(name)).parameters)
     unknown = [choice for choice in choices if choice not in known]
     if unknown:
@@ -199,7 +247,15 @@ def load_cortex(name: str = "simulated", **choices: object) -> Cortex:
             raise ValueError("load_cortex('ahba') needs thinning=, your map as a Series; 'ahba-ad' brings its own.")
         return _own_map(**choices)
     # A list of genes becomes a tuple, which can be a key.
-    frozen = {key: tuple(value) if isinstance(value, list) else value for key, value in choices.items()}
+    frozen = {
+        key: tuple(value) if isinstance(value, (list, np.ndarray, pd.Index, pd.Series)) else value
+        for key, value in choices.items()
+    }
+    for key, value in frozen.items():
+        try:
+            hash(value)
+        except TypeError:
+            raise TypeError(f"{key} is {value!r} ({type(value).__name__}), which load_cortex cannot take.") from None
     cortex = _load(name, tuple(sorted(frozen.items())))
     # Making it anew aligns it anew, which copies expression and thinning: the cached ones stay as they are.
     return replace(cortex, provenance=list(cortex.provenance))
@@ -227,14 +283,22 @@ def _ahba(disorder: str, missing: str = "drop", hemispheres: str = "both", genes
 def _own_map(thinning: pd.Series, missing: str = "drop", genes: str = "landmark") -> Cortex:
     """Join a map of the user's: names must be those of the parcellation, a region may be missing."""
     regions = load_parcellation("dk").regions
-    thinning = align(thinning, getattr(thinning, "index", regions), "thinning")
-    if len(unknown := thinning.index.difference(regions, sort=False)):
-        near = get_close_matches(str(unknown[0]), regions, n=1)
+    thinning = series(thinning, "thinning")
+    if not len(thinning):
+        raise ValueError(f"thinning is empty; expected values by region, named like {regions[0]!r}.")
+    meant = naming.translate(thinning.index, regions)
+    unknown = [name for name in thinning.index.unique() if name not in meant]
+    if unknown:
+        near = naming.nearest(unknown[0], regions.difference(list(meant.values()), sort=False))
         raise ValueError(
-            f"thinning: {len(unknown)} of {len(thinning)} regions are not Desikan-Killiany's: {unknown[0]!r}"
-            + (f" (did you mean {near[0]!r}?)" if near else f"; names look like {regions[0]!r}")
-            + ". Rename them, or make an xsg.Cortex of your own parcellation."
+            f"thinning: {len(unknown)} of {len(thinning)} regions are not Desikan-Killiany's: {some(unknown)}"
+            + (f" (did you mean {near!r}?)" if near else f"; names look like {regions[0]!r}")
+            + ". Drop what is no region (means, volumes), rename, or make an xsg.Cortex of your own parcellation."
         )
+    attrs = thinning.attrs
+    thinning = align(thinning, thinning.index, "thinning")
+    thinning = thinning.set_axis(pd.Index([meant[name] for name in thinning.index], name=thinning.index.name))
+    thinning.attrs = attrs
     hemispheres = "both" if thinning.index.str.startswith("R_").any() else "left"
     own = thinning.rename("thinning")
     own.attrs = {
@@ -272,6 +336,20 @@ def _joined(name: str, thinning: pd.Series, missing: str, hemispheres: str, gene
     graph = build_graph(parcellation, homotopic=True).subset(regions)
     thinning.attrs = {"unit": attrs["unit"]}
     return Cortex(name, expression.loc[regions], thinning, graph, parcellation, provenance)
+
+
+def _graph(graph: object) -> Graph:
+    """Return a graph given in any of its forms, or refuse what is none."""
+    if isinstance(graph, SparseGraph):
+        return graph.dense()
+    if isinstance(graph, pd.DataFrame):
+        return Graph(graph)
+    if not isinstance(graph, Graph):
+        raise TypeError(
+            f"graph: expected an xsg.Graph, or a DataFrame of weights by region name, got {type(graph).__name__}. Make "
+            "one, e.g. xsg.build_graph(parcellation)."
+        )
+    return graph
 
 
 def _loader(name: str) -> Callable[..., Cortex]:

@@ -12,9 +12,7 @@ made with abagen and packaged by the ENIGMA Toolbox (Hawrylycz et al. 2012; Mark
 - Larivière et al. 2021, Nature Methods 18:698 (ENIGMA Toolbox).
 """
 
-import hashlib
 import itertools
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -25,8 +23,15 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from xsg.atlas import REGIONS, align
+from xsg.check import array, gene_names, some
+from xsg.data.abagen_options import check_atlas, check_options, donor_names
+from xsg.data.expression_files import digest_of
+from xsg.data.expression_files import load_expression as load_expression
+from xsg.data.expression_files import save_expression as save_expression
 from xsg.data.fetch import fetch
+from xsg.data.genesets import as_text, gene_list
 from xsg.data.microarrays import DONORS, Microarrays, open_microarrays, options, run_abagen
+from xsg.names import homologue
 
 _MATRIX = "human/expression/desikan_r0.2.csv.bz2"
 _LANDMARKS = "human/genes/GSE92742_Broad_LINCS_gene_info.csv"
@@ -83,7 +88,7 @@ def load_ahba(genes: str | Sequence[str] = "landmark", missing: str = "drop") ->
     ValueError
         If a gene is not in the matrix or is asked for twice, or ``missing`` is neither choice.
     """
-    if missing not in ("drop", "mirror"):
+    if not isinstance(missing, str) or missing not in ("drop", "mirror"):
         raise ValueError(f"missing={missing!r}: expected 'drop' (66 regions) or 'mirror' (copy the left homologue)")
     table = pd.read_csv(fetch(_MATRIX), index_col="Region")
     source = f"Expression: Allen Human Brain Atlas, {table.shape[1]} genes with donor stability r > 0.2 ({_MATRIX})."
@@ -94,8 +99,12 @@ def load_ahba(genes: str | Sequence[str] = "landmark", missing: str = "drop") ->
         table = align(table.drop(index=unmeasured), [region for region in REGIONS if region not in unmeasured], _MATRIX)
         done = "are left out"
     else:
+        table = table.astype(float).copy()  # one block: setting a row of many is slow
         for region in unmeasured:
-            table.loc[region] = table.loc[region.replace("R_", "L_", 1)]
+            twin = homologue(region, table.index)
+            if twin is None or twin in unmeasured:
+                raise ValueError(f"missing='mirror': {region} has no homologue with values. Use missing='drop'.")
+            table.loc[region] = table.loc[twin]
         table = align(table, REGIONS, _MATRIX)
         done = "are copies of their left homologues"
     table.index.name, table.columns.name = "region", "gene"
@@ -137,7 +146,8 @@ def make_expression(
         out; ``"mirror"`` copies the homologue; ``"centroids"`` takes the sample nearest to the region's centre,
         ``"interpolate"`` those nearest to each of its points, as abagen's option of that name does.
     donors
-        Some of the six; None for all.
+        Some of the six, by number (``"9861"`` or 9861) or by the institute's name (``"H0351.2001"``); None or ``"all"``
+        for all (or for all that ``source`` was opened with).
     progress
         Show progress bars while downloading.
     **choices
@@ -165,6 +175,9 @@ def make_expression(
     >>> table.shape, table.attrs["simulated"]
     ((68, 37), True)
     """
+    genes, atlas = _wanted(genes), check_atlas(atlas)
+    donors = _some_donors(source, donors)
+    choices = _checked(missing, choices, donors)
     raw = open_microarrays(source, donors, progress)
     settings = _settings(raw, atlas, genes, missing, choices)
     filled = missing if missing in MISSING[2:] else None
@@ -181,6 +194,11 @@ def make_expression(
             f"{raw.folder} are not those of the six donors, or not whole. Unpack the archives anew."
         )
     table, done = _fill(table, samples.index[samples == 0], missing)
+    if table.empty:
+        raise ValueError(
+            f"no table is left: {table.shape[0]} regions have samples, {table.shape[1]} genes are left ({made}; "
+            f"{chosen}). Take genes='all', a larger tolerance, a milder threshold, or more donors."
+        )
     table.index.name, table.columns.name = "region", "gene"
     table.attrs = {
         "provenance": [start, chosen, done],
@@ -189,7 +207,7 @@ def make_expression(
         "samples": samples.to_dict(),
         "simulated": raw.simulated,
     }
-    table.attrs["sha256"] = _digest(table)
+    table.attrs["sha256"] = digest_of(table)
     return table
 
 
@@ -216,6 +234,9 @@ def donor_expressions(
     dict of DataFrame
         By donor: the 68 regions by genes, the same genes in all; NaN where the donor has no sample in the region.
     """
+    genes, atlas = _wanted(genes), check_atlas(atlas)
+    donors = _some_donors(source, donors)
+    choices = _checked("keep", choices, donors)
     raw = open_microarrays(source, donors, progress)
     settings = _settings(raw, atlas, genes, "keep", choices)
     tables = {donor: _cortex(table) for donor, table in run_abagen(raw, atlas, return_donors=True, **choices).items()}
@@ -242,7 +263,7 @@ def leave_one_donor_out(
     The whole pipeline is run without the donor, so that filter and choice of probes do not know it either. Parameters
     are those of `make_expression`. The tables may differ in regions and genes: see `common`.
     """
-    raw = open_microarrays(source, donors, bool(choices.get("progress", True)))
+    raw = open_microarrays(source, _some_donors(source, donors), bool(choices.get("progress", True)))
     if len(raw.donors) < 2:
         raise ValueError(f"donors: {raw.donors}; expected at least two, of which one is left out in turn")
     return {left: make_expression(raw, donors=[d for d in raw.donors if d != left], **choices) for left in raw.donors}
@@ -275,17 +296,23 @@ def multiverse(
     ValueError
         As `make_expression`; also when ``universe`` is empty, or names an option twice.
     """
+    if not isinstance(universe, Mapping):
+        raise TypeError(f"universe: expected a dict, e.g. {{'gene_norm': ['srs', 'zscore']}}; got {universe!r}.")
     if not universe or (twice := sorted(set(universe) & set(choices))):
         which = f"{twice[0]!r} is also given alone" if universe else "is empty"
         raise ValueError(f"universe: {which}; expected the options to vary, e.g. {{'gene_norm': ['srs', 'zscore']}}")
+    for name, values in universe.items():
+        if isinstance(values, (str, bytes)) or not isinstance(values, Iterable) or not len(list(values)):
+            raise ValueError(f"universe: {name!r} has {values!r}; expected a list of values to try, e.g. [{values!r}].")
+    combinations = [dict(zip(universe, each, strict=True)) for each in itertools.product(*universe.values())]
+    for each in combinations:  # all of them before the first is made
+        _check_call(**each, **choices)
     raw = open_microarrays(source, progress=progress)
-    combinations = list(itertools.product(*universe.values()))
     quiet = {} if progress else {"disable": True}
     tables = [
-        make_expression(raw, **dict(zip(universe, values, strict=True)), **choices)
-        for values in tqdm(combinations, desc="pipelines", leave=False, **quiet)
+        make_expression(raw, **each, **choices) for each in tqdm(combinations, desc="pipelines", leave=False, **quiet)
     ]
-    named = [["none" if value is None else value for value in values] for values in combinations]
+    named = [["none" if value is None else value for value in each.values()] for each in combinations]
     return pd.DataFrame(named, columns=list(universe)).rename_axis("pipeline"), tables
 
 
@@ -298,7 +325,14 @@ def common(tables: Iterable[pd.DataFrame]) -> list[pd.DataFrame]:
     >>> [list(table.columns) for table in common([one, one[["B"]]])]
     [['B'], ['B']]
     """
-    tables = list(tables)
+    tables = list(tables.values() if isinstance(tables, Mapping) else tables)
+    if not tables or not all(isinstance(table, pd.DataFrame) for table in tables):
+        kinds = ", ".join(sorted({type(table).__name__ for table in tables})) or "none"
+        raise TypeError(f"tables: expected one DataFrame or more, regions by genes; got {kinds}.")
+    for number, table in enumerate(tables, start=1):
+        gene_names(table.columns, f"table {number}")
+        if twice := list(table.index[table.index.duplicated()]):
+            raise ValueError(f"table {number}: regions given more than once: {some(twice)}. Keep one row per region.")
     regions, genes = tables[0].index, tables[0].columns
     for table in tables[1:]:
         regions, genes = regions[regions.isin(table.index)], genes[genes.isin(table.columns)]
@@ -329,9 +363,16 @@ def differential_stability(tables: Mapping[str, pd.DataFrame]) -> pd.Series:
     >>> differential_stability({"1": one, "2": one.assign(B=[3.0, 2.0, 1.0])}).round(2).to_dict()
     {'A': 1.0, 'B': -1.0}
     """
+    if not isinstance(tables, Mapping):
+        raise TypeError(
+            f"tables: expected a dict by donor, as donor_expressions makes it; got {type(tables).__name__}."
+        )
     if len(tables) < 2:
         raise ValueError(f"differential stability compares donors; {len(tables)} given, expected at least 2")
     genes = next(iter(tables.values())).columns
+    for donor, table in tables.items():
+        if set(gene_names(table.columns, f"donor {donor}")) != set(genes):
+            raise ValueError(f"donor {donor}: other genes than the first donor's. Cut them to what all have: common().")
     found = []
     for a, b in itertools.combinations(tables.values(), 2):
         both = a.dropna(how="all").index.intersection(b.dropna(how="all").index)
@@ -342,70 +383,61 @@ def differential_stability(tables: Mapping[str, pd.DataFrame]) -> pd.Series:
     return pd.concat(found, axis=1).mean(axis=1).rename("differential stability")
 
 
-def save_expression(table: pd.DataFrame, path: str | Path) -> Path:
-    """Save a table with all that it knows about itself, as .npz (numbers, names and JSON; nothing is pickled)."""
-    path = Path(path)
-    if path.suffix != ".npz":
-        raise ValueError(f"path is {str(path)!r}; expected a name ending in .npz")
-    np.savez_compressed(
-        path,
-        values=table.to_numpy(dtype=float),
-        regions=table.index.to_numpy(dtype=str),
-        genes=table.columns.to_numpy(dtype=str),
-        attrs=np.array(json.dumps(table.attrs)),
-    )
-    return path
-
-
-def load_expression(path: str | Path) -> pd.DataFrame:
-    """Load a table that `save_expression` saved, with its settings; its sha256 is compared.
-
-    Raises
-    ------
-    ValueError
-        Not such a file, or its table or settings are not those that were saved.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            regions, genes = (pd.Index(file[name].astype(object), name=name[:-1]) for name in ("regions", "genes"))
-            table = pd.DataFrame(file["values"], regions, genes)
-            table.attrs = json.loads(str(file["attrs"]))
-    except (KeyError, OSError, EOFError, ValueError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise ValueError(f"{path} is no expression table ({error}). Make one with save_expression.") from None
-    if (stored := table.attrs.get("sha256")) not in (None, seen := _digest(table)):
-        raise ValueError(f"{path}: table and settings have sha256 {seen}, saved was {stored}. Make the table anew.")
-    return table
-
-
 _SOURCE = "microarrays of the Allen Human Brain Atlas"
 
 
 def _settings(raw: Microarrays, atlas: str, genes: str | Sequence[str], missing: str, choices: dict) -> dict:
     """All that the table depends on, as JSON."""
-    if missing not in (*MISSING, "keep"):
-        raise ValueError(f"missing={missing!r}: expected one of {', '.join(map(repr, MISSING))}")
-    if unknown := sorted(set(choices) - set(options())):
-        near = get_close_matches(unknown[0], options(), n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"option {unknown[0]!r} is unknown.{hint} abagen has: {', '.join(options())}")
     import xsg
 
     full = {**options(), **choices} | ({"missing": missing} if missing in MISSING[2:] else {})
-    settings = {
+    return {
         "donors": list(raw.donors),
         "atlas": atlas,
-        "genes": genes if isinstance(genes, str) else list(genes),
+        "genes": genes,
         "missing": missing,
         "abagen": "0.1.3",
         "xsg": xsg.__version__,
         "options": full,
     }
-    try:
-        return json.loads(json.dumps(settings))
-    except TypeError as error:
-        raise ValueError(f"an option is no number, text or None: {error}; expected one that can be noted") from None
+
+
+def _some_donors(source: object, donors: object) -> tuple[str, ...]:
+    """Return the donors asked for: all, or all that were opened."""
+    return donor_names(donors) or (source.donors if isinstance(source, Microarrays) else DONORS)
+
+
+def _checked(missing: str, choices: dict, donors: Sequence[str]) -> dict:
+    """Return the options as plain values, or refuse them before anything is computed."""
+    if not isinstance(missing, str) or missing not in (*MISSING, "keep"):
+        raise ValueError(f"missing={missing!r}: expected one of {', '.join(map(repr, MISSING))}")
+    return check_options(choices, len(donors), by_donor=missing == "keep")
+
+
+def _check_call(
+    atlas: str = "volume",
+    genes: object = "landmark",
+    missing: str = "drop",
+    donors: object = None,
+    progress: bool = True,
+    **choices: object,
+) -> None:
+    """Refuse what `make_expression` would refuse of its settings."""
+    _wanted(genes), check_atlas(atlas), _checked(missing, choices, _some_donors(None, donors))
+
+
+def _wanted(genes: object) -> str | list[str]:
+    """Return ``"all"``, ``"landmark"`` or symbols, or refuse what names no genes."""
+    if isinstance(genes, str):
+        if genes not in ("all", "landmark"):
+            raise ValueError(f"genes={genes!r}: expected 'landmark', 'all' or a list of symbols, e.g. ['APOE', 'MAPT']")
+        return str(genes)
+    given = [] if isinstance(genes, (list, tuple)) and not len(genes) else gene_list(genes, "genes", as_given=True)
+    wanted = pd.Index([as_text(gene) for gene in given])
+    if wanted.empty or wanted.has_duplicates:
+        which = "none" if wanted.empty else f"more than once: {', '.join(wanted[wanted.duplicated()].unique()[:5])}"
+        raise ValueError(f"genes: each symbol is wanted once, given {which}")
+    return list(wanted)
 
 
 def _cortex(table: pd.DataFrame) -> pd.DataFrame:
@@ -425,12 +457,10 @@ def _fill(table: pd.DataFrame, without: pd.Index, missing: str) -> tuple[pd.Data
     elif missing == "mirror":
         table = table.copy()
         for region in empty:
-            homologue = ("R" if region[0] == "L" else "L") + region[1:]
-            if homologue in empty:
-                raise ValueError(
-                    f"missing='mirror': neither {region} nor {homologue} has a sample. Use missing='drop'."
-                )
-            table.loc[region] = table.loc[homologue]
+            twin = homologue(region, table.index)
+            if twin is None or twin in empty:
+                raise ValueError(f"missing='mirror': neither {region} nor {twin} has a sample. Use missing='drop'.")
+            table.loc[region] = table.loc[twin]
         done = f"Regions without a sample are copies of their homologues: {names}."
     else:
         how = "that of the sample nearest to their centre" if missing == "centroids" else "interpolated between samples"
@@ -478,33 +508,23 @@ _ATLAS_PAPER = (
 )
 
 
-def _digest(table: pd.DataFrame) -> str:
-    """sha256 of the table, its names and its settings."""
-    digest = hashlib.sha256(json.dumps(table.attrs.get("settings"), sort_keys=True).encode())
-    digest.update("\n".join([*map(str, table.index), "", *map(str, table.columns)]).encode())
-    digest.update(np.ascontiguousarray(table.to_numpy(dtype="<f8")).tobytes())
-    return digest.hexdigest()
-
-
 def _choose(table: pd.DataFrame, genes: str | Sequence[str]) -> tuple[pd.DataFrame, str]:
     """Return the columns asked for, and what to say about them."""
-    if isinstance(genes, str) and genes == "all":
+    genes = _wanted(genes)
+    if genes == "all":
         return table, "Genes: all of them."
-    if isinstance(genes, str) and genes == "landmark":
+    if genes == "landmark":
         landmarks = set(landmark_genes())
         kept = [gene for gene in table.columns if gene in landmarks]
         return table[kept], f"Genes: the {len(kept)} of {len(landmarks)} L1000 landmark genes that are in the matrix."
-    if isinstance(genes, str):
-        raise ValueError(f"genes={genes!r}: expected 'landmark', 'all' or a list of symbols, e.g. ['APOE', 'MAPT']")
     wanted = pd.Index(genes)
-    if wanted.empty or wanted.has_duplicates:
-        which = "none" if wanted.empty else f"more than once: {', '.join(wanted[wanted.duplicated()].unique()[:5])}"
-        raise ValueError(f"genes: each symbol is wanted once, given {which}")
     if len(unknown := wanted.difference(table.columns, sort=False)):
-        near = get_close_matches(str(unknown[0]), table.columns, n=3, cutoff=0.7)
+        first = str(unknown[0])
+        near = [gene for gene in table.columns if gene.casefold() == first.casefold()]
+        near = near or get_close_matches(first, table.columns, n=3, cutoff=0.7)
         raise ValueError(
-            f"genes: {len(unknown)} of {len(wanted)} are not in the matrix: {', '.join(map(str, unknown[:5]))}. "
-            + (f"Near {unknown[0]}: {', '.join(near)}. " if near else "Symbols are those before 2020 (MARCH1, SEPT9). ")
+            f"genes: {len(unknown)} of {len(wanted)} are not in the matrix: {', '.join(unknown[:5])}. "
+            + (f"Near {first}: {', '.join(near)}. " if near else "Symbols are those before 2020 (MARCH1, SEPT9). ")
             + "load_ahba(genes='all').columns lists them all."
         )
     return table[list(wanted)], f"Genes: {len(wanted)} chosen by name."
@@ -537,9 +557,12 @@ def normalise(expression: pd.DataFrame, by: str = "gene") -> pd.DataFrame:
     >>> normalise(table).to_numpy().tolist()
     [[-1.0, -1.0], [1.0, 1.0]]
     """
-    if by not in ("gene", "region", "none"):
+    if not isinstance(by, str) or by not in ("gene", "region", "none"):
         raise ValueError(f"by={by!r}: expected 'gene', 'region' or 'none'")
-    values = expression.to_numpy(dtype=float)
+    if not isinstance(expression, pd.DataFrame):
+        raise TypeError(f"expression: expected a table, regions by genes; got {type(expression).__name__}.")
+    gene_names(expression.columns, "expression")
+    values = array(expression, "expression", finite=False)
     if not np.isfinite(values).all():
         row, column = np.argwhere(~np.isfinite(values))[0]
         raise ValueError(

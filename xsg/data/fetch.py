@@ -4,33 +4,28 @@
 sha256 are ever handed out:
 
 1. the cache, the folder ``XSG_DATA`` (default: the user's cache folder);
-2. the mirror, a folder or an http(s) base URL in ``XSG_MIRROR`` (default: ``../shared/data`` beside the checkout,
+2. the mirror, a folder or an https base URL in ``XSG_MIRROR`` (default: ``../shared/data`` beside the checkout,
    where that exists; an empty string means none). A file in a mirror folder is used where it lies;
 3. the URL in the registry.
+
+How it is downloaded is told in `xsg.data.download` and `xsg.data.network`: https only, and within a time that
+``XSG_TIMEOUT`` raises.
 """
 
 import os
-import shutil
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pandas as pd
-import pooch
-import requests
-from filelock import FileLock
-from tqdm.auto import tqdm
 
-# pooch announces each download with the path of the cache, which an executed notebook would then keep.
-pooch.get_logger().setLevel("WARNING")
+from xsg.data.download import check_space, download, locked, part_of
+from xsg.data.kept import cache_dir
+from xsg.data.network import DownloadError, is_address, is_safe, shown
+from xsg.files import digest
 
-_TIMEOUT = (5, 30)  # seconds to connect, seconds between bytes: without network the answer comes quickly
-_BLOCK = 16 * 1024  # bytes; at most one block is lost when the connection is cut
-
-
-class DownloadError(OSError):
-    """A data file could not be had; the message says which, from where, why, and the ways out."""
+__all__ = ["DownloadError", "cache_dir", "fetch", "is_here", "registry"]
 
 
 @lru_cache(maxsize=1)
@@ -54,11 +49,6 @@ def registry() -> pd.DataFrame:
     return _registry().copy()
 
 
-def cache_dir() -> Path:
-    """Return the folder that downloads are kept in: ``XSG_DATA``, or the user's cache folder."""
-    return Path(os.environ.get("XSG_DATA") or pooch.os_cache("xsg")).expanduser().absolute()
-
-
 def fetch(name: str, progress: bool = True) -> Path:
     """Return the path of a verified data file, downloading it first if it is not here.
 
@@ -77,7 +67,7 @@ def fetch(name: str, progress: bool = True) -> Path:
     Raises
     ------
     ValueError
-        If the registry has no such name.
+        If the registry has no such name; if ``XSG_MIRROR`` or ``XSG_TIMEOUT`` cannot be used.
     DownloadError
         If the file cannot be had. A download that was cut off stays beside its place as ``.part`` and is
         resumed by the next call; wrong bytes are removed.
@@ -85,21 +75,23 @@ def fetch(name: str, progress: bool = True) -> Path:
     entry = _entry(name)
     if here := _locate(name):
         return here[1]
-    target = cache_dir() / name
+    target, size = cache_dir() / name, int(entry["bytes"])
     causes = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{target}.lock"):
+        with locked(target, size):
             if here := _locate(name):  # another process fetched it while this one waited
                 return here[1]
-            _check_space(entry, target)
+            part = part_of(target)
+            check_space(target.parent, size - (part.stat().st_size if part.exists() else 0))
             for url in _urls(name):
                 try:
-                    return _retrieve(url, target, entry, progress)
-                except (requests.RequestException, ValueError) as error:
-                    causes.append(f"{url}: {error}")
+                    download(url, target, sha256=entry["sha256"], size=size, progress=progress)
+                    return target
+                except DownloadError as error:
+                    causes.append(f"{shown(url)}: {error}")
     except OSError as error:
-        causes.append(f"{entry['url']}: {error}")
+        causes.append(f"{shown(entry['url'])}: {error}")
     raise DownloadError(_explain(name, target, causes))
 
 
@@ -121,38 +113,52 @@ def _entry(name: str) -> dict:
 def _mirror() -> str:
     """Return the folder or base URL to try first; an empty string where there is none."""
     if (named := os.environ.get("XSG_MIRROR")) is not None:
+        if is_address(named) and not is_safe(named):
+            raise ValueError(
+                f"XSG_MIRROR is {shown(named)}; expected an address with https://, or a folder. What comes over "
+                "another way can be changed on it: name the https address, or copy the files and name their folder."
+            )
         return named
     checkout = Path(__file__).parents[2]
     beside = checkout.parent / "shared" / "data"
     return str(beside) if (checkout / "pyproject.toml").is_file() and beside.is_dir() else ""
 
 
-def _is_url(mirror: str) -> bool:
-    return mirror.startswith(("http://", "https://"))
+def _mirror_folder() -> Path | None:
+    """Return the folder to try first; None where there is none."""
+    mirror = _mirror()
+    return Path(mirror).expanduser().absolute() if mirror and not is_address(mirror) else None
+
+
+def _mirror_urls(name: str) -> list[str]:
+    """Return the address of a file in the mirror, if that is one; what follows its "?" goes with it."""
+    mirror = _mirror()
+    if not is_address(mirror):
+        return []
+    parts = urlsplit(mirror)
+    return [parts._replace(path=f"{parts.path.rstrip('/')}/{quote(name)}").geturl()]
 
 
 def _locate(name: str) -> tuple[str, Path] | None:
     """Return ("cache" or "mirror", path) of a verified local file."""
-    entry, mirror = _entry(name), _mirror()
-    places = [("cache", cache_dir())]
-    if mirror and not _is_url(mirror):
-        places.append(("mirror", Path(mirror).expanduser().absolute()))
-    for place, folder in places:
-        if _is_verified(folder / name, entry):
-            return place, folder / name
+    entry = _entry(name)
+    for place, folder in (("cache", cache_dir), ("mirror", _mirror_folder)):
+        path = folder()
+        if path and _is_verified(path / name, entry):
+            return place, path / name
     return None
 
 
-_verified: set[tuple[Path, int, int, str]] = set()  # files already hashed by this process
+_verified: set[tuple[Path, int, int, int, str]] = set()  # files already hashed by this process
 
 
 def _is_verified(path: Path, entry: dict) -> bool:
     try:
         status = path.stat()
-        key = (path, status.st_size, status.st_mtime_ns, entry["sha256"])
+        key = (path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, entry["sha256"])
         if status.st_size != entry["bytes"]:
             return False
-        if key not in _verified and pooch.file_hash(str(path), alg="sha256") == entry["sha256"]:
+        if key not in _verified and digest(path) == entry["sha256"]:
             _verified.add(key)
     except OSError:  # absent or unreadable: the next place is tried, and the final error names this one
         return False
@@ -160,85 +166,19 @@ def _is_verified(path: Path, entry: dict) -> bool:
 
 
 def _urls(name: str) -> list[str]:
-    mirror = _mirror()
-    return [*([f"{mirror.rstrip('/')}/{quote(name)}"] if _is_url(mirror) else []), _entry(name)["url"]]
-
-
-def _part(target: Path) -> Path:
-    return target.with_name(target.name + ".part")
-
-
-def _check_space(entry: dict, target: Path) -> None:
-    done = _part(target).stat().st_size if _part(target).exists() else 0
-    needed, free = entry["bytes"] - done, shutil.disk_usage(target.parent).free
-    if free < needed:
-        raise OSError(f"disk full: {needed} bytes needed in {target.parent}, {free} free")
-
-
-def _retrieve(url: str, target: Path, entry: dict, progress: bool) -> Path:
-    """Download one URL into its place in the cache."""
-    bar = {"total": int(entry["bytes"]), "desc": target.name, "unit": "B", "unit_scale": True, "disable": not progress}
-
-    def downloader(url, output, _):
-        part = _part(target)
-        _resume(url, part, bar)
-        if (seen := pooch.file_hash(str(part), alg="sha256")) != entry["sha256"]:
-            size = part.stat().st_size
-            part.unlink()
-            raise ValueError(
-                f"wrong bytes: expected {entry['bytes']} with sha256 {entry['sha256']}, seen {size} with sha256 {seen}"
-            )
-        part.replace(output)  # the file that pooch moves into its place
-
-    known_hash = f"sha256:{entry['sha256']}"
-    return Path(pooch.retrieve(url, known_hash, fname=target.name, path=target.parent, downloader=downloader))
-
-
-def _resume(url: str, part: Path, bar: dict) -> None:
-    """Stream a URL into ``part``, going on from the bytes that it holds."""
-    total = bar["total"]
-    start = part.stat().st_size if part.exists() else 0
-    if start == total:
-        return
-    # Ranges count the bytes of the file itself, so the server must not compress them on the way.
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
-    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
-        status, sent = response.status_code, response.headers
-        resumed = status == 206 and sent.get("Content-Range", "").startswith(f"bytes {start}-")
-        if start and status in (206, 416) and not resumed:
-            part.unlink()  # the server cannot go on from here: once more, from the beginning
-            return _resume(url, part, bar)
-        response.raise_for_status()
-        size = start if resumed else 0
-        with part.open("ab" if resumed else "wb") as file, tqdm(initial=size, **bar) as shown:
-            try:
-                for block in response.iter_content(_BLOCK):
-                    size += file.write(block)
-                    shown.update(len(block))
-                    if size > total:  # not the file of the registry; its hash will say so
-                        return None
-            except requests.RequestException as error:
-                raise _cut_off(size, total, part, error) from error
-        # Without either header the end of the body cannot be told from a lost connection.
-        if size < total and "Content-Length" not in sent and "Transfer-Encoding" not in sent:
-            raise _cut_off(size, total, part, "the server closed the connection")
-    return None
-
-
-def _cut_off(size: int, total: int, part: Path, cause: object) -> requests.ConnectionError:
-    return requests.ConnectionError(f"cut off after {size} of {total} bytes, call again to go on from {part} ({cause})")
+    return [*_mirror_urls(name), _entry(name)["url"]]
 
 
 def _explain(name: str, target: Path, causes: list[str]) -> str:
-    entry, mirror = _entry(name), _mirror()
-    folder = Path(mirror).expanduser()
-    if mirror and not _is_url(mirror):
+    entry = _entry(name)
+    if folder := _mirror_folder():
         state = "is no folder" if not folder.is_dir() else "has no such file"
         causes.append(f"mirror {folder}: {'has other bytes under that name' if (folder / name).exists() else state}")
     return (
         f"{name}: not fetched.\n  "
         + "\n  ".join(causes)
-        + f"\nWays out: save {entry['url']} by hand as {target} ({entry['bytes']} bytes, sha256 {entry['sha256']}); "
+        + f"\nWays out: save {shown(entry['url'])} by hand as {target} ({entry['bytes']} bytes, "
+        f"sha256 {entry['sha256']}); "
         "or name another folder to keep data in by XSG_DATA; "
-        "or name a folder or URL that holds the file by XSG_MIRROR."
+        "or name a folder or https address that holds the file by XSG_MIRROR."
     )

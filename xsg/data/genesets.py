@@ -11,58 +11,20 @@ not. Two collections are registered, both as packaged by Imaging Transcriptomics
 - Giacomel 2022, toolbox Imaging Transcriptomics (see `xsg.data.fetch.registry`).
 """
 
-import re
-from collections.abc import Iterable
-from pathlib import Path
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
+from xsg.check import MISSING_TEXT, gene_names, number, some
 from xsg.data.fetch import fetch
+from xsg.data.gmt import read_gmt
+
+__all__ = ["gene_list", "gene_sets", "load_gene_sets", "mismatch", "read_gmt", "restrict"]
 
 _FILES = {"LAKE": "human/genes/geneset_LAKE.gmt", "Pooled": "human/genes/geneset_Pooled.gmt"}
-
-# A spreadsheet takes SEPT7 for a date and shows 07-Sep. There is one way back from the days of September, but two from
-# the first two of March: MARCH1 and MARC1 both become 01-Mar, MARCH2 and MARC2 both 02-Mar.
-_DATE = re.compile(r"0?(\d{1,2})-(Mar|Sep)", re.IGNORECASE)
-
-
-def read_gmt(path: str | Path) -> dict[str, list[str]]:
-    """Read gene sets from a .gmt file: a line per set, tab-separated name, description, genes.
-
-    Empty fields, with which such files are often padded to equal width, and repeated genes are left out. Symbols that a
-    spreadsheet has turned into dates are turned back where there is only one way back (``08-Sep`` is SEPT8); the others
-    (``01-Mar`` may be MARCH1 or MARC1) stay as they stand, match no gene, and are listed as lost by `restrict`.
-
-    Parameters
-    ----------
-    path
-        The file.
-
-    Returns
-    -------
-    dict of str to list of str
-        Symbols of each set, in the file's order.
-
-    Raises
-    ------
-    ValueError
-        If a line has no gene, or two sets have the same name.
-    """
-    sets: dict[str, list[str]] = {}
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        name, *rest = line.split("\t")
-        genes = list(dict.fromkeys(_undated(gene.strip()) for gene in rest[1:] if gene.strip()))
-        if not genes:
-            raise ValueError(
-                f"{Path(path).name}, line {number}: the set {name!r} has no gene; expected name, description and genes "
-                "with tabs between them."
-            )
-        if name in sets:
-            raise ValueError(f"{Path(path).name}, line {number}: the set {name!r} is there twice. Rename one of them.")
-        sets[name] = genes
-    return sets
 
 
 def load_gene_sets(name: str = "Pooled") -> dict[str, list[str]]:
@@ -83,7 +45,7 @@ def load_gene_sets(name: str = "Pooled") -> dict[str, list[str]]:
     ValueError
         If there is no such collection.
     """
-    if name not in _FILES:
+    if not isinstance(name, str) or name not in _FILES:
         raise ValueError(
             f"gene sets {name!r} are not known; there are {', '.join(map(repr, _FILES))}. Read your own with read_gmt."
         )
@@ -91,16 +53,18 @@ def load_gene_sets(name: str = "Pooled") -> dict[str, list[str]]:
 
 
 def restrict(
-    sets: dict[str, list[str]], genes: Iterable[str], smallest: int = 5
+    sets: Mapping[str, Iterable[str]], genes: Iterable[str], smallest: int = 5
 ) -> tuple[dict[str, list[str]], pd.DataFrame]:
     """Keep the genes of each set that are at hand, and say what is lost.
+
+    Names are compared as they stand, capitals and all; Entrez ids may be numbers on one side and text on the other.
 
     Parameters
     ----------
     sets
         Gene sets.
     genes
-        The genes at hand, e.g. the columns of an expression table.
+        The genes at hand, e.g. the columns of an expression table; what is kept is named as these are.
     smallest
         A set with fewer genes left is dropped: a mean over so few says little about the set.
 
@@ -114,7 +78,8 @@ def restrict(
     Raises
     ------
     ValueError
-        If no set is left.
+        If no set is left (with the reason, where it is the case of letters or the kind of id), or a gene at hand is
+        named twice, by a date or by a number among symbols.
 
     Examples
     --------
@@ -124,8 +89,10 @@ def restrict(
     >>> table.loc["Oligo", "lost"]
     ['ST18']
     """
-    at_hand = set(genes)
-    kept = {name: [gene for gene in listed if gene in at_hand] for name, listed in sets.items()}
+    sets, smallest = gene_sets(sets), number(smallest, "smallest", 1, whole=True)
+    given = gene_names(gene_list(genes, "genes at hand", as_given=True), "genes at hand")
+    at_hand = {as_text(gene): gene for gene in given}
+    kept = {name: [at_hand[gene] for gene in listed if gene in at_hand] for name, listed in sets.items()}
     table = pd.DataFrame(
         {
             "listed": {name: len(listed) for name, listed in sets.items()},
@@ -137,17 +104,131 @@ def restrict(
     if not table["used"].any():
         raise ValueError(
             f"of {len(sets)} gene sets none has {smallest} genes among the {len(at_hand)} at hand (at most "
-            f"{table['kept'].max()}). Do both name genes by symbol, e.g. 'APOE'?"
+            f"{table['kept'].max()}). {mismatch([gene for listed in sets.values() for gene in listed], at_hand)}"
         )
     return {name: genes for name, genes in kept.items() if table.loc[name, "used"]}, table
 
 
-def _undated(symbol: str) -> str:
-    """Turn a spreadsheet's date back into a gene symbol where there is one way back."""
-    found = _DATE.fullmatch(symbol)
+def as_text(gene: object) -> str:
+    """Write a gene's name: Entrez ids may be text, integers, or floats as pandas makes them."""
+    if isinstance(gene, str):
+        return gene.strip()
+    if isinstance(gene, numbers.Real) and not isinstance(gene, bool) and gene == gene and gene == int(gene):
+        return str(int(gene))
+    return str(gene)
+
+
+def gene_list(genes: object, what: str, *, as_given: bool = False) -> list:
+    """Return genes given in any plain form as a list of text, each once.
+
+    Parameters
+    ----------
+    genes
+        List, tuple, array, Index, Series (its values), table of one column; a set is sorted. Symbols or ids, which may
+        be numbers.
+    what
+        What they are called in an error.
+    as_given
+        Leave numbers numbers, and what is given twice twice.
+
+    Raises
+    ------
+    TypeError
+        If it is one name, not several, or a mapping.
+    ValueError
+        If there is none, or one is no name.
+
+    Examples
+    --------
+    >>> gene_list([348, " APOE", 348.0], "genes")
+    ['348', 'APOE']
+    """
+    kind = f"{what}: expected a list of genes, e.g. ['APOE', 'MAPT']; got "
+    if isinstance(genes, (str, bytes)):
+        raise TypeError(f"{kind}the text {genes!r}, which would be read letter by letter. Put it into brackets.")
+    if isinstance(genes, pd.DataFrame) and genes.shape[1] == 1:
+        genes = genes.iloc[:, 0]
+    if isinstance(genes, (Mapping, pd.DataFrame)) or not isinstance(genes, Iterable) or getattr(genes, "ndim", 1) != 1:
+        raise TypeError(f"{kind}a {type(genes).__name__}. Take its column, or its keys, as a list.")
+    found = sorted(genes, key=as_text) if isinstance(genes, (set, frozenset)) else list(genes)
+    plain = all(type(gene) is str for gene in found) and MISSING_TEXT.isdisjoint(gene.strip().lower() for gene in found)
+    for place, gene in enumerate([] if plain else found, start=1):
+        if isinstance(gene, tuple):
+            raise ValueError(f"{what}: gene {place} is {gene!r}, names on several levels. Choose one level.")
+        if isinstance(gene, bool) or not isinstance(gene, (str, numbers.Real)) or as_text(gene).lower() in MISSING_TEXT:
+            raise ValueError(
+                f"{what}: gene {place} of {len(found)} is {gene!r}; expected a symbol or an id. Leave it out."
+            )
+        if not isinstance(gene, str) and not as_text(gene).isdecimal():
+            raise ValueError(
+                f"{what}: gene {place} of {len(found)} is the number {gene!r}; expected a symbol or an id. If these "
+                "are statistics by gene, give their index."
+            )
     if not found:
-        return symbol
-    day, month = int(found[1]), found[2].lower()
-    if month == "sep":
-        return f"SEPT{day}" if day <= 14 else symbol  # the fifteenth may be SEPT15 or SEP15, a selenoprotein
-    return f"MARCH{day}" if 3 <= day <= 11 else symbol
+        raise ValueError(f"{what} holds no gene; expected at least one.")
+    return found if as_given else list(dict.fromkeys(map(str.strip if plain else as_text, found)))
+
+
+def gene_sets(sets: object) -> dict[str, list[str]]:
+    """Return gene sets given as a mapping from name to genes, in any plain form, as lists of text.
+
+    Raises
+    ------
+    TypeError
+        If it is no mapping, or the genes of a set are no list.
+    ValueError
+        If there is no set, or one has no gene or a name that another has.
+
+    Examples
+    --------
+    >>> gene_sets({"Astro": ("AQP4", "GFAP"), 7: [361]})
+    {'Astro': ['AQP4', 'GFAP'], '7': ['361']}
+    """
+    if isinstance(sets, pd.Series) and sets.map(lambda genes: isinstance(genes, (list, tuple, set))).all():
+        sets = sets.to_dict()
+    if not isinstance(sets, Mapping):
+        raise TypeError(
+            f"gene sets: expected names with lists of genes, e.g. {{'Astro': ['AQP4', 'GFAP']}}; got a "
+            f"{type(sets).__name__}. Read a file with xsg.data.genesets.read_gmt."
+        )
+    if not sets:
+        raise ValueError("gene sets: none given; expected at least one.")
+    found: dict[str, list[str]] = {}
+    for name, genes in sets.items():
+        if str(name) in found:
+            raise ValueError(f"gene sets: two are called {str(name)!r}. Rename one of them.")
+        found[str(name)] = gene_list(genes, f"gene set {str(name)!r}")
+    return found
+
+
+def mismatch(listed: Iterable[str], at_hand: Iterable[str]) -> str:
+    """Say why genes may not be found among others: another case, another kind of name.
+
+    Examples
+    --------
+    >>> mismatch(["Aqp4", "Gfap"], ["AQP4", "MBP"])
+    "1 of them would be in another case, as 'AQP4' is 'Aqp4': genes of another species? Match orthologues first."
+    """
+    listed, at_hand = list(dict.fromkeys(map(str, listed))), list(map(str, at_hand))
+    folded = {gene.casefold(): gene for gene in at_hand}
+    other = [gene for gene in listed if gene not in folded.values() and gene.casefold() in folded]
+    if other:
+        return (
+            f"{len(other)} of them would be in another case, as {folded[other[0].casefold()]!r} is {other[0]!r}: genes "
+            "of another species? Match orthologues first."
+        )
+    bare = {gene.split(".")[0] for gene in at_hand}
+    if any(gene.startswith("ENS") and gene.split(".")[0] in bare for gene in listed):
+        return "Some of them would be without the version of the Ensembl id (.5): cut it off on both sides."
+    kinds = [_kind(genes) for genes in (listed, at_hand)]
+    if kinds[0] != kinds[1]:
+        return f"The sets name genes by {kinds[0]} ({some(listed, 2)}), the others by {kinds[1]} ({some(at_hand, 2)})."
+    return "Do both name genes by symbol, e.g. 'APOE'?"
+
+
+def _kind(genes: list[str]) -> str:
+    """Tell how genes are named."""
+    for kind, fits in (("Entrez id", str.isdecimal), ("Ensembl id", lambda gene: gene.startswith("ENS"))):
+        if sum(map(fits, genes)) > len(genes) / 2:
+            return kind
+    return "symbol"

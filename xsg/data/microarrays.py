@@ -7,11 +7,11 @@ gene table use `xsg.data.expression.make_expression`.
 
 import atexit
 import copy
+import hashlib
 import inspect
+import io
 import shutil
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,13 +20,15 @@ from pathlib import Path
 from unittest import mock
 
 import pandas as pd
-import pooch
-import requests
-from filelock import FileLock
 
+from xsg.data import archives, kept
 from xsg.data.abagen_shim import mended_abagen
-from xsg.data.fetch import DownloadError, _is_url, _mirror, _resume, cache_dir
+from xsg.data.download import download, locked, part_of
+from xsg.data.fetch import _mirror_folder, _mirror_urls
+from xsg.data.kept import cache_dir
+from xsg.data.network import DownloadError, shown
 from xsg.data.simulate_microarrays import BILATERAL, DONORS, MARKER, simulate_microarrays
+from xsg.files import digest, read_text
 
 FILES = {
     "microarray": "MicroarrayExpression.csv",
@@ -43,6 +45,11 @@ _RNASEQ = {
     "annotation": "SampleAnnot.csv",
 }
 _SEQUENCED = {"9861": "278447594", "10021": "278448166"}  # numbers of the downloads at the Allen Institute
+# The donors' names at the Allen Institute.
+_NAMES = {
+    **{"H0351.2001": "9861", "H0351.2002": "10021", "H0351.1009": "12876"},
+    **{"H0351.1012": "14380", "H0351.1015": "15496", "H0351.1016": "15697"},
+}
 _TAIL = 2**20  # bytes at the end of a table in which its last line must begin: real lines have some 10 kB
 
 
@@ -101,7 +108,8 @@ def open_microarrays(
         GB unpacked). ``"simulated"``: `simulate_microarrays` with its defaults, kept as long as Python runs. Anything
         else: a folder that holds ``normalized_microarray_donorNNNNN``, or has a folder ``microarray`` that does.
     donors
-        Some of ``"9861"``, ``"10021"``, ``"12876"``, ``"14380"``, ``"15496"``, ``"15697"``; None for all six.
+        Some of ``"9861"``, ``"10021"``, ``"12876"``, ``"14380"``, ``"15496"``, ``"15697"``, also as numbers or by the
+        Institute's names (``"H0351.2001"`` …); None or ``"all"`` for all six.
     progress
         Show progress bars while downloading.
 
@@ -112,7 +120,8 @@ def open_microarrays(
     Raises
     ------
     ValueError
-        Unknown donor; no such folder, or not one of this kind; a donor or a table missing; a table cut short.
+        Unknown donor; no such folder, or not one of this kind; a donor or a table missing; a table cut short, or, of
+        those that `download_microarrays` unpacked, changed since.
     DownloadError
         See `download_microarrays`.
     """
@@ -123,6 +132,8 @@ def open_microarrays(
         folder = download_microarrays(donors=donors, progress=progress)
     elif source == "simulated":
         folder = _simulated()
+    elif not isinstance(source, str | Path):
+        raise TypeError(f"source is {source!r}; expected 'download', 'simulated', or the path of a folder.")
     else:
         folder = _find(Path(source).expanduser().absolute())
     for donor in donors:
@@ -136,7 +147,8 @@ def download_microarrays(
     """Download the donors' archives from the Allen Institute and unpack them; what is there already is kept.
 
     The institute publishes no checksums. An archive is accepted when it has the known number of bytes and every table
-    in it passes the archive's own check (CRC-32); its sha256 is then noted in ``sha256.txt``, and a digest that the
+    in it passes the archive's own check (CRC-32). Its sha256 and those of its tables are then noted in ``sha256.txt``:
+    an archive fetched again must be the one first seen, a table must stay as it was unpacked, and a digest that the
     list of archives (``microarrays.csv``) holds is compared.
 
     Parameters
@@ -162,14 +174,14 @@ def download_microarrays(
     """
     donors = _known(DONORS if donors is None else donors)
     folder = Path(folder) if folder is not None else cache_dir() / "human" / "microarray"
-    archives = _archives()
+    table = _archives()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
+        with locked(folder / "archives", int(table["bytes"].sum())):
             wanted = [donor for donor in donors if not _donor_folder(folder, donor).is_dir()]
-            _check_space(folder, archives.loc[wanted])
+            _check_space(folder, table.loc[wanted])
             for donor in wanted:
-                _get(donor, archives.loc[donor], folder, progress)
+                _get(donor, table.loc[donor], folder, progress)
     except OSError as error:
         if isinstance(error, DownloadError):
             raise
@@ -295,11 +307,15 @@ def _simulated() -> Path:
 
 
 def _known(donors: Iterable[str]) -> tuple[str, ...]:
-    donors = [donors] if isinstance(donors, str) else [str(donor) for donor in donors]
-    unknown = [donor for donor in donors if donor not in DONORS]
-    if unknown or not donors:
+    if isinstance(donors, str) and donors.lower() == "all":
+        donors = DONORS
+    many = isinstance(donors, Iterable) and not isinstance(donors, str)
+    given = [str(donor).strip().removesuffix(".0") for donor in (donors if many else [donors])]
+    named = [_NAMES.get(donor.upper(), donor) for donor in given]
+    unknown = [donor for donor in named if donor not in DONORS]
+    if unknown or not named:
         raise ValueError(f"donor {unknown[0] if unknown else None!r} is unknown; expected some of {', '.join(DONORS)}")
-    return tuple(sorted(set(donors), key=int))
+    return tuple(sorted(set(named), key=int))
 
 
 def _donor_folder(folder: Path, donor: str) -> Path:
@@ -332,6 +348,7 @@ def _check(folder: Path, donor: str) -> None:
                 f"microarrays: donor {donor}: {name} is {'empty' if (place / name).exists() else 'missing'} in {place}."
                 f" An archive has {', '.join(FILES.values())}; unpack {_archives().loc[donor, 'url']} anew."
             )
+    _check_digests(place)
     n_samples = len(_small_table(place / FILES["annotation"], ["structure_id", "well_id", "mni_x"]))
     probes = _small_table(place / FILES["probes"], ["probe_id", "probe_name", "gene_symbol", "entrez_id"])
     _small_table(place / FILES["ontology"], ["id", "acronym", "hemisphere", "structure_id_path"])
@@ -344,22 +361,37 @@ def _check(folder: Path, donor: str) -> None:
                     f"microarrays: {place / name} looks cut short: its {which} line has {len(line)} values, expected "
                     f"{expected} (probe number and {n_samples} samples of SampleAnnot.csv). Unpack the archive anew."
                 )
-        if int(float(last[0])) != probes["probe_id"].iloc[-1]:
+        if last[0].strip() != str(probes["probe_id"].iloc[-1]).removesuffix(".0"):
             raise ValueError(
                 f"microarrays: {place / name} looks cut short: its last probe is {last[0]}, that of Probes.csv "
                 f"{probes['probe_id'].iloc[-1]}. Unpack the archive anew."
             )
 
 
+def _check_digests(place: Path) -> None:
+    """Refuse a table that is not as it was unpacked; where it was unpacked by hand, nothing was noted."""
+    listing = place / "sha256.txt"
+    lines = read_text(listing).splitlines() if listing.is_file() else []
+    noted = {name.strip(): sha256 for sha256, _, name in (line.partition("  ") for line in lines)}
+    for name in FILES.values():
+        if name in noted and (found := kept.first_seen(place / name)) != noted[name]:
+            raise ValueError(
+                f"microarrays: {place / name} is not what was unpacked: its sha256 is {found}, then it was "
+                f"{noted[name]}. It was changed or damaged; delete {place} and call download_microarrays() again, or, "
+                "if you changed it, delete sha256.txt there."
+            )
+
+
 def _small_table(path: Path, columns: list[str]) -> pd.DataFrame:
     hint = f"microarrays: {path} "
     try:
-        table = pd.read_csv(path)
+        text = read_text(path)
+        table = pd.read_csv(io.StringIO(text))
     except (ValueError, pd.errors.ParserError) as error:
-        raise ValueError(f"{hint}cannot be read: {error}. Unpack the archive anew.") from error
+        raise ValueError(f"{hint}cannot be read: {error}. Unpack the archive anew.") from None
     if absent := [column for column in columns if column not in table]:
         raise ValueError(f"{hint}has no column {absent[0]!r}; it has: {', '.join(map(str, table.columns[:8]))}.")
-    if table[columns[-2]].isna().iloc[-1] or not path.read_bytes().endswith((b"\n", b"\r")):
+    if table.empty or table[columns[-2]].isna().iloc[-1] or not text.endswith("\n"):
         raise ValueError(f"{hint}looks cut short: its last line is {len(table) + 1}, incomplete. Unpack it anew.")
     return table
 
@@ -370,18 +402,19 @@ def _ends(path: Path) -> tuple[list[str], list[str]]:
         first = file.readline()
         file.seek(max(0, path.stat().st_size - _TAIL))
         last = file.read().rstrip().rsplit(b"\n", 1)[-1]
-    return first.decode().rstrip().split(","), last.decode().split(",")
+    text = [line.decode("utf-8", errors="replace").removeprefix("\ufeff").rstrip() for line in (first, last)]
+    return text[0].split(","), text[1].split(",")
 
 
-def _part(folder: Path, donor: str) -> Path:
-    return folder / f"normalized_microarray_donor{donor}.zip.part"
+def _archive(folder: Path, donor: str) -> Path:
+    return folder / f"normalized_microarray_donor{donor}.zip"
 
 
 def _check_space(folder: Path, wanted: pd.DataFrame) -> None:
     """Room for all unpacked tables and the largest archive beside them: an archive is removed once it is unpacked."""
     if wanted.empty:
         return
-    done = {d: part.stat().st_size for d in wanted.index if (part := _part(folder, d)).exists()}
+    done = {d: part.stat().st_size for d in wanted.index if (part := part_of(_archive(folder, d))).exists()}
     archive = max(wanted["bytes"] - wanted.index.map(lambda donor: done.get(donor, 0)))
     needed, free = int(wanted["unpacked"].sum() + archive), shutil.disk_usage(folder).free
     if free < needed:
@@ -394,57 +427,68 @@ def _check_space(folder: Path, wanted: pd.DataFrame) -> None:
 
 def _get(donor: str, entry: pd.Series, folder: Path, progress: bool) -> None:
     """Fetch one archive, check it, unpack it."""
-    name = f"normalized_microarray_donor{donor}.zip"
-    part, target = _part(folder, donor), _donor_folder(folder, donor)
-    bar = {"total": int(entry["bytes"]), "desc": name, "unit": "B", "unit_scale": True, "disable": not progress}
-    mirror = _mirror()
-    urls = [f"{mirror.rstrip('/')}/human/microarray/{name}"] if _is_url(mirror) else []
-    causes = []
-    local = Path(mirror).expanduser() / "human" / "microarray" / name
-    if mirror and not _is_url(mirror) and local.is_file():
+    archive, target = _archive(folder, donor), _donor_folder(folder, donor)
+    name, causes = f"human/microarray/{archive.name}", []
+    if (mirror := _mirror_folder()) and (local := mirror / name).is_file():
         try:
-            return _unpack(local, entry, target)
+            sha256 = _unpack(local, entry, target, archive)
+            return kept.note(archive, sha256, sha256)
         except ValueError as error:
             causes.append(f"{local}: {error}")
-    for url in [*urls, entry["url"]]:
+
+    def unpack(part: Path) -> str:
+        return _unpack(part, entry, target, archive)
+
+    for url in [*_mirror_urls(name), entry["url"]]:
         try:
-            _resume(url, part, bar)
-            _unpack(part, entry, target)
-        except requests.RequestException as error:
-            causes.append(f"{url}: {error}")
-        except ValueError as error:  # wrong bytes: they are of no use to the next attempt
-            part.unlink()
-            causes.append(f"{url}: {error}")
-        else:
-            return part.unlink()
+            download(url, archive, sha256=entry["sha256"], size=int(entry["bytes"]), content=unpack, progress=progress)
+            return archive.unlink()
+        except DownloadError as error:
+            causes.append(f"{shown(url)}: {error}")
     raise DownloadError(
         f"microarrays of donor {donor}: not fetched.\n  "
         + "\n  ".join(causes)
-        + f"\nWays out: call again to go on; or unpack {entry['url']} by hand as {target}; or name a folder or URL "
-        f"that holds human/microarray/{name} by XSG_MIRROR."
+        + f"\nWays out: call again to go on; or unpack {entry['url']} by hand as {target}; or name a folder or https "
+        f"address that holds {name} by XSG_MIRROR."
     )
 
 
-def _unpack(archive: Path, entry: pd.Series, target: Path) -> None:
-    """Unpack the five tables, all or nothing; raises ValueError for a damaged archive."""
-    size, digest = archive.stat().st_size, pooch.file_hash(str(archive), alg="sha256")
-    if size != entry["bytes"] or entry["sha256"] not in ("", digest):
+def _unpack(archive: Path, entry: pd.Series, target: Path, noted: Path) -> str:
+    """Unpack the five tables, all or nothing, and return the archive's sha256; ValueError if it is another."""
+    size, sha256 = archive.stat().st_size, digest(archive)
+    if size != entry["bytes"] or entry["sha256"] not in ("", sha256):
         raise ValueError(
             f"wrong bytes: expected {entry['bytes']} with sha256 {entry['sha256'] or 'unknown'}, "
-            f"seen {size} with sha256 {digest}"
+            f"seen {size} with sha256 {sha256}"
         )
+    first = kept.noted_content(noted)
+    if first not in (None, sha256):
+        raise ValueError(
+            f"it is not the archive first seen (sha256 {first}, now {sha256}). If that is right, delete "
+            f"{kept.note_of(noted)}"
+        )
+    left, lines, digests = int(entry["unpacked"]), [f"{sha256}  {noted.name}"], {}
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unpacking-") as temporary:
         try:
-            with zipfile.ZipFile(archive) as opened:
-                members = {Path(member).name: member for member in opened.namelist()}
+            with archives.opened(archive) as opened:
+                members = archives.members(opened)
                 if absent := [name for name in FILES.values() if name not in members]:
-                    raise ValueError(f"the archive has no {absent[0]}; it has {', '.join(sorted(members))}")
-                for name in FILES.values():  # reading a member checks its CRC-32
-                    with opened.open(members[name]) as packed, (Path(temporary) / name).open("wb") as file:
-                        shutil.copyfileobj(packed, file, 2**20)
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise ValueError(f"damaged archive: {error}") from error
-        (Path(temporary) / "sha256.txt").write_text(f"{digest}  {archive.name.removesuffix('.part')}\n")
+                    raise archives.Damaged(f"the archive has no {absent[0]}; it has {', '.join(sorted(members))}")
+                for name in FILES.values():
+                    hashed = hashlib.sha256()
+                    with (Path(temporary) / name).open("wb") as file:
+                        archives.copy(
+                            opened, members[name], left, lambda b, f=file, h=hashed: (f.write(b), h.update(b))
+                        )
+                        left -= file.tell()
+                    digests[name] = hashed.hexdigest()
+                    lines.append(f"{digests[name]}  {name}")
+        except archives.Damaged as error:
+            raise ValueError(f"damaged archive: {error}") from None
+        (Path(temporary) / "sha256.txt").write_text("\n".join(lines) + "\n")
         shutil.copymode(target.parent, temporary)
         Path(temporary).rename(target)
         Path(temporary).mkdir()  # for the context manager to remove
+    for name, each in digests.items():
+        kept.note(target / name, each)
+    return sha256

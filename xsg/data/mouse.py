@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import io
 import re
-import time
-import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,36 +21,44 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import requests
-from filelock import FileLock
 from tqdm.auto import tqdm
 
+from xsg import check
 from xsg.data import fetch as _fetch
-from xsg.data.fetch import DownloadError, cache_dir, fetch
+from xsg.data import kept
+from xsg.data.download import check_space, locked
+from xsg.data.fetch import fetch
+from xsg.data.kept import cache_dir
+from xsg.data.metaimage import N_VOXELS, SHAPE, SPACING  # noqa: F401
+from xsg.data.mouse_files import (  # noqa: F401
+    API,
+    BULK,
+    BULK_AGAIN,
+    BULK_URL,
+    download_bulk,
+    download_experiments,
+    energy_folder,
+    has_energy,
+    known_experiments,
+    list_experiments,
+    open_bulk,
+    read_annotation,
+    read_grid,
+)
+from xsg.files import digest, read_text, whole
 
 if TYPE_CHECKING:
     from xsg.data.simulate_mouse import MouseTruth
 
-SHAPE = (67, 41, 58)  # AP, SI, LR
 AXES = ("AP", "SI", "LR")
-SPACING = 200.0  # µm from voxel to voxel
 MIDLINE = (SHAPE[2] - 1) / 2  # LR index of the plane between the hemispheres
-N_VOXELS = SHAPE[0] * SHAPE[1] * SHAPE[2]
-
-API = "http://api.brain-map.org"
-BULK_URL = "https://ibl-brain-wide-map-public.s3.amazonaws.com/atlas/agea"
-BULK = ("gene-expression.pqt", "gene-expression.bin")  # table of experiments; float16 (experiments, 58, 41, 67)
 # Coarse regions: the Allen ontology's large divisions. A voxel annotated above all of them keeps its own name.
 DIVISIONS = (
     *("Isocortex", "OLF", "HPF", "CTXsp", "STR", "PAL", "TH", "HY", "MB", "P", "MY", "CBX", "CBN"),
     *("fiber tracts", "VS"),
 )
 
-_ANNOTATION = "mouse/allen_grid/P56_Mouse_gridAnnotation.zip"
 _TREE = "mouse/ontology/allen_structure_tree.csv"
-_LISTING = "mouse/allen_grid/ABI_genes.csv"
-_TIMEOUT = (5, 60)  # seconds to connect, seconds between bytes: the service packs the zip while one waits
-_TRIES, _WAIT = 3, 2.0  # attempts at one request; seconds before the second, doubled before the third
 _BLOCK = 4096  # voxels of the matrix held in memory while it is written
 
 
@@ -82,7 +89,11 @@ class Mouse:
     Raises
     ------
     ValueError
-        Sizes that do not fit each other, indices outside the grid, regions that the structures lack.
+        Sizes that do not fit each other, names that do not, indices outside the grid or given twice, regions that the
+        structures lack, negative energies.
+
+    Arrays and lists are taken for tables; −1, the Institute's "no value", becomes NaN; labelled rows and columns are
+    joined by name.
     """
 
     name: str
@@ -96,22 +107,39 @@ class Mouse:
     truth: MouseTruth | None = None
 
     def __post_init__(self) -> None:
-        """Refuse tables that do not belong together."""
-        n, p = self.expression.shape
-        if len(self.voxels) != n or len(self.region) != n or len(self.genes) != p:
+        """Bring tables of any plain form together, by name where they have names, or refuse them."""
+        given = self.expression
+        # The Institute's −1 among a user's energies is "no value".
+        expression = given if _is_made_here(given) else check.energies(given, "expression")
+        if expression.ndim != 2:
+            raise ValueError(f"expression has shape {expression.shape}; expected voxels × genes.")
+        n, p = expression.shape
+        genes = self.genes if isinstance(self.genes, pd.Index) else pd.Index(list(self.genes))
+        if len(self.voxels) != n or len(self.region) != n or len(genes) != p:
             raise ValueError(
                 f"expression is {n} voxels × {p} genes, but there are {len(self.voxels)} voxels, {len(self.region)} "
-                f"regions and {len(self.genes)} genes. Expression is voxels × genes: transpose it?"
+                f"regions and {len(genes)} genes. Expression is voxels × genes: transpose it?"
             )
-        if tuple(self.voxels.columns) != AXES:
-            raise ValueError(f"voxels: columns are {list(self.voxels.columns)}; expected {list(AXES)}.")
-        place = self.voxels.to_numpy()
-        if n and ((place < 0) | (place >= SHAPE)).any():
-            bad = place[((place < 0) | (place >= SHAPE)).any(axis=1)][0]
-            raise ValueError(f"voxel {tuple(map(int, bad))} lies outside the {' × '.join(map(str, SHAPE))} grid.")
-        unknown = set(self.region) - set(self.structures.index)
-        if unknown:
-            raise ValueError(f"region {min(unknown)} is not among the {len(self.structures)} structures.")
+        voxels = _as_places(self.voxels)
+        rows = check.labels(voxels, 0)
+        region = check.matched(self.region, rows, "region", 0)
+        if isinstance(given, pd.DataFrame):
+            for axis, wanted in ((0, rows), (1, genes)):
+                named = check.labels(given, axis)
+                if named is not None and wanted is not None and not named.equals(wanted):
+                    expression = expression.take(check.rows_of(named, wanted, "expression"), axis=axis)
+        unknown = ~np.isin(region, self.structures.index.to_numpy(dtype=float))
+        if unknown.any():
+            raise ValueError(
+                f"region {region[unknown].min():g} is not among the {len(self.structures)} structures; "
+                f"{int(unknown.sum())} of {n} voxels have such a region. Take the tree that the ids are of."
+            )
+        if not (isinstance(self.region, pd.Series) and self.region.index.equals(voxels.index)):
+            object.__setattr__(self, "region", pd.Series(region.astype(np.int64), voxels.index, name="region"))
+        elif self.region.dtype.kind == "f":
+            object.__setattr__(self, "region", self.region.astype(np.int64))
+        for name, value in (("expression", expression), ("voxels", voxels), ("genes", genes)):
+            object.__setattr__(self, name, value)
 
     @property
     def division(self) -> pd.Series:
@@ -165,6 +193,31 @@ class Mouse:
         return "\n".join([*lines, "  provenance", *(f"    - {line}" for line in self.provenance)])
 
 
+def _is_made_here(expression: object) -> bool:
+    """Tell whether a matrix is mapped from the cache: of those, −1 was taken out when they were made."""
+    name = getattr(expression, "filename", None) if isinstance(expression, np.memmap) else None
+    return name is not None and Path(name).is_relative_to(_matrices())
+
+
+def _as_places(voxels: pd.DataFrame) -> pd.DataFrame:
+    """Return grid indices as whole numbers, or refuse them: columns of another name, outside the grid, given twice."""
+    if not isinstance(voxels, pd.DataFrame) or tuple(voxels.columns) != AXES:
+        got = f"columns are {list(voxels.columns)}" if isinstance(voxels, pd.DataFrame) else type(voxels).__name__
+        raise ValueError(f"voxels: {got}; expected a table with the columns {list(AXES)}.")
+    place = check.array(voxels, "voxels")
+    grid = " × ".join(map(str, SHAPE))
+    for bad, what in (
+        (place % 1 != 0, f"is no index; expected whole numbers on the {grid} grid (positions in µm: divide by 200)"),
+        ((place < 0) | (place >= SHAPE), f"lies outside the {grid} grid"),
+        (voxels.duplicated().to_numpy()[:, None], "is given more than once"),
+    ):
+        if (hit := bad.any(axis=1)).any():
+            shown = ", ".join(f"{each:g}" for each in place[hit][0])
+            raise ValueError(f"voxel ({shown}) {what}; {int(hit.sum())} of {len(voxels)} are such.")
+    whole_numbers = all(kind.kind in "iu" for kind in voxels.dtypes)
+    return voxels if whole_numbers else voxels.astype(np.int64)
+
+
 def fold(positions: np.ndarray) -> np.ndarray:
     """Lay one hemisphere onto the other: (n, 3) AP, SI, LR → float32 (n, 3) AP, SI, |LR − 28.5|.
 
@@ -176,84 +229,6 @@ def fold(positions: np.ndarray) -> np.ndarray:
     out = np.array(positions, dtype=np.float32)
     out[:, 2] = np.abs(out[:, 2] - MIDLINE)
     return out
-
-
-def read_grid(path: str | Path) -> np.ndarray:
-    """Read the expression energy of one experiment.
-
-    Parameters
-    ----------
-    path
-        The zip that the Allen Institute's service packs: ``energy.raw``, 637,304 bytes of little-endian float32 in the
-        order LR, SI, AP, its header ``energy.mhd``, and ``data_set.xml``.
-
-    Returns
-    -------
-    ndarray, float32 (67, 41, 58)
-        AP, SI, LR; NaN where the experiment has no value (exactly −1 in the file).
-
-    Raises
-    ------
-    ValueError
-        No zip, a damaged zip, no energy file in it, too few or too many bytes, or values that are no energy.
-    """
-    grid = _from_raw(_member(path, "energy.raw", "<f4"))
-    missing = grid == -1
-    with np.errstate(invalid="ignore"):
-        odd = ~missing & ~((grid >= 0) & np.isfinite(grid))
-    if odd.any():
-        raise ValueError(
-            f"{path}: energy.raw holds {grid[odd][0]:g} in {int(odd.sum())} voxels; expected −1 (missing) or an energy "
-            "of 0 or more. The file is damaged, or is of another volume: download it again."
-        )
-    return np.where(missing, np.float32(np.nan), grid)
-
-
-def read_annotation(path: str | Path | None = None) -> np.ndarray:
-    """Read the annotation of the grid: int32 (67, 41, 58), AP, SI, LR; the id of a structure, 0 outside the brain.
-
-    Parameters
-    ----------
-    path
-        A zip with ``gridAnnotation.raw`` (little-endian uint32, laid out as in `read_grid`); by default the registered
-        one, fetched on first use: 62,529 voxels, 649 structures.
-
-    Raises
-    ------
-    ValueError
-        As in `read_grid`.
-    """
-    raw = _member(fetch(_ANNOTATION) if path is None else path, "gridAnnotation.raw", "<u4")
-    return _from_raw(raw).astype(np.int32)
-
-
-def _from_raw(values: np.ndarray) -> np.ndarray:
-    """Bring the flat order of the files into (AP, SI, LR)."""
-    return np.ascontiguousarray(values.reshape(SHAPE[::-1]).transpose(2, 1, 0))
-
-
-def _member(path: str | Path, name: str, dtype: str) -> np.ndarray:
-    """Read the one volume of a zip, flat, and check its size."""
-    if not Path(path).is_file():
-        raise ValueError(f"{path}: no such file; expected a zip with {name}.")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            inside = {Path(each).name: each for each in archive.namelist()}
-            if name not in inside:
-                raise ValueError(
-                    f"{path}: no {name} in it, only {', '.join(sorted(inside)) or 'nothing'}. Some experiments have no "
-                    "energy volume: leave this one out."
-                )
-            content = archive.read(inside[name])
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise ValueError(f"{path}: not a whole zip file ({error}). Delete it and download it again.") from None
-    wanted = N_VOXELS * np.dtype(dtype).itemsize
-    if len(content) != wanted:
-        raise ValueError(
-            f"{path}: {name} has {len(content)} bytes; expected {wanted} ({' × '.join(map(str, SHAPE))} voxels of "
-            f"{np.dtype(dtype).itemsize}). Delete it and download it again; grids of another resolution are not read."
-        )
-    return np.frombuffer(content, dtype)
 
 
 def structure_tree(path: str | Path | None = None) -> pd.DataFrame:
@@ -270,14 +245,27 @@ def structure_tree(path: str | Path | None = None) -> pd.DataFrame:
         By ``id``: acronym, name, parent (0 at the root), depth (root = 0), path (tuple of ids, root first), division
         (the ancestor among `DIVISIONS`, else the structure's own acronym), colour ("#rrggbb").
     """
-    return _tree(str(path or fetch(_TREE))).copy()
+    path = Path(path or fetch(_TREE))
+    return _tree(read_text(path, "the Allen Institute's tree of structures"), str(path)).copy()
 
 
 @lru_cache(maxsize=2)
-def _tree(path: str) -> pd.DataFrame:
-    raw = pd.read_csv(path, dtype={"structure_id_path": str, "color_hex_triplet": str}).query("id > 0")
+def _tree(text: str, path: str) -> pd.DataFrame:
+    try:
+        raw = pd.read_csv(io.StringIO(text), dtype={"structure_id_path": str, "color_hex_triplet": str})
+    except (ValueError, pd.errors.ParserError) as error:
+        raise ValueError(f"{path} is no table of structures ({error}). Get it anew.") from None
+    wanted = ["id", "acronym", "name", "parent_structure_id", "color_hex_triplet"]
+    if absent := [column for column in wanted if column not in raw]:
+        raise ValueError(f"{path} has no column {absent[0]!r}; it has: {check.some(raw.columns, 8)}.")
+    numbers = (
+        raw[["id", "parent_structure_id"]].apply(pd.to_numeric, errors="coerce").fillna({"parent_structure_id": 0})
+    )
+    if (bad := numbers["id"].isna() | numbers["id"].duplicated()).any():
+        raise ValueError(f"{path}: id {raw['id'][bad].iloc[0]} is no number, or is there more than once.")
+    raw = raw.assign(**numbers)[numbers["id"] > 0]
     colour = "#" + raw["color_hex_triplet"].str.zfill(6)  # the table has lost leading zeros
-    return make_structures(raw["id"], raw["acronym"], raw["name"], raw["parent_structure_id"].fillna(0), colour)
+    return make_structures(raw["id"], raw["acronym"], raw["name"], raw["parent_structure_id"], colour)
 
 
 def make_structures(
@@ -312,263 +300,6 @@ def make_structures(
     return frame
 
 
-def known_experiments() -> pd.DataFrame:
-    """Return the registered list of coronal experiments, fetched on first use: as `list_experiments`, 4,345 rows."""
-    table = pd.read_csv(fetch(_LISTING), keep_default_na=False).query("cutting_plane == 'coronal'")
-    return _experiments(table["Section_Data_ID"], table["acronym"])
-
-
-def list_experiments(api: str = API, page: int = 2000, progress: bool = True) -> pd.DataFrame:
-    """Ask the Allen Institute which coronal in situ hybridisation experiments there are.
-
-    One query of its RMA service (product 1, the adult mouse atlas; not failed; coronal; ISH), page by page.
-
-    Parameters
-    ----------
-    api
-        Base URL of the service.
-    page
-        Rows of one answer; the service gives at most 2,000.
-    progress
-        Show a progress bar.
-
-    Returns
-    -------
-    DataFrame
-        By ``id`` of the experiment, ascending: gene (acronym), replicate (0, 1, … among the experiments of one gene).
-
-    Raises
-    ------
-    DownloadError
-        The service cannot be reached, refuses the query, or gives fewer rows than it announced.
-    """
-    rows: list[dict] = []
-    bar = tqdm(desc="experiments", unit=" rows", disable=not progress)
-    with bar:
-        while True:
-            answer = _ask(api, len(rows), page)
-            bar.total = int(answer["total_rows"])
-            rows += answer["msg"]
-            bar.update(len(answer["msg"]))
-            if len(rows) >= bar.total:
-                break
-            if not answer["msg"]:
-                raise DownloadError(
-                    f"{api}: the list of experiments ended after {len(rows)} of {bar.total} rows. Ask again later, or "
-                    "use known_experiments(), the registered list."
-                )
-    # A row that is added or withdrawn between two pages shifts the rest: an experiment may come twice.
-    genes = {int(row["id"]): row["genes"][0]["acronym"] for row in rows if row.get("genes")}
-    return _experiments(genes.keys(), genes.values())
-
-
-def _experiments(ids: Iterable[int], genes: Iterable[str]) -> pd.DataFrame:
-    table = pd.DataFrame({"gene": list(genes)}, index=pd.Index([int(each) for each in ids], name="id")).sort_index()
-    return table.assign(replicate=table.groupby("gene").cumcount())
-
-
-def _ask(api: str, start: int, rows: int) -> dict:
-    """Return one page of the list of experiments."""
-    criteria = (
-        "model::SectionDataSet,rma::criteria,[failed$eq'false'],products[id$eq1],plane_of_section[name$eq'coronal'],"
-        "treatments[name$eq'ISH'],rma::include,genes,"
-        f"rma::options[order$eqid][start_row$eq{start}][num_rows$eq{rows}]"
-    )
-    url = f"{api}/api/v2/data/query.json"
-
-    def get() -> dict:
-        with requests.get(url, params={"criteria": criteria}, timeout=_TIMEOUT) as response:
-            response.raise_for_status()
-            answer = response.json()
-        # A refused query comes with status 200 and the reason as a string.
-        if not answer.get("success") or not isinstance(answer.get("msg"), list):
-            raise _Refused(f"{url} refused the query: {str(answer.get('msg'))[:300]}")
-        return answer
-
-    return _persist(get, url)
-
-
-class _Refused(DownloadError):
-    """An answer that asking again will not change."""
-
-
-def _persist(get: Callable, url: str):
-    """Call ``get`` until it succeeds: the service fails now and then for a moment."""
-    for attempt in range(_TRIES):
-        try:
-            return get()
-        except (requests.RequestException, ValueError) as error:  # no JSON is a ValueError, as is a damaged zip
-            status = getattr(getattr(error, "response", None), "status_code", None)
-            # 408 and 429 say "not now", the other 4xx "never".
-            lasting = status is not None and 400 <= status < 500 and status not in (408, 429)
-            if lasting or attempt == _TRIES - 1:
-                raise DownloadError(f"{url}: {error} (after {attempt + 1} of {_TRIES} attempts)") from error
-            time.sleep(_WAIT * 2**attempt)
-    raise AssertionError("unreachable")
-
-
-def download_experiments(experiments: pd.DataFrame | Iterable[int], api: str = API, progress: bool = True) -> pd.Series:
-    """Download the energy volumes of experiments into the cache; a second call goes on where the first was cut.
-
-    The unit of resuming is the experiment: the service packs each zip when it is asked for, so a part of one does not
-    fit the next. What is in the cache is whole, and is not asked for again.
-
-    Parameters
-    ----------
-    experiments
-        Their ids, or a table by id, such as that of `list_experiments`.
-    api
-        Base URL of the service.
-    progress
-        Show a progress bar.
-
-    Returns
-    -------
-    Series
-        By id: path of the zip (relative to the cache's folder ``mouse/allen_grid/energy``), None where the experiment
-        has no energy volume.
-
-    Raises
-    ------
-    DownloadError
-        Some could not be had; all others are in the cache by then.
-    """
-    ids = [int(each) for each in (experiments.index if isinstance(experiments, pd.DataFrame) else experiments)]
-    folder = _energy_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    found, causes = {}, {}
-    for each in tqdm(ids, desc="energy volumes", unit=" experiments", disable=not progress):
-        target = folder / f"{each}.zip"
-        url = f"{api}/grid_data/download/{each}?include=energy"
-        try:
-            if not target.is_file():
-                _persist(lambda url=url, target=target: _get_zip(url, target), url)
-            found[each] = target.name if _has_energy(target) else None
-        except OSError as error:  # DownloadError is one; a full disk is another
-            causes[each] = error
-    if causes:
-        some = "\n  ".join(str(error) for error in list(causes.values())[:3])
-        raise DownloadError(
-            f"{len(causes)} of {len(ids)} experiments were not fetched, among them {', '.join(map(str, [*causes][:5]))}"
-            f":\n  {some}\nThe others are in the cache; call again to fetch the rest."
-        )
-    return pd.Series(found, name="path", dtype=object).rename_axis("id")
-
-
-def _energy_folder() -> Path:
-    return cache_dir() / "mouse" / "allen_grid" / "energy"
-
-
-def _get_zip(url: str, target: Path) -> None:
-    """Download one zip whole, or leave nothing under its name."""
-    part = target.with_name(f"{target.name}.part")
-    with requests.get(url, stream=True, timeout=_TIMEOUT) as response:
-        response.raise_for_status()
-        with part.open("wb") as file:
-            for block in response.iter_content(1 << 16):
-                file.write(block)
-    try:
-        with zipfile.ZipFile(part) as archive:
-            damaged = archive.testzip()
-    except zipfile.BadZipFile as error:
-        damaged = str(error)
-    if damaged:
-        beginning = part.read_bytes()[:80]
-        part.unlink()
-        raise ValueError(f"not a whole zip ({damaged}), it begins {beginning!r}")
-    if _has_energy(part):
-        _member(part, "energy.raw", "<f4")  # too short, though the zip is whole: asked for again
-    part.replace(target)
-
-
-def _has_energy(path: Path) -> bool:
-    with zipfile.ZipFile(path) as archive:
-        return any(Path(name).name == "energy.raw" for name in archive.namelist())
-
-
-def download_bulk(url: str = BULK_URL, progress: bool = True) -> Path:
-    """Download all experiments as one matrix (1.39 GB) into the cache's folder ``mouse/agea``; resumes where cut off.
-
-    The International Brain Laboratory's public copy: ``gene-expression.bin``, float16 (4345, 58, 41, 67), and the table
-    of experiments ``gene-expression.pqt``. Neither has a registered checksum; sizes are checked.
-
-    Returns
-    -------
-    Path
-        The folder, for `open_bulk`.
-    """
-    folder = cache_dir() / "mouse" / "agea"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in BULK:
-        target, part = folder / name, folder / f"{name}.part"
-        if target.is_file():
-            continue
-        try:
-            with FileLock(f"{target}.lock"), requests.head(f"{url}/{name}", timeout=_TIMEOUT) as response:
-                response.raise_for_status()
-                size = int(response.headers["Content-Length"])
-                bar = {"total": size, "desc": name, "unit": "B", "unit_scale": True, "disable": not progress}
-                _fetch._check_space({"bytes": size}, target)
-                _fetch._resume(f"{url}/{name}", part, bar)
-        except (OSError, KeyError) as error:
-            raise DownloadError(f"{url}/{name}: {error!r}. Call again to go on from {part}.") from error
-        if part.stat().st_size != size:
-            found = part.stat().st_size
-            part.unlink()
-            raise DownloadError(f"{url}/{name}: {found} bytes came, {size} were announced; call again.")
-        part.replace(target)
-    return folder
-
-
-def open_bulk(folder: str | Path) -> tuple[pd.DataFrame, np.ndarray]:
-    """Open the matrix of all experiments without reading it.
-
-    Parameters
-    ----------
-    folder
-        Holds ``gene-expression.bin`` and its table, ``gene-expression.pqt`` (read through pyarrow) or the same table as
-        ``gene-expression.csv`` with the columns id, gene.
-
-    Returns
-    -------
-    experiments : DataFrame
-        In the order of the matrix: index ``id``, columns gene, replicate.
-    matrix : memmap, float16 (experiments, 58, 41, 67)
-        LR, SI, AP within each experiment; −1 where there is no value.
-
-    Raises
-    ------
-    ValueError
-        A file is missing, or the matrix is not of the table's length.
-    """
-    folder = Path(folder)
-    parquet, matrix = (folder / name for name in BULK)
-    table = parquet.with_suffix(".csv")
-    if not matrix.is_file() or not (parquet.is_file() or table.is_file()):
-        raise ValueError(
-            f"{folder}: expected {matrix.name} and {parquet.name} (or {table.name}) in it. Get them by download_bulk()."
-        )
-    if table.is_file():
-        raw = pd.read_csv(table, dtype={"gene": str}, keep_default_na=False)
-    else:
-        try:
-            raw = pd.read_parquet(parquet)
-        except ImportError:
-            raise ValueError(
-                f"{parquet} is read through pyarrow, which is not installed. Install pyarrow, or save the table as "
-                f"{table} with the columns id, gene."
-            ) from None
-    experiments = pd.DataFrame({"gene": raw["gene"].to_numpy()}, index=pd.Index(raw["id"].astype(int), name="id"))
-    experiments["replicate"] = experiments.groupby("gene").cumcount()
-    size, wanted = matrix.stat().st_size, len(experiments) * N_VOXELS * 2
-    if size != wanted:
-        raise ValueError(
-            f"{matrix}: {size} bytes; expected {wanted} = {len(experiments)} experiments × {N_VOXELS} voxels × 2. It "
-            "was cut off, or belongs to another table: delete both and call download_bulk()."
-        )
-    return experiments, np.memmap(matrix, np.float16, "r", shape=(len(experiments), *SHAPE[::-1]))
-
-
 def load_mouse(name: str = "simulated", **choices: object) -> Mouse:
     """Load a mouse brain by name.
 
@@ -580,7 +311,8 @@ def load_mouse(name: str = "simulated", **choices: object) -> Mouse:
         fetched unasked.
     **choices
         For "simulated", the arguments of `simulate_mouse` (``seed``, ``n_genes``, ``step``, ``geometry``). For "allen":
-        ``step=1`` (take every step-th voxel along each axis), ``folder`` (of the bulk matrix).
+        ``step=1`` (take every step-th voxel along each axis), ``folder`` (of the bulk matrix). What is in the cache
+        must be what was first seen there, see `xsg.data.kept`.
 
     Returns
     -------
@@ -590,7 +322,7 @@ def load_mouse(name: str = "simulated", **choices: object) -> Mouse:
     Raises
     ------
     ValueError
-        Unknown name or choice; no data.
+        Unknown name or choice; no data, or data that were replaced or damaged since they were first seen.
 
     Examples
     --------
@@ -599,7 +331,7 @@ def load_mouse(name: str = "simulated", **choices: object) -> Mouse:
     (20, True)
     """
     loaders = {"simulated": _simulated, "allen": _allen}
-    if name not in loaders:
+    if not isinstance(name, str) or name not in loaders:
         raise ValueError(f"mouse {name!r} is not known; there are: {', '.join(map(repr, loaders))}.")
     known = list(inspect.signature(loaders[name]).parameters)
     unknown = [choice for choice in choices if choice not in known]
@@ -621,12 +353,18 @@ def _allen(step: int = 1, folder: str | Path | None = None) -> Mouse:
     if here:
         experiments, matrix = open_bulk(here)
         source = f"from the bulk matrix of the International Brain Laboratory, {len(experiments)} experiments"
+        # What a user has put elsewhere is the user's own to change; what is in the cache is not.
+        way_out = BULK_AGAIN if here.absolute().is_relative_to(cache_dir()) else ""
+        digests = [kept.first_seen(here / name, way_out) for name in BULK if (here / name).is_file()]
 
         def volume(row: int) -> np.ndarray:
             return matrix[row].reshape(-1)
     else:
-        grids = sorted(_energy_folder().glob("*.zip"), key=lambda path: path.name)
-        grids = [path for path in grids if re.fullmatch(r"\d+\.zip", path.name) and _has_energy(path)]
+        grids = sorted(energy_folder().glob("*.zip"), key=lambda path: path.name)
+        grids = [path for path in grids if re.fullmatch(r"\d+\.zip", path.name)]
+        seen = {g: kept.first_seen(g, f"Get it again: download_experiments([{g.stem}]).") for g in grids}
+        grids = [path for path in grids if has_energy(path)]
+        digests = [seen[path] for path in grids]
         if not grids:
             raise ValueError(
                 "load_mouse('allen'): no expression in the cache. Fetch it by xsg.data.mouse.download_bulk() (1.4 GB), "
@@ -648,7 +386,9 @@ def _allen(step: int = 1, folder: str | Path | None = None) -> Mouse:
 
     genes, row_of = group_replicates(experiments)
     flat = np.ravel_multi_index(voxels.to_numpy()[:, ::-1].T, SHAPE[::-1])  # place of each voxel in a flat volume
-    key = hashlib.sha256(repr((source, list(experiments.index), step)).encode()).hexdigest()[:16]
+    # A source or an anatomy that was replaced makes another matrix.
+    parts = [source, digests, experiments.to_csv(), step, hashlib.sha256(voxels.to_numpy().tobytes()).hexdigest()]
+    key = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
     def write(out: np.ndarray) -> None:
         # From the bulk matrix, which is by gene, one block of voxels after the other: never the whole in memory. A zip
@@ -672,8 +412,7 @@ def _allen(step: int = 1, folder: str | Path | None = None) -> Mouse:
 
 
 def _bulk_folder() -> Path | None:
-    mirror = _fetch._mirror()
-    places = [cache_dir(), *([Path(mirror).expanduser()] if mirror and not _fetch._is_url(mirror) else [])]
+    places = [cache_dir(), *([mirror] if (mirror := _fetch._mirror_folder()) else [])]
     return next((p / "mouse" / "agea" for p in places if (p / "mouse" / "agea" / BULK[1]).is_file()), None)
 
 
@@ -683,8 +422,7 @@ def labelled_voxels(annotation: np.ndarray, step: int = 1) -> tuple[pd.DataFrame
     ``step`` takes every step-th voxel along each axis; along LR as many steps from the midline on either side, so that
     mirror images stay together.
     """
-    if step < 1:
-        raise ValueError(f"step is {step}; expected 1 (every voxel) or more.")
+    step = check.number(step, "step", 1, whole=True)
     take = annotation > 0
     for axis, size in enumerate(SHAPE):
         index = np.arange(size)
@@ -725,22 +463,28 @@ IN_MEMORY = 64 * 2**20  # bytes; a larger matrix is written to the cache and map
 def stored(key: str, shape: tuple[int, int], write: Callable[[np.ndarray], None]) -> np.ndarray:
     """Return a float16 matrix that ``write`` fills: in memory when small, else mapped from the cache.
 
-    A matrix once written is found again by its key; one that was cut off in writing is written anew.
+    A matrix once written is found again by its key; one that was cut off in writing or changed since is written anew.
     """
     if shape[0] * shape[1] * 2 <= IN_MEMORY:
         out = np.empty(shape, np.float16)
         write(out)
         return out
-    path = cache_dir() / "mouse" / "matrices" / f"{key}.f16"
+    path, size = _matrices() / f"{key}.f16", shape[0] * shape[1] * 2
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
-        if not path.is_file() or path.stat().st_size != shape[0] * shape[1] * 2:
-            _fetch._check_space({"bytes": shape[0] * shape[1] * 2}, path)
-            part = path.with_suffix(".part")
-            with part.open("wb") as file:
-                write(_Appended(file, shape))
-            part.replace(path)
+    with locked(path, size):
+        if not path.is_file() or path.stat().st_size != size or not kept.is_as_noted(path):
+            check_space(path.parent, size)
+            with whole(path) as part:
+                with part.open("wb") as file:
+                    write(out := _Appended(file, shape))
+                if out.next != shape[0]:
+                    raise ValueError(f"{key}: {out.next} of {shape[0]} rows were written")
+            kept.note(path, digest(path))
     return np.memmap(path, np.float16, "r", shape=shape)
+
+
+def _matrices() -> Path:
+    return cache_dir() / "mouse" / "matrices"
 
 
 class _Appended:

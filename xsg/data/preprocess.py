@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
+from xsg.check import constant, number, rows_of, some
 from xsg.data.mouse import Mouse
 
 _BLOCK = 4096  # voxels
@@ -27,19 +29,51 @@ def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
         yield rows[start : start + _BLOCK]
 
 
-def _rows(brain: Mouse, rows: np.ndarray | None) -> np.ndarray:
-    """Positions in the table, ascending, from a bool mask, positions or None (all)."""
+def _rows(brain: Mouse, rows: np.ndarray | pd.Series | None) -> np.ndarray:
+    """Positions in the table from a bool mask (ascending), positions (as they are named) or None (all).
+
+    A mask that is a Series is joined to the voxels by its index.
+    """
     n = len(brain.voxels)
     if rows is None:
         return np.arange(n)
+    index = getattr(brain.voxels, "index", None)
+    named = isinstance(rows, pd.Series) and rows.dtype == bool and isinstance(index, pd.Index)
+    if named and not rows.index.equals(index) and set(rows.index) == set(index):
+        rows = rows.iloc[rows_of(rows.index, index, "rows")]
     rows = np.asarray(rows)
     if rows.dtype == bool:
         if rows.shape != (n,):
             raise ValueError(f"rows: a mask of shape {rows.shape}; expected ({n},), one per voxel.")
         return np.flatnonzero(rows)
-    if rows.ndim != 1 or (len(rows) and not (rows.min() >= 0 and rows.max() < n)):
-        raise ValueError(f"rows: expected positions between 0 and {n - 1}, or a bool mask.")
+    if not rows.size and rows.ndim == 1:
+        return np.empty(0, dtype=np.int64)
+    whole = rows.dtype.kind in "iu" or (rows.dtype.kind == "f" and bool((rows % 1 == 0).all()))
+    if not whole or rows.ndim != 1 or not (rows.min() >= 0 and rows.max() < n):
+        raise ValueError(
+            f"rows: expected positions between 0 and {n - 1}, or a bool mask; got {rows.dtype} {rows.shape}."
+        )
+    if len(rows) == n > 2 and rows.max() <= 1:
+        raise ValueError(f"rows holds {n} zeros and ones; positions, or a mask? Of a mask make bool: rows == 1.")
     return rows.astype(np.int64)
+
+
+def _columns(brain: Mouse, names: pd.Index | None, places: np.ndarray) -> np.ndarray:
+    """Return where the genes that were learned from stand in a brain, by name; without names, where they stood."""
+    genes = brain.genes
+    if names is None or isinstance(names, pd.RangeIndex):
+        return places
+    if len(genes) > int(places.max(initial=-1)) and genes[places].equals(names):
+        return places
+    if not genes.is_unique:
+        raise ValueError(f"genes given more than once: {some(genes[genes.duplicated()].unique())}. Keep one of each.")
+    found = genes.get_indexer(names)
+    if (found < 0).any():
+        raise ValueError(
+            f"expression lacks {(found < 0).sum()} of the {len(names)} genes learned from: {some(names[found < 0])}; "
+            f"it has {len(genes)}, such as {some(genes, 2)}."
+        )
+    return found
 
 
 class SelectGenes:
@@ -53,8 +87,12 @@ class SelectGenes:
     Attributes
     ----------
     genes_ : ndarray of int
-        Positions of the kept genes, ascending.
+        Positions of the kept genes, ascending. Of genes that vary alike, those that stand first.
+    names_ : Index
+        What they are called: another brain's genes are found by name, in whatever order.
     """
+
+    names_: pd.Index | None = None
 
     def __init__(self, n_genes: int | None = None):
         self.n_genes = n_genes
@@ -63,7 +101,10 @@ class SelectGenes:
         """Learn which genes vary, from some voxels."""
         rows = _rows(brain, rows)
         p = len(brain.genes)
-        if self.n_genes is not None and not 1 <= self.n_genes <= p:
+        n_genes = None if self.n_genes is None else number(self.n_genes, "n_genes", whole=True)
+        if not p or not len(rows):
+            raise ValueError(f"{len(rows)} training voxels and {p} genes; expected some of each.")
+        if n_genes is not None and not 1 <= n_genes <= p:
             raise ValueError(f"n_genes is {self.n_genes}; this brain has {p}. Ask for fewer, or None for all.")
         count, total, square = np.zeros(p), np.zeros(p), np.zeros(p)
         for block in _blocks(rows):
@@ -75,17 +116,22 @@ class SelectGenes:
         enough = count >= max(2, 0.1 * len(rows))
         safe = np.maximum(count, 1)
         variance = np.where(enough, square / safe - (total / safe) ** 2, -1)
-        n = self.n_genes or p
+        n = n_genes or p
         # A stable sort: of genes that vary alike, the first.
         self.genes_ = np.sort(np.argsort(-variance, kind="stable")[:n])
         self.genes_ = self.genes_[enough[self.genes_]]
         if not len(self.genes_):
             raise ValueError(f"no gene has a value in a tenth of the {len(rows)} training voxels.")
+        self.names_ = pd.Index(brain.genes)[self.genes_]
         return self
+
+    def columns(self, brain: Mouse) -> np.ndarray:
+        """Return where the genes kept stand in a brain, by name."""
+        return _columns(brain, self.names_, self.genes_)
 
     def transform(self, brain: Mouse, rows: np.ndarray | None = None) -> np.ndarray:
         """Return energies float32 (m, genes kept)."""
-        return brain.expression[_rows(brain, rows)][:, self.genes_].astype(np.float32)
+        return brain.expression[_rows(brain, rows)][:, self.columns(brain)].astype(np.float32)
 
 
 class SpatialImputer:
@@ -107,14 +153,18 @@ class SpatialImputer:
         The training voxels: which rows of the table, and where they lie (only if neighbours are asked).
     """
 
+    names_: pd.Index | None = None
+
     def __init__(self, neighbours: int = 6):
         self.neighbours = neighbours
 
     def fit(self, brain: Mouse, rows: np.ndarray | None = None, genes: np.ndarray | None = None) -> SpatialImputer:
         """Learn typical energies, and where the training voxels lie."""
+        neighbours = number(self.neighbours, "neighbours", whole=True)
         self.rows_ = np.sort(_rows(brain, rows))  # so that ties among neighbours fall the same way in any order
         self.genes_ = np.arange(len(brain.genes)) if genes is None else genes
-        if self.neighbours < 0 or self.neighbours > len(self.rows_):
+        self.names_ = pd.Index(brain.genes)[self.genes_]
+        if neighbours < 0 or neighbours > len(self.rows_):
             raise ValueError(f"neighbours is {self.neighbours}; expected 0 to {len(self.rows_)} (training voxels).")
         mean, _ = _log_moments(brain, self.rows_, self.genes_)
         self.typical_ = (np.exp(mean) - OFFSET).astype(np.float32)
@@ -123,7 +173,13 @@ class SpatialImputer:
         return self
 
     def transform(self, brain: Mouse, rows: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Fill x float32 (m, genes), the energies of the voxels ``rows``, in place."""
+        """Fill x float32 (m, genes), the energies of the voxels ``rows``, in place.
+
+        Raises
+        ------
+        ValueError
+            If neighbours are asked and the training voxels no longer stand in the rows where they stood.
+        """
         voxel, gene = np.nonzero(np.isnan(x))
         if not len(voxel):
             return x
@@ -131,9 +187,16 @@ class SpatialImputer:
         if self.neighbours:
             from scipy.spatial import cKDTree
 
+            place = brain.positions()
+            if self.rows_.max() >= len(place) or not np.array_equal(place[self.rows_], self.place_):
+                raise ValueError(
+                    "voxels: those that trained stand in other rows than they did, so that their values cannot be "
+                    "found. Give the very table that was fitted on, in its order, or impute without neighbours (0)."
+                )
+            genes = _columns(brain, self.names_, self.genes_)
             # A training voxel finds itself among its neighbours, but has no value to give: that is why one asks.
-            near = cKDTree(self.place_).query(brain.positions()[rows], self.neighbours)[1].reshape(len(rows), -1)
-            values = brain.expression[self.rows_[near[voxel]], self.genes_[gene][:, None]].astype(np.float32)
+            near = cKDTree(self.place_).query(place[rows], self.neighbours)[1].reshape(len(rows), -1)
+            values = brain.expression[self.rows_[near[voxel]], genes[gene][:, None]].astype(np.float32)
             present = np.isfinite(values)
             count = present.sum(axis=1)
             mean = np.where(present, values, 0).sum(axis=1) / np.maximum(count, 1)
@@ -153,7 +216,7 @@ class Scaler:
     """
 
     def __init__(self, scale: str = "log"):
-        if scale not in SCALES:
+        if not isinstance(scale, str) or scale not in SCALES:
             raise ValueError(f"scale is {scale!r}; expected one of {', '.join(map(repr, SCALES))}.")
         self.scale = scale
 
@@ -170,7 +233,7 @@ class Scaler:
             x = brain.expression[rows][:, genes].astype(np.float32)
             low, centre, high = np.nanquantile(x, [0.25, 0.5, 0.75], axis=0)
             # A gene that is silent in three quarters of the brain has no inter-quartile range.
-            spread = np.where(high > low, high - low, np.nanstd(x, axis=0))
+            spread = np.where(high > low, high - low, np.where(constant(x), 0, np.nanstd(x, axis=0)))
         self.centre_, self.spread_ = centre.astype(np.float32), np.where(spread > 0, spread, 1).astype(np.float32)
         return self
 
@@ -192,16 +255,20 @@ class Scaler:
 def _log_moments(brain: Mouse, rows: np.ndarray, genes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of log(energy + 0.01) of each gene, missing values left out."""
     count, total, square = np.zeros(len(genes)), np.zeros(len(genes)), np.zeros(len(genes))
+    edges = np.full((2, len(genes)), np.nan, np.float32)
     for block in _blocks(rows):
         x = np.log(brain.expression[block][:, genes].astype(np.float32) + np.float32(OFFSET))
         present = np.isfinite(x)
         count += present.sum(axis=0)
+        seen = np.where(present, x, np.nan)
+        edges = np.stack([np.fmin(edges[0], np.fmin.reduce(seen)), np.fmax(edges[1], np.fmax.reduce(seen))])
         x = np.where(present, x, 0)
         total += x.sum(axis=0, dtype=np.float64)
         square += np.einsum("ij,ij->j", x, x, dtype=np.float64)
     safe = np.maximum(count, 1)
     mean = total / safe
-    return mean, np.sqrt(np.maximum(square / safe - mean**2, 0))
+    # The variance of what is constant is a rounding error, which must not be divided by.
+    return mean, np.where(constant(edges), 0, np.sqrt(np.maximum(square / safe - mean**2, 0)))
 
 
 class Preprocessor:

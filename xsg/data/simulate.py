@@ -27,6 +27,7 @@ import numpy as np
 import pandas as pd
 
 from xsg.atlas import build_graph, load_parcellation
+from xsg.check import number
 from xsg.data.adni import cohort_from_tables, thickness_codes, thinning_map
 from xsg.data.cortex import Cortex, Truth
 
@@ -68,6 +69,7 @@ def simulate_cortex(
     ValueError
         A size is out of range.
     """
+    seed, n_genes = number(seed, "seed", 0, whole=True), number(n_genes, "n_genes", whole=True)
     if n_genes < 2:
         raise ValueError(f"n_genes is {n_genes}; expected at least 2")
     programs = _programs(seed, n_programs)
@@ -164,6 +166,8 @@ def vulnerability(programs: pd.DataFrame) -> pd.Series:
         Thinning in mm, mean 0.12.
     """
     p = programs
+    if absent := [name for name in _RELEVANT if name not in p]:
+        raise ValueError(f"programs: no column {absent[0]!r}; expected P1 to P5 or more, by region.")
     u = np.logaddexp(0, 1.5 * p["P1"]) + 0.8 * np.tanh(1.5 * p["P2"]) + 0.3 * p["P2"] * p["P4"]
     v = np.logaddexp(0, u)
     out = (_MEAN_THINNING * v / v.mean()).round(6).rename("thinning")
@@ -183,9 +187,7 @@ def _ceiling(observed: pd.Series, noise_sd: pd.Series) -> float:
 
 def _stream(seed: int, what: int) -> np.random.Generator:
     """Independent stream for one part of the simulation: 0 programs, 1 expression, 2 subjects."""
-    if seed < 0:
-        raise ValueError(f"seed is {seed}; expected an integer of 0 or more")
-    return np.random.default_rng([seed, what])
+    return np.random.default_rng([number(seed, "seed", 0, whole=True), what])
 
 
 def _exponential(distance: np.ndarray) -> np.ndarray:
@@ -215,7 +217,7 @@ def _fields(rng: np.random.Generator, n: int, left_right: float, correlation: Ca
 
 
 def _programs(seed: int, n_programs: int) -> pd.DataFrame:
-    if not 5 <= n_programs <= 20:
+    if not 5 <= (n_programs := number(n_programs, "n_programs", whole=True)) <= 20:
         raise ValueError(f"n_programs is {n_programs}; expected 5 to 20 (three act on thinning, at least two do not)")
     raw = _fields(_stream(seed, 0), n_programs, left_right=0.97, correlation=_matern)
     raw = raw - raw.mean(axis=0)
@@ -265,8 +267,9 @@ def _robust_sigmoid(values: np.ndarray) -> np.ndarray:
 def _tables(seed: int, true: pd.Series, n_controls: int, n_patients: int) -> dict[str, pd.DataFrame]:
     """Simulate subjects and write them down as ADNI does; see the module's text for the model."""
     for what, size in (("n_controls", n_controls), ("n_patients", n_patients)):
-        if size < 10:
+        if number(size, what, whole=True) < 10:
             raise ValueError(f"{what} is {size}; expected at least 10")
+    n_controls, n_patients = int(n_controls), int(n_patients)
     rng = _stream(seed, 2)
     # For each group, so many subjects pass and a few more will be lost to quality control.
     passing = np.array([n_controls, _N_MCI, n_patients])

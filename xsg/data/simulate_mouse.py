@@ -25,9 +25,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from xsg.check import number
 from xsg.data import fetch as _fetch
 from xsg.data.mouse import (
-    _ANNOTATION,
     _TREE,
     MIDLINE,
     SHAPE,
@@ -39,6 +39,7 @@ from xsg.data.mouse import (
     stored,
     structure_tree,
 )
+from xsg.data.mouse_files import ANNOTATION
 
 EQUATION = (
     "energy = exp(m + 1.5 y), y = Σ_regions w + F Λ [biology] + tilt (l − 28.5) ∂F/∂a Λ + B Γ + gain[section] + noise; "
@@ -127,14 +128,14 @@ def simulate_mouse(seed: int = 0, n_genes: int = 400, step: int = 1, geometry: s
     >>> brain.truth.pathways.shape
     (24, 30)
     """
+    seed, n_genes = number(seed, "seed", 0, whole=True), number(n_genes, "n_genes", whole=True)
     if not 1 <= n_genes <= MAX_GENES:
         raise ValueError(f"n_genes is {n_genes}; expected 1 to {MAX_GENES}.")
-    if seed < 0:
-        raise ValueError(f"seed is {seed}; expected an integer of 0 or more.")
-    if geometry not in ("auto", "drawn", "allen"):
+    step = number(step, "step", 1, whole=True)
+    if not isinstance(geometry, str) or geometry not in ("auto", "drawn", "allen"):
         raise ValueError(f"geometry is {geometry!r}; expected 'auto', 'drawn' or 'allen'.")
     if geometry == "auto":
-        geometry = "allen" if all(map(_fetch.is_here, (_ANNOTATION, _TREE))) else "drawn"
+        geometry = "allen" if all(map(_fetch.is_here, (ANNOTATION, _TREE))) else "drawn"
     if geometry == "allen":
         annotation, structures = read_annotation(), structure_tree()
         anatomy = "the real P56 grid annotation of the Allen Institute"

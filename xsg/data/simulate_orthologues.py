@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from xsg.check import array, gene_names, number
 from xsg.data.simulate import _fields, _programs
 
 _N_PROGRAMS = 6
@@ -65,12 +66,16 @@ def simulate_orthologues(mouse: pd.DataFrame, conserved: float = 0.5, seed: int 
     >>> human.expression.shape, int(human.conserved.sum())
     ((68, 30), 15)
     """
+    if not isinstance(mouse, pd.DataFrame) or not len(mouse):
+        raise TypeError(f"mouse: expected a table, genes by programs; got {type(mouse).__name__}.")
+    gene_names(mouse.index, "mouse")
+    array(mouse, "mouse")
     n_genes, shared = mouse.shape
-    if not 0 <= conserved <= 1:
+    if not 0 <= (conserved := number(conserved, "conserved")) <= 1:
         raise ValueError(f"conserved is {conserved}; expected a share of genes from 0 to 1.")
     if not 1 <= shared < _N_PROGRAMS:
         raise ValueError(f"mouse has {shared} programs; expected 1 to {_N_PROGRAMS - 1}: the human has {_N_PROGRAMS}.")
-    rng = np.random.default_rng([seed, 7])
+    rng = np.random.default_rng([number(seed, "seed", 0, whole=True), 7])
     programs = _programs(seed, _N_PROGRAMS)
     kept = np.zeros(n_genes, dtype=bool)
     kept[rng.permutation(n_genes)[: round(conserved * n_genes)]] = True

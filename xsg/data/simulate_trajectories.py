@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from xsg.atlas import distances, load_parcellation
+from xsg.check import number
 from xsg.data.adni import thickness_codes
 from xsg.data.simulate import _fields, _programs
 from xsg.data.trajectories import Trajectories, trajectories_from_tables
@@ -71,6 +72,8 @@ def simulate_trajectory_tables(
 
 
 def _tables(seed: int, n_controls: int, n_patients: int, pace: float) -> tuple[dict[str, pd.DataFrame], dict]:
+    seed, pace = number(seed, "seed", 0, whole=True), number(pace, "pace")
+    n_controls, n_patients = number(n_controls, "n_controls", whole=True), number(n_patients, "n_patients", whole=True)
     if n_controls < 10 or n_patients < 10 or pace < 0:
         raise ValueError(
             f"n_controls {n_controls}, n_patients {n_patients}, pace {pace}; expected 10 or more, 0 or more."

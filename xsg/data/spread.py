@@ -18,6 +18,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from xsg import check
+from xsg.names import parse
+
 _RATES = {
     "diffusion": lambda u: 0 * u,
     "logistic": lambda u: u * (1 - u),
@@ -26,6 +29,7 @@ _RATES = {
 }
 _NETWORKS = ("connectome", "anterograde", "retrograde", "space")
 _MOUSE_TAU = ("eNDM_mousedata.mat", "KaufmanDiamond_datasets_dat_and_seed.mat", "CCF_labels.mat")
+_DEGREE = 1000  # mean degree at most; of our own networks it is 1, of pixels 4
 BENCHMARK_LAWS = ("logistic", "damped", "cooperative")
 
 
@@ -86,7 +90,11 @@ class Spread:
     Raises
     ------
     ValueError
-        Sizes that do not fit one another; times that go back.
+        Sizes that do not fit one another; names given twice; times that go back; codes for missing among the values; a
+        network that is no D − W.
+
+    Arrays may be given as lists, of any type of number; ``values`` as images (S, T, H, W) with their mask; ``times`` as
+    (T,) where everybody is seen at the same; a labelled ``laplacian`` or ``split`` is joined by name.
     """
 
     name: str
@@ -101,30 +109,75 @@ class Spread:
     provenance: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Refuse sizes that do not fit."""
-        count, visits, n = self.values.shape
+        """Bring arrays of any plain form together, or refuse what does not fit."""
+        what = f"spread {self.name!r}: "
+        values = check.array(self.values, f"{what}values", dtype=np.float32, finite=False)
+        mask = None if self.mask is None else _as_mask(self.mask, what)
+        if mask is not None and values.ndim == 4 and values.shape[2:] == mask.shape:
+            values = values[..., mask]
+        if values.ndim != 3 or not values.size:
+            raise ValueError(
+                f"{what}values has shape {values.shape}; expected (subjects, visits, places)"
+                + (f", or images (subjects, visits, {', '.join(map(str, mask.shape))})." if mask is not None else ".")
+            )
+        count, visits, n = values.shape
+        subjects, places = (
+            each if isinstance(each, pd.Index) else pd.Index(list(each)) for each in (self.subjects, self.places)
+        )
+        for named, kind in ((subjects, "subjects"), (places, "places")):
+            if named.has_duplicates:
+                raise ValueError(
+                    f"{what}{kind} given more than once: {check.some(named[named.duplicated()])}. Give each a name of "
+                    "its own; the visits of one subject go along the second axis."
+                )
+        times = check.array(self.times, f"{what}times", finite=False)
+        if times.ndim == 1 and times.shape == (visits,):  # everybody is seen at the same times
+            times = np.tile(times, (count, 1))
+        laplacian = self.laplacian
+        if isinstance(laplacian, pd.DataFrame) and laplacian.shape == (n, n) and len(places) == n:
+            for axis in (0, 1):
+                if check.labels(laplacian, axis) is not None:
+                    laplacian = laplacian.take(
+                        check.rows_of(laplacian.axes[axis], places, f"{what}laplacian"), axis=axis
+                    )
+        laplacian = check.array(laplacian, f"{what}laplacian")
         wanted = {
-            "times": (self.times.shape, (count, visits)),
-            "subjects": (self.subjects.shape, (count,)),
-            "laplacian": (self.laplacian.shape, (n, n)),
-            "places": (self.places.shape, (n,)),
+            "times": (times.shape, (count, visits)),
+            "subjects": (subjects.shape, (count,)),
+            "laplacian": (laplacian.shape, (n, n)),
+            "places": (places.shape, (n,)),
         }
-        for what, (found, expected) in wanted.items():
+        if mask is not None:
+            wanted["mask"] = ((int(mask.sum()),), (n,))
+        for name, (found, expected) in wanted.items():
             if found != expected:
-                raise ValueError(f"spread {self.name!r}: {what} has shape {found}; expected {expected}.")
-        for what, wrong, expected in (
-            ("times", ~np.isfinite(self.times) | (self.times < 0), "0 or later (repeat the last of a shorter series)"),
-            ("values", np.isinf(self.values), "finite values, or NaN where a place was not measured"),
+                raise ValueError(f"{what}{name} has shape {found}; expected {expected}.")
+        for name, kind, wrong, expected in (
+            ("times", times, ~np.isfinite(times) | (times < 0), "0 or later (repeat the last of a shorter series)"),
+            ("values", values, np.isinf(values), "finite values, or NaN where a place was not measured"),
+            ("values", values, _codes(values), "amounts; it looks like a code for missing, for which NaN is expected"),
         ):
             if wrong.any():
-                subject = self.subjects[np.argwhere(wrong)[0][0]]
-                raise ValueError(
-                    f"spread {self.name!r}: {what} of subject {subject!r} hold {getattr(self, what)[wrong][0]}; "
-                    f"expected {expected}."
-                )
-        if (np.diff(self.times, axis=1) < 0).any():
-            worst = self.subjects[(np.diff(self.times, axis=1) < 0).any(axis=1)][0]
-            raise ValueError(f"spread {self.name!r}: the visits of subject {worst!r} go back in time. Sort them.")
+                subject = subjects[np.argwhere(wrong)[0][0]]
+                raise ValueError(f"{what}{name} of subject {subject!r} hold {kind[wrong][0]}; expected {expected}.")
+        if (np.diff(times, axis=1) < 0).any():
+            worst = subjects[(np.diff(times, axis=1) < 0).any(axis=1)][0]
+            raise ValueError(f"{what}the visits of subject {worst!r} go back in time. Sort them.")
+        if np.isnan(values).all():
+            raise ValueError(f"{what}all {values.size} values are missing; expected some that were measured.")
+        _check_laplacian(laplacian, what)
+        split = self.split
+        if split is not None:
+            split = split if isinstance(split, pd.Series) else pd.Series(list(split))
+            if len(split) != count:
+                raise ValueError(f"{what}split has {len(split)} entries; expected {count}, one a subject.")
+            if check.labels(split, 0) is None:
+                split = split.set_axis(subjects)
+            elif not split.index.equals(subjects):
+                split = split.iloc[check.rows_of(split.index, subjects, f"{what}split")].set_axis(subjects)
+        found = {"values": values, "times": times, "subjects": subjects, "places": places, "laplacian": laplacian}
+        for name, value in (found | {"mask": mask, "split": split}).items():
+            object.__setattr__(self, name, value)
 
     @property
     def simulated(self) -> bool:
@@ -148,6 +201,17 @@ class Spread:
                 raise ValueError(f"spread {self.name!r} has no part {which!r}; it has {known}.")
             which = (self.split == which).to_numpy()
         which = np.asarray(which)
+        if (
+            which.ndim != 1
+            or which.dtype.kind not in "biu"
+            or (which.dtype == bool and len(which) != len(self.subjects))
+        ):
+            raise ValueError(
+                f"spread {self.name!r}: part is given by {which.dtype} of shape {which.shape}; expected the name of a "
+                f"part, or a boolean for each of the {len(self.subjects)} subjects."
+            )
+        if not len(self.subjects[which]):
+            raise ValueError(f"spread {self.name!r}: the part has none of the {len(self.subjects)} subjects.")
         subjects = self.subjects[which]
         truth = self.truth
         if truth is not None:
@@ -170,6 +234,39 @@ class Spread:
             f"  values      {np.nanmin(self.values):.3f} to {np.nanmax(self.values):.3f}",
         ]
         return "\n".join(lines + [f"  {note}" for note in self.provenance])
+
+
+def _as_mask(mask: object, what: str) -> np.ndarray:
+    """Return a mask of pixels as booleans; 0 and one other number (1, an image's 255) are taken."""
+    found = check.array(mask, f"{what}mask", ndim=2)
+    if not np.isin(found, (0, found.max(initial=0))).all() or not found.any():
+        some = check.some(f"{each:g}" for each in np.unique(found))
+        raise ValueError(f"{what}mask holds {some}; expected True or 1 where there are pixels, False or 0 elsewhere.")
+    return found.astype(bool)
+
+
+def _codes(values: np.ndarray) -> np.ndarray:
+    """Tell which values look like codes for missing: noise goes below 0 a little, codes far beyond all else."""
+    code = np.isin(values, [each for each in check.MISSING_CODES if each])
+    rest = np.abs(values[~code & np.isfinite(values)])
+    largest = rest.max() if rest.size else 0.0
+    return code & ((values < -largest) | (values > 10 * largest)) & (largest > 0)
+
+
+def _check_laplacian(laplacian: np.ndarray, what: str) -> None:
+    """Refuse weights in the place of D − W, and counts of streamlines; what else a solver needs, the solver checks."""
+    away = laplacian - np.diag(np.diag(laplacian))
+    if (away > 1e-6 * np.abs(laplacian).max()).any():
+        raise ValueError(
+            f"{what}laplacian is no D − W: off its diagonal there are values up to {away.max():g}; expected 0 at most. "
+            "Of weights W of 0 or more, make it by np.diag(W.sum(axis=1)) - W, with the diagonal of W set to 0 and W "
+            "divided by its mean degree."
+        )
+    if (degree := float(np.diag(laplacian).mean())) > _DEGREE:
+        raise ValueError(
+            f"{what}laplacian has a mean degree of {degree:g}: its weights look like counts of streamlines, which no "
+            "rate of diffusion fits. Divide it by its mean degree: laplacian / np.diag(laplacian).mean()."
+        )
 
 
 def load_spread(
@@ -226,24 +323,27 @@ def load_spread(
     ((11, 3, 32, 32), 697, 3)
     """
     mice = {"mouse-tau": (_mouse_tau, _NETWORKS), "mouse-lrrk2": (_mouse_lrrk2, _NETWORKS[:3])}
-    if name in mice:
+    if isinstance(name, str) and name in mice:
         load, networks = mice[name]
         if network not in networks:
             raise ValueError(f"network {network!r} is unknown for {name!r}; expected {', '.join(map(repr, networks))}.")
         return load(network)
     if name != "disc":
         raise ValueError(f"spread {name!r} is unknown; expected 'disc', 'mouse-tau' or 'mouse-lrrk2'.")
-    if noise is not None and not noise > 0:
-        raise ValueError(f"noise is {noise!r}; expected a signal-to-noise ratio above 0, such as 5, or None for none.")
-    if seed < 0:
-        raise ValueError(f"seed is {seed}; expected an integer of 0 or more.")
+    if noise is not None:  # a signal-to-noise ratio
+        noise = check.number(noise, "noise", 0, above=True)
+    seed = check.number(seed, "seed", 0, whole=True)
+    laws = (laws,) if isinstance(laws, str) else tuple(laws)
     unknown = [law for law in laws if law not in _RATES]
     if unknown or not laws:
-        raise ValueError(f"laws is {tuple(laws)!r}; expected some of {', '.join(map(repr, _RATES))}.")
-    times = np.asarray(times, dtype=float)
+        raise ValueError(f"laws is {laws!r}; expected some of {', '.join(map(repr, _RATES))}.")
+    times = np.atleast_1d(check.array(times, "times"))
     if times.ndim != 1 or not len(times) or times[0] < 0 or (np.diff(times) <= 0).any():
         raise ValueError(f"times is {times.tolist()}; expected rising times of 0 or later.")
     sizes = {"train": n_train, "validation": n_validation, "test": n_test}
+    sizes = {split: check.number(size, f"n_{split}", 0, whole=True) for split, size in sizes.items()}
+    if not any(sizes.values()):
+        raise ValueError("n_train, n_validation and n_test are all 0; expected some subjects.")
     mask, initial = disc(32)
     laplacian = _laplacian(mask)
     parts, splits = [], []
@@ -406,7 +506,7 @@ def tau_moments() -> pd.DataFrame:
 
     table = pd.read_csv(fetch("human/pet/component_moments.csv"), index_col="region")
     table = table[table.index.str.startswith("ctx_")]
-    names = table.index.str.replace("ctx_lh_", "L_").str.replace("ctx_rh_", "R_")
+    names = ["_".join(parse(name)) for name in table.index]
     low, high, low_var, high_var = table[["C0_mean", "C1_mean", "C0_cov", "C1_cov"]].to_numpy().T
     moments = {"low": low, "high": high, "low_sd": np.sqrt(low_var), "high_sd": np.sqrt(high_var)}
     return pd.DataFrame(moments, pd.Index(names, name="region"))

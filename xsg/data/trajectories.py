@@ -11,18 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xsg.data.adni import (
-    _LOBE_FLAGS,
-    _QC,
-    GROUPS,
-    _coded,
-    _date,
-    _need,
-    _number,
-    _rid,
-    cohort_from_tables,
-    thickness_codes,
-)
+from xsg.data.adni import GROUPS, cohort_from_tables
+from xsg.data.adni_tables import by_kind, poor, read_tables, scan_rows, thickness_codes, unmeasured
+from xsg.data.tables import floats
 
 _LEAST_NORM = 10  # controls to make a norm of
 
@@ -86,7 +77,8 @@ def trajectories_from_tables(tables: dict[str, pd.DataFrame], least_visits: int 
     Returns
     -------
     Trajectories
-        Scans with OVERALLQC Pass, or Partial without a failed lobe; the last row of those with one date.
+        Scans with OVERALLQC Pass, or Partial without a failed lobe, whose thickness is there and can be true in every
+        region; of those of one day the one processed last. What is left out is counted by reason in the provenance.
 
     Raises
     ------
@@ -96,36 +88,43 @@ def trajectories_from_tables(tables: dict[str, pd.DataFrame], least_visits: int 
     cohort = cohort_from_tables(tables)
     codes = thickness_codes()
     parts = []
-    for name, table in tables.items():
-        if not name.upper().startswith("UCSFFSX"):
-            continue
-        _need(table, name, ["RID", "EXAMDATE", "OVERALLQC", *codes])
-        rid = _rid(table, name)
-        quality = _coded(table["OVERALLQC"].astype(object), _QC, name, rid, key=lambda v: str(v).strip().lower())
-        lobes = [column for column in _LOBE_FLAGS if column in table.columns]
-        failed = table[lobes].astype(str).apply(lambda column: column.str.strip().str.lower() == "fail").any(axis=1)
-        usable = (quality == "Pass") | ((quality == "Partial") & ~failed)
-        values = table[codes.to_numpy()].apply(_number, name=name).set_axis(codes.index, axis=1)
-        values.insert(0, "day", _date(table["EXAMDATE"], name))
-        values.insert(0, "RID", rid)
-        parts.append(values[usable & rid.isin(cohort.subjects.index)])
-    scans = pd.concat(parts, ignore_index=True).dropna()
+    left_out: dict[str, int] = {}
+
+    def usable(rows: pd.DataFrame, reasons: dict[str, pd.Series]) -> pd.DataFrame:
+        """Leave rows out, counted by reason."""
+        for why, gone in reasons.items():
+            left_out[why] = left_out.get(why, 0) + int(gone.sum())
+        return rows[~np.logical_or.reduce(list(reasons.values()))]
+
+    for name, table in by_kind(tables)["UCSFFSX"]:
+        scans = scan_rows(name, table)
+        scans = scans[scans["RID"].isin(cohort.subjects.index)]
+        scans = usable(scans, poor(scans) | {"EXAMDATE is empty": scans["EXAMDATE"].isna()})
+        values = floats(table.loc[scans.index, codes.to_numpy()], name, missing=True).set_axis(codes.index, axis=1)
+        values = usable(values, unmeasured(values))
+        parts.append(pd.concat([scans.loc[values.index, ["RID", "EXAMDATE", "RUNDATE"]], values], axis=1))
+    scans = pd.concat(parts, ignore_index=True).rename(columns={"EXAMDATE": "day"})
     every = len(scans)
-    scans = scans.sort_values(["RID", "day"], kind="stable").drop_duplicates(["RID", "day"], keep="last")
+    scans = scans.sort_values(["RID", "day", "RUNDATE"], kind="stable", na_position="first")
+    scans = usable(scans, {"another of the day is used": scans.duplicated(["RID", "day"], keep="last")})
     visits = scans.groupby("RID")["day"].transform("size")
     scans = scans[visits >= least_visits]
+    told = [f"{n} scans left out: {why}" for why, n in left_out.items() if n]
     if scans.empty:
         raise ValueError(
-            f"no subject has {least_visits} usable scans ({every} scans of {len(cohort.subjects)} subjects). "
-            "Lower least_visits, or add the tables of later phases."
+            f"no subject has {least_visits} usable scans ({every} scans of {len(cohort.subjects)} subjects"
+            f"{''.join(f'; {note}' for note in told)}). Lower least_visits, or add the tables of later phases."
         )
     first = scans.groupby("RID")["day"].transform("min")
     years = (scans["day"] - first).dt.days / 365.25
     index = pd.MultiIndex.from_arrays([scans["RID"], scans.groupby("RID").cumcount()], names=["RID", "visit"])
     thickness = scans[codes.index].set_axis(index, axis=0).rename_axis(columns="region")
     kept = index.get_level_values(0).unique()
+    lost = len(cohort.subjects) - len(kept)
     notes = [
         *cohort.provenance,
+        *told,
+        *([f"{lost} subjects left out: under {least_visits} usable scans on different days"] if lost else []),
         f"{len(scans)} usable scans of {len(kept)} subjects with at least {least_visits} visits",
     ]
     return Trajectories(thickness, pd.Series(years.to_numpy(), index, name="years"), cohort.subjects.loc[kept], notes)
@@ -139,12 +138,7 @@ def read_trajectories(folder: str | Path, least_visits: int = 2) -> Trajectories
     ValueError
         As `trajectories_from_tables`; or the folder is none.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"read_trajectories: {folder} is not a folder; give the folder that holds the ADNI CSV files")
-    kinds = ("UCSFFSX", "DXSUM", "PTDEMOG", "ADNIMERGE")
-    files = [path for path in sorted(folder.glob("*.csv")) if path.name.upper().startswith(kinds)]
-    return trajectories_from_tables({path.name: pd.read_csv(path, low_memory=False) for path in files}, least_visits)
+    return trajectories_from_tables(read_tables(folder, "read_trajectories"), least_visits)
 
 
 @dataclass(frozen=True, eq=False)

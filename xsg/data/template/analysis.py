@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import xsg
+from xsg.files import whole
 from xsg.plotting import brain, use_style
 
 N_NULLS = 99  # 1000 for a p-value to report; 19 for a first look
@@ -17,14 +18,16 @@ if __name__ == "__main__":
     print(cortex)
 
     unit = cortex.thinning.attrs["unit"]
-    brain(cortex.thinning, f"thinning ({unit})", cortex.parcellation).savefig(out / "map.png")
+    with whole(out / "map.png") as part:  # never half a file
+        brain(cortex.thinning, f"thinning ({unit})", cortex.parcellation).savefig(part)
     told = [repr(cortex)]
     for split in SPLITS:
         # The folder keeps what was trained, so that a run cut off goes on where it was.
         report = xsg.evaluate(xsg.CrossScaleVAE(), cortex, split=split, n_nulls=N_NULLS, checkpoint=out / "trained")
-        report.table().to_csv(out / f"report_{split}.csv")
-        report.plot().savefig(out / f"report_{split}.png")
+        report.save(out / f"report_{split}.csv")
+        report.save(out / f"report_{split}.png")
         told.append(repr(report))
         print(report)
-    (out / "report.txt").write_text("\n\n".join(told) + "\n", encoding="utf-8")
+    with whole(out / "report.txt") as part:
+        part.write_text("\n\n".join(told) + "\n", encoding="utf-8")
     print(f"Written to {out}")
