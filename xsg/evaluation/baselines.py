@@ -9,7 +9,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from xsg.atlas import Parcellation, align, homologous_pairs
+from xsg import names as naming
+from xsg.atlas import Parcellation, homologous_pairs
+from xsg.check import align, constant, folds, rows_of, series, some
 from xsg.training import CrossScaleVAE, cross_val_predict
 
 BASELINES = (
@@ -33,7 +35,7 @@ def baseline(
     expression: pd.DataFrame,
     maps: pd.Series | pd.DataFrame,
     parcellation: Parcellation,
-    held_out: np.ndarray,
+    held_out: np.ndarray | pd.DataFrame,
     seed: int = 0,
     model: CrossScaleVAE | None = None,
 ) -> np.ndarray:
@@ -58,11 +60,12 @@ def baseline(
     expression
         DataFrame (n regions, p genes); genes are z-scored over the training regions.
     maps
-        Series by region, or DataFrame (M maps, n regions).
+        Series by region, or DataFrame (M maps, n regions); joined to ``expression`` by name.
     parcellation
         Where the regions lie.
     held_out
-        bool (F, n), one row per fold, True where held out, in the order of ``expression``.
+        bool (F, n), one row per fold, True where held out, in the order of ``expression``; a DataFrame is joined by
+        name.
     seed
         Seed of ``"VAE without graph"``; the others draw nothing.
     model
@@ -72,11 +75,15 @@ def baseline(
     -------
     ndarray (M, n)
         Each region's prediction, the mean over the folds that hold it out; NaN where none does. M = 1 for a Series.
+        The regions are in the order of ``maps``, so that each row stands beside its map.
 
     Raises
     ------
+    TypeError
+        Tables without names; no parcellation, no model.
     ValueError
-        An unknown name; regions that do not match; folds of the wrong shape, or that leave too few regions to train on.
+        An unknown name; regions that do not match; genes given twice, or none; a map that is constant over the training
+        regions of a fold; folds of the wrong shape, or that leave too few regions to train on.
 
     References
     ----------
@@ -94,32 +101,72 @@ def baseline(
     """
     if name not in BASELINES:
         raise ValueError(f"baseline {name!r} is not known; there are: {', '.join(map(repr, BASELINES))}.")
+    expression = gene_table(expression)
     regions = expression.index
-    align(expression, regions, "expression")
-    frame = maps.to_frame().T if isinstance(maps, pd.Series) else maps
-    y = align(frame.T, regions, "maps").T.to_numpy(dtype=float)
-    held_out = np.asarray(held_out)
-    if held_out.dtype != bool or held_out.ndim != 2 or held_out.shape[1] != len(regions):
-        raise ValueError(
-            f"held_out: expected bool (folds, {len(regions)}), one column per region, got {held_out.dtype} "
-            f"{held_out.shape}. Use the folds of xsg.evaluation.splits."
-        )
-    fewest = int((~held_out).sum(axis=1).min())
-    if fewest < _FEWEST:
-        raise ValueError(f"held_out: a fold leaves {fewest} regions to train on; expected at least {_FEWEST}.")
+    frame, asked = map_table(maps, regions)
+    y = frame.to_numpy(dtype=float)
+    held_out = folds(held_out, regions, fewest=_FEWEST)
+    for fold in held_out:
+        if (flat := constant(y[:, ~fold], axis=1)).any():
+            raise ValueError(
+                f"maps: {some(frame.index[flat])} of {len(y)} has the same value in all training regions of a fold; "
+                "there is nothing to learn. Leave it out."
+            )
     if name == "VAE without graph":
         model = CrossScaleVAE() if model is None else model
-        found = cross_val_predict(model, expression, maps, None, held_out=held_out, seeds=(seed,), progress=False)
-        return found.to_numpy()
-    unknown = regions.difference(parcellation.regions, sort=False)
-    if len(unknown):
-        raise ValueError(f"region {unknown[0]!r} is not in parcellation {parcellation.name!r}.")
+        if not isinstance(model, CrossScaleVAE):
+            raise TypeError(f"model: expected a CrossScaleVAE or None, got {type(model).__name__} {model!r}.")
+        table = frame if isinstance(maps, pd.DataFrame) else frame.iloc[0]
+        found = cross_val_predict(model, expression, table, None, held_out=held_out, seeds=(seed,), progress=False)
+        return found.to_numpy()[:, asked]
+    expression = expression.set_axis(_placed(regions, parcellation), axis=0)
     predict = _PREDICT[name](expression, parcellation)
     total = np.zeros_like(y)
     for fold in held_out:
         total[:, fold] += predict(y[:, ~fold], ~fold, fold)
     times = held_out.sum(axis=0)
-    return total / np.where(times, times, np.nan)
+    return (total / np.where(times, times, np.nan))[:, asked]
+
+
+def gene_table(expression: object) -> pd.DataFrame:
+    """Return an expression table (n, p) of floats, or refuse one without names or genes, or with a gene given twice."""
+    if not isinstance(expression, pd.DataFrame):
+        raise TypeError(
+            f"expression: expected a DataFrame of regions × genes, both named, got {type(expression).__name__}. The "
+            "order of a bare array cannot be checked: pd.DataFrame(values, index=regions, columns=genes)."
+        )
+    if not expression.shape[1]:
+        raise ValueError(f"expression has {len(expression)} regions and no genes; expected one or more.")
+    if not expression.columns.is_unique:
+        twice = expression.columns[expression.columns.duplicated()].unique()
+        raise ValueError(f"expression: genes given more than once: {some(twice)}. Keep one column a gene.")
+    return align(expression, expression.index, "expression")
+
+
+def map_table(maps: object, regions: pd.Index) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return maps (M, n), joined by name to the regions, and where each region stood among the regions given (n,)."""
+    if isinstance(maps, pd.DataFrame) and maps.shape[1] == 1 < len(regions):
+        maps = series(maps, "maps")  # one map, in a column
+    frame = maps if isinstance(maps, pd.DataFrame) else series(maps, "maps").to_frame().T
+    lost, turned = (len(regions.difference(axis)) for axis in (frame.columns, frame.index))
+    if lost and not turned:
+        raise ValueError("maps has the regions in its rows; expected a map in each row: give its transpose.")
+    found = align(frame.T, regions, "maps").T
+    return found, np.argsort(rows_of(frame.columns, regions, "maps"))
+
+
+def _placed(regions: pd.Index, parcellation: Parcellation) -> pd.Index:
+    """Return what the parcellation calls the regions, or refuse those that it lacks."""
+    if not isinstance(parcellation, Parcellation):
+        raise TypeError(
+            f"parcellation: expected an xsg.Parcellation, got {type(parcellation).__name__} {parcellation!r}. "
+            "Load one, e.g. xsg.atlas.load_parcellation('dk')."
+        )
+    called = naming.translate(regions, parcellation.regions)
+    unknown = [region for region in regions if region not in called]
+    if unknown:
+        raise ValueError(f"region {unknown[0]!r} is not in parcellation {parcellation.name!r}.")
+    return pd.Index([called[region] for region in regions], name=regions.name)
 
 
 # Each of these returns predict(y (M, m), train (n,), test (n,)) -> (M, t), for the regions of an expression table.
@@ -168,7 +215,7 @@ def _principal_component(expression: pd.DataFrame, parcellation: Parcellation) -
     x = expression.to_numpy(dtype=float)
 
     def predict(y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
-        z = _z_scores(x, train)
+        z = z_scores(x, train)
         scores = z @ np.linalg.svd(z[train], full_matrices=False)[2][0]  # mean 0 over the training regions
         slope = y @ scores[train] / (scores[train] ** 2).sum()
         return y.mean(axis=1, keepdims=True) + slope[:, None] * scores[test]
@@ -214,10 +261,13 @@ def _chosen_inside(path: Callable) -> Callable[[pd.DataFrame, Parcellation], _Pr
     def make(expression: pd.DataFrame, parcellation: Parcellation) -> _Predict:
         from sklearn.model_selection import GroupKFold
 
-        x, pairs = expression.to_numpy(dtype=float), homologous_pairs(expression.index)
+        x = expression.to_numpy(dtype=float)
+        # Numbered as in the parcellation, so that the inner folds are the same in any order of the table.
+        order = parcellation.regions.get_indexer(expression.index).argsort()
+        pairs = homologous_pairs(expression.index[order], parcellation)[order.argsort()]
 
         def along(y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
-            z = _z_scores(x, train)
+            z = z_scores(x, train)
             return path(y, z[train] @ z[train].T, z[train] @ z[test].T, x.shape[1])
 
         def predict(y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
@@ -237,10 +287,11 @@ def _chosen_inside(path: Callable) -> Callable[[pd.DataFrame, Parcellation], _Pr
     return make
 
 
-def _z_scores(x: np.ndarray, train: np.ndarray) -> np.ndarray:
+def z_scores(x: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Z-score each gene by its mean and standard deviation over the training regions."""
-    centred, scale = x - x[train].mean(axis=0), x[train].std(axis=0)
-    return centred / np.where(scale > 0, scale, 1)
+    centred, scale, flat = x - x[train].mean(axis=0), x[train].std(axis=0), constant(x[train])
+    # A gene that is constant over the training regions teaches nothing, whatever it is elsewhere.
+    return np.where(flat, 0, centred / np.where(flat, 1, scale))
 
 
 _PREDICT = {

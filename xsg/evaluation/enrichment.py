@@ -11,8 +11,11 @@ the company of many genes; one that beats both is news.
 - Wei et al. 2022, Human Brain Mapping 43:885, doi:10.1002/hbm.25711.
 """
 
+from __future__ import annotations
+
+import logging
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
 
@@ -20,9 +23,11 @@ import numpy as np
 import pandas as pd
 
 from xsg.atlas import align
+from xsg.check import array, gene_names, number, series, some
+from xsg.data.genesets import as_text, gene_list, gene_sets, mismatch
 from xsg.evaluation.nulls import p_value
 
-GeneSets = dict[str, list[str]]
+GeneSets = Mapping[str, Iterable[str]]
 
 
 def gene_correlations(expression: pd.DataFrame, maps: pd.Series | pd.DataFrame) -> pd.Series | pd.DataFrame:
@@ -69,7 +74,7 @@ def set_profiles(expression: pd.DataFrame, sets: GeneSets) -> pd.DataFrame:
     """
     members = _members(expression.columns, sets)
     z = _columns(expression, "expression").to_numpy()
-    return pd.DataFrame(z @ members / members.sum(axis=0), expression.index, pd.Index(sets, name="set"))
+    return pd.DataFrame(z @ members / members.sum(axis=0), expression.index, pd.Index(map(str, sets), name="set"))
 
 
 def set_scores(profiles: pd.DataFrame, maps: pd.Series | pd.DataFrame) -> pd.Series | pd.DataFrame:
@@ -139,13 +144,12 @@ def random_gene_enrichment(statistics: pd.Series | pd.DataFrame, sets: GeneSets)
     """
     from scipy.stats import norm
 
-    table = statistics.to_frame().T if isinstance(statistics, pd.Series) else statistics
-    members, values = _members(table.columns, sets), table.to_numpy(dtype=float)
-    m, p = members.sum(axis=0), len(table.columns)
-    if (m == p).any():
-        raise ValueError(
-            f"gene set {list(sets)[int((m == p).argmax())]!r} holds all {p} genes; compare it with others."
-        )
+    table = statistics if isinstance(statistics, pd.DataFrame) else series(statistics, "statistics").to_frame().T
+    members, values = _members(table.columns, sets), _finite(table)
+    m, p, sets = members.sum(axis=0), len(table.columns), list(map(str, sets))
+    _refuse_everything(m, sets, p)
+    if (values.max(axis=1) == values.min(axis=1)).any():
+        raise ValueError("statistics: all genes have the same value, so no set stands out; expected different ones.")
     score = values @ members / m
     sd = values.std(axis=1, keepdims=True) * np.sqrt((p - m) / (p - 1) / m)
     z = (score - values.mean(axis=1, keepdims=True)) / sd
@@ -159,14 +163,15 @@ def random_gene_enrichment(statistics: pd.Series | pd.DataFrame, sets: GeneSets)
 def over_representation(chosen: Iterable[str], sets: GeneSets, background: Iterable[str]) -> pd.DataFrame:
     """Ask whether a list of genes holds more of a set than a draw from the background would: hypergeometric test.
 
-    A naive test, computed offline by gseapy.
+    A naive test, computed offline by gseapy. Genes may be symbols or ids, as text or as numbers, and are compared as
+    they stand.
 
     Parameters
     ----------
     chosen
         The list, e.g. the tenth of the genes that correlates most with a map.
     sets
-        Gene sets.
+        Gene sets; of each, the genes in the background count.
     background
         All genes that could have been chosen.
 
@@ -174,25 +179,55 @@ def over_representation(chosen: Iterable[str], sets: GeneSets, background: Itera
     -------
     DataFrame
         By set: ``score`` (how many of its genes are chosen), ``p`` (one-sided; 1 where none is), ``q``.
+        ``attrs["provenance"]`` has a sentence on how many genes of the sets are not in the background.
+
+    Raises
+    ------
+    ValueError
+        If a chosen gene, or every gene of a set, is not in the background; or the genes are named by dates, or some by
+        numbers.
     """
+    chosen, sets = gene_list(chosen, "chosen genes"), gene_sets(sets)
+    known = gene_names(gene_list(background, "background"), "background")
+    if outside := [gene for gene in chosen if gene not in known]:
+        raise ValueError(
+            f"chosen genes: {len(outside)} of {len(chosen)} are not among the {len(known)} of the background: "
+            f"{some(outside)}. {mismatch(outside, known)} The background is all that could have been chosen."
+        )
+    within = {name: [gene for gene in genes if gene in known] for name, genes in sets.items()}
+    if empty := [name for name, genes in within.items() if not genes]:
+        raise ValueError(
+            f"gene sets: {len(empty)} of {len(sets)} have no gene among the {len(known)} of the background: "
+            f"{some(empty)}. {mismatch(sets[empty[0]], known)} xsg.data.genesets.restrict leaves such sets out."
+        )
+    token = _tokens(known)
+    tested = {f"s{place}": [token[gene] for gene in genes] for place, genes in enumerate(within.values())}
     with _quiet_gseapy() as gseapy:
-        run = gseapy.enrich(list(chosen), sets, background=list(background), outdir=None, no_plot=True)
+        run = gseapy.enrich(
+            [token[gene] for gene in chosen], tested, background=list(token.values()), outdir=None, no_plot=True
+        )
     found = run.results.set_index("Term") if len(run.results) else pd.DataFrame(columns=["Overlap", "P-value"])
     hits = found["Overlap"].str.split("/").str[0].astype(int)
-    score = hits.reindex(pd.Index(sets, name="set"), fill_value=0).rename("score")
-    return _table(score, found["P-value"].astype(float).reindex(score.index, fill_value=1.0).to_list())
+    score = hits.reindex(tested, fill_value=0).set_axis(pd.Index(sets, name="set")).rename("score")
+    table = _table(score, found["P-value"].astype(float).reindex(tested, fill_value=1.0).to_list())
+    listed, kept = (len({gene for genes in each.values() for gene in genes}) for each in (sets, within))
+    table.attrs["provenance"] = [
+        f"Over-representation: {len(chosen)} chosen of {len(known)} genes; of {listed} genes in {len(sets)} sets "
+        f"{listed - kept} are not among these and do not count."
+    ]
+    return table
 
 
 def prerank(statistics: pd.Series, sets: GeneSets, permutations: int = 1000, seed: int = 0) -> pd.DataFrame:
     """Run gene set enrichment analysis on ranked genes (Subramanian et al. 2005, doi:10.1073/pnas.0506580102).
 
     A naive test (it permutes genes), computed offline by gseapy on one thread. Its p is a share of permutations and
-    may be 0.
+    may be 0. The order in which the genes are given does not matter: those with the same number are ranked by name.
 
     Parameters
     ----------
     statistics
-        Series (p,) of one number per gene to rank by.
+        Series (p,) of one number per gene to rank by, all of them finite.
     sets
         Gene sets within these genes.
     permutations
@@ -204,27 +239,50 @@ def prerank(statistics: pd.Series, sets: GeneSets, permutations: int = 1000, see
     -------
     DataFrame
         By set: ``score`` (normalised enrichment score), ``p`` (nominal), ``q`` (Benjamini and Hochberg).
+
+    Raises
+    ------
+    ValueError
+        If a number is missing or infinite, all are the same, or a set does not fit the genes (or holds all of them).
     """
-    _members(statistics.index, sets)
+    statistics, sets = series(statistics, "statistics"), gene_sets(sets)
+    permutations = number(permutations, "permutations", 1, whole=True)
+    seed = number(seed, "seed", 0, 2**31 - 1, whole=True)
+    _refuse_everything(_members(statistics.index, sets).sum(axis=0), list(sets), len(statistics))
+    values, genes = _finite(statistics.to_frame().T)[0], [as_text(gene) for gene in statistics.index]
+    if values.max() == values.min():
+        raise ValueError("statistics: all genes have the same value and so no rank; expected different ones.")
+    token = _tokens(genes)
+    order = np.lexsort((genes, -values))
+    ranked = pd.Series(values[order], [token[genes[row]] for row in order])
+    tested = {f"s{place}": [token[gene] for gene in listed] for place, listed in enumerate(sets.values())}
     with _quiet_gseapy() as gseapy:
         run = gseapy.prerank(
-            statistics.sort_values(ascending=False),
-            sets,
+            ranked,
+            tested,
             outdir=None,
             no_plot=True,
             min_size=1,
-            max_size=len(statistics),
+            max_size=len(ranked),
             permutation_num=permutations,
             seed=seed,
             threads=1,
+            ascending=None,  # it is sorted; sorted anew, equal numbers would change places
         )
-    found = run.res2d.set_index("Term").loc[list(sets)]
-    score = found["NES"].astype(float).rename("score").rename_axis("set")
-    return _table(score, found["NOM p-val"].astype(float).to_list())
+    found = run.res2d.set_index("Term").loc[list(tested)].set_axis(pd.Index(sets, name="set"))
+    return _table(found["NES"].astype(float).rename("score"), found["NOM p-val"].astype(float).to_list())
+
+
+def _tokens(genes: Iterable[str]) -> dict[str, str]:
+    """Give each gene a word that gseapy has no opinion about: it takes numbers for Entrez ids and changes letters."""
+    return {gene: f"gene{place}" for place, gene in enumerate(genes)}
 
 
 def _columns(table: pd.DataFrame, what: str) -> pd.DataFrame:
     """z-scores of each column over regions."""
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(f"{what}: expected a table, regions by genes; got {type(table).__name__}.")
+    gene_names(gene_list(table.columns, what, as_given=True), what)
     values = align(table, table.index, what).to_numpy(dtype=float)
     centred = values - values.mean(axis=0)
     sd = centred.std(axis=0)
@@ -236,13 +294,19 @@ def _columns(table: pd.DataFrame, what: str) -> pd.DataFrame:
 
 def _scores(table: pd.DataFrame, maps: pd.Series | pd.DataFrame) -> pd.Series | pd.DataFrame:
     """Inner products of z-scored maps with the columns of a table, over n."""
-    if isinstance(maps, pd.Series):
+    if not isinstance(maps, pd.DataFrame):
+        maps = series(maps, "maps")
         return _scores(table, maps.to_frame().T).iloc[0].rename(maps.name)
     y = align(maps.T, table.index, "maps").to_numpy(dtype=float).T
+    if not len(y) or (np.ptp(y, axis=1) == 0).any():
+        which = (
+            f"map {maps.index[int((np.ptp(y, axis=1) == 0).argmax())]!r} has one value everywhere"
+            if len(y)
+            else "none given"
+        )
+        raise ValueError(f"maps: {which}.")
     y = y - y.mean(axis=1, keepdims=True)
     sd = y.std(axis=1, keepdims=True)
-    if not (sd > 0).all():
-        raise ValueError(f"maps: map {maps.index[int((sd[:, 0] == 0).argmax())]!r} has one value everywhere.")
     return pd.DataFrame(y / sd @ table.to_numpy() / len(table), maps.index, table.columns)
 
 
@@ -250,18 +314,38 @@ def _members(genes: pd.Index, sets: GeneSets) -> np.ndarray:
     """Membership of p genes in S sets, float array (p, S)."""
     if not genes.is_unique:
         raise ValueError(f"gene {genes[genes.duplicated()][0]!r} is given twice; keep one column per gene.")
+    genes = pd.Index([as_text(gene) for gene in gene_names(gene_list(genes, "genes", as_given=True), "genes")])
+    sets = gene_sets(sets)
     members = np.zeros((len(genes), len(sets)))
     for column, (name, listed) in enumerate(sets.items()):
         rows = genes.get_indexer(listed)
-        if (rows < 0).any() or not len(rows):
-            what = (
-                f"gene {listed[int((rows < 0).argmax())]!r}, which is not among the {len(genes)}"
-                if len(rows)
-                else "no gene"
+        if outside := [gene for gene, row in zip(listed, rows, strict=True) if row < 0]:
+            raise ValueError(
+                f"gene set {name!r} holds gene {outside[0]!r}, which is not among the {len(genes)}; nor are "
+                f"{len(outside) - 1} more of its {len(listed)}. {mismatch(outside, genes)} Use "
+                "xsg.data.genesets.restrict first."
             )
-            raise ValueError(f"gene set {name!r} holds {what}. Use xsg.data.genesets.restrict first.")
         members[rows, column] = 1
     return members
+
+
+def _finite(statistics: pd.DataFrame) -> np.ndarray:
+    """Statistics (M, p) as an array, none of them missing or infinite."""
+    values = array(statistics, "statistics", finite=False)
+    if not np.isfinite(values).all():
+        bad = ~np.isfinite(values)
+        row, column = np.argwhere(bad)[0]
+        raise ValueError(
+            f"statistics: {bad.sum()} of {bad.size} are missing or infinite, the first ({values[row, column]}) that of "
+            f"gene {str(statistics.columns[column])!r}. Leave such genes out, of the sets too (restrict)."
+        )
+    return values
+
+
+def _refuse_everything(sizes: np.ndarray, sets: list[str], p: int) -> None:
+    """Refuse a set that leaves no gene to compare it with."""
+    if (sizes == p).any():
+        raise ValueError(f"gene set {sets[int((sizes == p).argmax())]!r} holds all {p} genes; compare it with others.")
 
 
 def _table(score: pd.Series, p: list[float], **columns: pd.Series) -> pd.DataFrame:
@@ -274,9 +358,14 @@ def _table(score: pd.Series, p: list[float], **columns: pd.Series) -> pd.DataFra
 
 @contextmanager
 def _quiet_gseapy() -> Iterator[ModuleType]:
-    """Import gseapy; what its own code makes pandas warn about is not the reader's to mend."""
+    """Import gseapy; what its own code makes pandas warn about, and its log, are not the reader's to mend."""
+    disabled = logging.root.manager.disable
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import gseapy
+        logging.disable(logging.ERROR)
+        try:
+            import gseapy
 
-        yield gseapy
+            yield gseapy
+        finally:
+            logging.disable(disabled)

@@ -8,8 +8,8 @@ splits here hold out whole cubes, slabs or hemispheres, and leave out of trainin
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -19,15 +19,16 @@ from scipy.spatial import cKDTree
 from scipy.stats import chi2
 from tqdm.auto import tqdm
 
-from xsg.data.mouse import AXES, SPACING, Mouse, fold
+from xsg.check import array, choice, number, rows_of
+from xsg.data.mouse import AXES, SPACING, Mouse
 from xsg.data.preprocess import OFFSET, Preprocessor
 from xsg.evaluation.metrics import r_squared_columns
+from xsg.evaluation.voxels import BUFFER, VOXEL_SPLITS, Fold, grid_order, voxel_folds
 from xsg.training.spatial_vae import SpatialVAE
 
-VOXEL_SPLITS = ("random", "blocks", "slabs", "hemisphere")
+__all__ = ["PLACE_BASELINES", "VOXEL_SPLITS", "Fold", "Places", "localise", "voxel_folds"]
+
 PLACE_BASELINES = ("centroid", "kNN", "PCA + ridge", "NMF + ridge", "plain VAE")
-CUBE = 8  # voxels; side of a block
-BUFFER = 2.0  # voxels; training voxels as near as that to a held-out one are left out
 COMPONENTS = (25, 50, 100, 200)  # principal components, to choose from
 PENALTIES = tuple(10.0 ** np.arange(-2, 5))  # of ridge, to choose from
 NEIGHBOURS = (1, 3, 10, 30, 100)  # of kNN, to choose from
@@ -39,87 +40,6 @@ _DRAWS = 10  # of the posterior
 _BLOCK = 4096  # voxels held as float32 at a time
 
 
-class Fold(NamedTuple):
-    """Voxels that train and voxels that are held out, bool (n,) each; the buffer between them is in neither."""
-
-    train: np.ndarray
-    held_out: np.ndarray
-
-
-def voxel_folds(
-    voxels: pd.DataFrame | np.ndarray, split: str = "blocks", n_folds: int = 5, seed: int = 0, buffer: float = BUFFER
-) -> list[Fold]:
-    """Divide voxels into folds; every voxel is held out once.
-
-    Parameters
-    ----------
-    voxels
-        Grid index AP, SI, LR of each (n, 3).
-    split
-        ``"random"``: voxel by voxel, no buffer. ``"blocks"``: cubes of 8 voxels (1.6 mm), dealt to the folds, each
-        together with its mirror image. ``"slabs"``: contiguous runs of coronal sections of about equal size.
-        ``"hemisphere"``: two folds, left and right.
-    n_folds
-        Number of folds; "hemisphere" has two.
-    seed
-        Of the deal of "random" and "blocks".
-    buffer
-        Training voxels as near as that (in voxels) to a held-out one are left out.
-
-    Returns
-    -------
-    list of Fold
-
-    Raises
-    ------
-    ValueError
-        Unknown split; too few voxels, cubes or sections for the folds; a fold that leaves nothing to train on.
-
-    Examples
-    --------
-    >>> line = np.stack([np.arange(12), np.full(12, 20), np.full(12, 10)], axis=1)
-    >>> first = voxel_folds(line, "slabs", n_folds=3)[0]
-    >>> first.held_out.astype(int).tolist(), first.train.astype(int).tolist()
-    ([1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
-    """
-    place = np.asarray(voxels, dtype=float)
-    if split not in VOXEL_SPLITS:
-        raise ValueError(f"split {split!r} is unknown; expected one of {', '.join(map(repr, VOXEL_SPLITS))}.")
-    if split == "hemisphere":
-        n_folds, unit = 2, (place[:, 2] > 28.5).astype(int)
-    elif split == "random":
-        unit = np.arange(len(place))
-    elif split == "slabs":
-        unit = place[:, 0].astype(int)
-    else:
-        unit = np.unique((fold(place) // CUBE).astype(int), axis=0, return_inverse=True)[1].reshape(-1)
-    names, unit, size = np.unique(unit, return_inverse=True, return_counts=True)
-    if not 2 <= n_folds <= len(names):
-        what = {"random": "voxels", "blocks": "cubes", "slabs": "sections", "hemisphere": "hemispheres"}[split]
-        raise ValueError(f"{n_folds} folds of {len(names)} {what}; expected 2 to {len(names)}.")
-    if split in ("slabs", "hemisphere"):
-        number = np.minimum((np.cumsum(size) - size / 2) * n_folds // len(place), n_folds - 1).astype(int)
-    elif split == "random":
-        number = np.random.default_rng(seed).permutation(len(names)) % n_folds
-    else:
-        number, load = np.empty(len(names), int), np.zeros(n_folds)
-        for each in np.random.default_rng(seed).permutation(len(names)):
-            number[each] = load.argmin()
-            load[load.argmin()] += size[each]
-    found = []
-    for k in range(n_folds):
-        held_out = number[unit] == k
-        train = ~held_out
-        if split != "random" and held_out.any() and train.any():
-            distance = cKDTree(place[held_out]).query(place[train], distance_upper_bound=buffer + 1e-6)[0]
-            train[train] = ~np.isfinite(distance)
-        if not held_out.any() or not train.any():
-            empty = "leaves no voxel to train on" if held_out.any() else "holds no voxel out"
-            raise ValueError(f"fold {k + 1} of split {split!r} {empty}: use fewer folds or a smaller buffer.")
-        found.append(Fold(train, held_out))
-    return found
-
-
 @dataclass(frozen=True, repr=False, eq=False)
 class Places:
     """Where a model and simpler methods put the voxels that each fold held out.
@@ -127,7 +47,8 @@ class Places:
     Attributes
     ----------
     voxels : DataFrame (m,)
-        By voxel held out: its fold, and ``distance_um`` to the nearest training voxel of that fold.
+        By voxel held out (its row in the brain): its fold, and ``distance_um`` to the nearest training voxel of that
+        fold.
     true : DataFrame (m, 3)
         Where they lie, in voxels: AP, SI, LR (or the distance from the midline, if folded).
     predicted : dict of str to DataFrame (m, 3)
@@ -190,7 +111,7 @@ class Places:
 
     def errors(self, method: str = "model") -> pd.Series:
         """Euclidean error of each held-out voxel in µm (m,)."""
-        gap = self.predicted[method].to_numpy() - self.true.to_numpy()
+        gap = self.predicted[choice(method, self.predicted, "method")].to_numpy() - self.true.to_numpy()
         return pd.Series(SPACING * np.linalg.norm(gap, axis=1), self.true.index, name=method)
 
     def by_distance(self, edges_um: tuple[float, ...] = (0, 300, 500, 700, 900, 1200, 1600, 2400)) -> pd.DataFrame:
@@ -227,9 +148,9 @@ def localise(
     seed: int = 0,
     *,
     n_folds: int = 5,
-    folds: tuple[int, ...] | None = None,
+    folds: Iterable[int] | int | None = None,
     folded: bool = False,
-    baselines: bool | tuple[str, ...] = True,
+    baselines: bool | str | tuple[str, ...] = True,
     buffer: float = BUFFER,
     progress: bool = True,
     **given: object,
@@ -246,7 +167,7 @@ def localise(
     split, n_folds, seed, buffer
         As in `voxel_folds`.
     folds
-        Numbers of the folds to run, counted from 1; what the others hold out is then not scored. None: all.
+        Numbers of the folds to run (or one), counted from 1; what the others hold out is then not scored. None: all.
     folded
         Ask for the distance from the midline, ``|LR − 28.5|``, instead of LR: a voxel's mirror image is then in the
         same place, as it is for the biology.
@@ -272,8 +193,12 @@ def localise(
 
     Raises
     ------
+    TypeError
+        No brain, no model; a model whose answer is no table of places.
     ValueError
-        As in `voxel_folds`; an unknown baseline.
+        As in `voxel_folds`; an unknown baseline; an answer that lacks voxels or axes, or is not finite.
+    KeyboardInterrupt
+        Ctrl-C, also where the model's own fit ends early by it: a report never holds a fold that was cut short.
 
     Examples
     --------
@@ -284,28 +209,42 @@ def localise(
     >>> list(places.table.index), places.r2.shape
     (['model', 'centroid'], (3,))
     """
-    names = PLACE_BASELINES if baselines is True else tuple(baselines or ())
+    if not isinstance(brain, Mouse):
+        raise TypeError(f"brain: expected an xsg Mouse, as xsg.load_mouse gives it, got {type(brain).__name__}.")
+    if lacking := [each for each in ("get_params", "fit", "predict_place", "spread") if not hasattr(model, each)]:
+        raise TypeError(
+            f"model: {type(model).__name__} has no {lacking[0]}(); expected a SpatialVAE, or what works as one."
+        )
+    chosen = (baselines,) if isinstance(baselines, str) else () if baselines in (None, False) else baselines
+    names = PLACE_BASELINES if baselines is True else tuple(dict.fromkeys(chosen))
     if unknown := [name for name in names if name not in PLACE_BASELINES]:
         raise ValueError(
             f"baseline {unknown[0]!r} is unknown; expected some of {', '.join(map(repr, PLACE_BASELINES))}."
         )
+    brain, given = _numbered(brain, given)
     every = voxel_folds(brain.voxels, split, n_folds, seed, buffer)
-    numbers = range(1, len(every) + 1) if folds is None else folds
-    if not numbers or not set(numbers) <= set(range(1, len(every) + 1)):
-        raise ValueError(f"folds is {folds}; expected some of 1 to {len(every)}.")
+    numbers = tuple(range(1, len(every) + 1))
+    if folds is not None:
+        asked = tuple(folds) if np.iterable(folds) else (folds,)
+        numbers = tuple(dict.fromkeys(number(each, "folds: a fold", whole=True) for each in asked))
+        if not numbers or not set(numbers) <= set(range(1, len(every) + 1)):
+            raise ValueError(f"folds is {folds}; expected some of 1 to {len(every)}.")
     place = brain.positions(folded)
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in ("model", *names)}
     spreads, tables = [], []
-    for number in tqdm(numbers, desc=f"folds ({split})", disable=not progress):
-        train, held_out = every[number - 1]
+    for which in tqdm(numbers, desc=f"folds ({split})", disable=not progress):
+        train, held_out = every[which - 1]
         rows = np.flatnonzero(held_out)
         fitted = type(model)(**model.get_params())
         fitted.fit(brain.expression, brain.voxels, train=train, folded=folded, progress=False, **given)
+        _ended(fitted)
         # A model that fills in or reads neighbours needs the table of voxels at prediction too.
-        found["model"].append(fitted.predict_place(brain.expression, brain.voxels, rows=rows))
-        spreads.append(fitted.spread(brain.expression, brain.voxels, rows=rows, n=_DRAWS))
+        answer = fitted.predict_place(brain.expression, brain.voxels, rows=rows)
+        found["model"].append(_answer(answer, rows, "predict_place"))
+        answer = fitted.spread(brain.expression, brain.voxels, rows=rows, n=_DRAWS)
+        spreads.append(_answer(answer, rows, "spread"))
         distance = cKDTree(place[train]).query(place[rows])[0]
-        tables.append(pd.DataFrame({"fold": number, "distance_um": SPACING * distance}, rows))
+        tables.append(pd.DataFrame({"fold": which, "distance_um": SPACING * distance}, rows))
         simpler = _baselines(names, brain, train, rows, folded, split, seed, model)
         for name, values in simpler.items():
             found[name].append(pd.DataFrame(values, rows, list(AXES)))
@@ -314,13 +253,19 @@ def localise(
     predicted = {name: pd.concat(frames).loc[rows] for name, frames in found.items()}
     spread = pd.concat(spreads).loc[rows]
     true = pd.DataFrame(place[rows], rows, list(AXES)).rename_axis("voxel")
-    atlas = cKDTree(place)
+    order = grid_order(place)
+    atlas = cKDTree(place[order])
     levels = {"division": brain.division.to_numpy(), "structure": brain.region.to_numpy()}
-    table = {name: _scores(true.to_numpy(), each.to_numpy(), rows, atlas, levels) for name, each in predicted.items()}
-    run = "" if folds is None else f"{len(numbers)} of "
+    near = {name: label[order] for name, label in levels.items()}
+    table = {
+        name: _scores(true.to_numpy(), each.to_numpy(), rows, atlas, levels, near) for name, each in predicted.items()
+    }
+    run = f"{len(every)} folds"
+    if folds is not None:
+        run = f"fold{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))} of {len(every)}"
     description = (
         f"{model!r}: {len(rows)} held-out voxels of {'simulated' if brain.simulated else 'real'} brain {brain.name!r}, "
-        f"split {split!r} ({run}{len(every)} folds"
+        f"split {split!r} ({run}"
         + (f", buffer {buffer:g} voxels" if split != "random" else "")
         + f"), nearest training voxel at a median of {voxels['distance_um'].median():.0f} µm"
         + (", hemispheres folded" if folded else "")
@@ -338,8 +283,51 @@ def localise(
     )
 
 
-def _scores(true: np.ndarray, predicted: np.ndarray, rows: np.ndarray, atlas: cKDTree, levels: dict) -> pd.Series:
-    """Score places (m, 3), in voxels; ``rows`` says which voxels of the atlas they are."""
+def _numbered(brain: Mouse, given: dict) -> tuple[Mouse, dict]:
+    """Return the brain with voxels numbered by their rows: expression is an array, which goes by position.
+
+    What is given by voxel besides is brought into their order by name.
+    """
+    index = brain.voxels.index
+    if index.equals(pd.RangeIndex(len(index))):
+        return brain, given
+    given = dict(given)
+    for name, table in given.items():
+        if isinstance(table, (pd.Series, pd.DataFrame)) and set(table.index) == set(index):
+            given[name] = table.iloc[rows_of(table.index, index, name)].reset_index(drop=True)
+    plain = {"voxels": brain.voxels.reset_index(drop=True), "region": brain.region.reset_index(drop=True)}
+    return replace(brain, **plain), given
+
+
+def _ended(fitted: object) -> None:
+    """End a loop over fits if one of them was cut short: its half-trained model must not pass for a trained one."""
+    if getattr(fitted, "interrupted_", False):
+        raise KeyboardInterrupt
+
+
+def _answer(table: object, rows: np.ndarray, what: str) -> pd.DataFrame:
+    """Return what a model says of some voxels (m, 3), rows and axes by name; an array goes by position."""
+    if isinstance(table, pd.DataFrame):
+        lacking = [axis for axis in AXES if axis not in table.columns]
+        if lacking or not table.columns.is_unique:
+            raise ValueError(f"{what}: columns are {list(table.columns)}; expected {list(AXES)}.")
+        table = table[list(AXES)]
+        if not table.index.equals(pd.Index(rows)):
+            table = table.iloc[rows_of(table.index, pd.Index(rows), f"{what}: voxels")]
+    values = array(table, what)
+    if values.shape != (len(rows), 3):
+        raise ValueError(f"{what}: {values.shape}; expected ({len(rows)}, 3), a place for each voxel asked about.")
+    return pd.DataFrame(table if isinstance(table, pd.DataFrame) else values, rows, list(AXES)).rename_axis("voxel")
+
+
+def _scores(
+    true: np.ndarray, predicted: np.ndarray, rows: np.ndarray, atlas: cKDTree, levels: dict, near: dict
+) -> pd.Series:
+    """Score places (m, 3), in voxels.
+
+    ``rows`` says which voxels they are, ``near`` what lies at the points of the atlas; of those equally near, the tree
+    takes one, the same for every order of the table.
+    """
     gap = predicted - true
     error = np.linalg.norm(gap, axis=1).mean()
     out = {"error_um": SPACING * error, "error_voxels": error}
@@ -350,7 +338,7 @@ def _scores(true: np.ndarray, predicted: np.ndarray, rows: np.ndarray, atlas: cK
     ):
         out |= {f"{name}_{axis}": value for axis, value in zip(AXES, values, strict=True)}
     nearest = atlas.query(predicted)[1]
-    return pd.Series(out | {name: (label[nearest] == label[rows]).mean() for name, label in levels.items()})
+    return pd.Series(out | {name: (near[name][nearest] == label[rows]).mean() for name, label in levels.items()})
 
 
 def _calibration(gap: pd.DataFrame, spread: pd.DataFrame, number: pd.Series) -> pd.DataFrame:
@@ -383,7 +371,9 @@ def _baselines(
     """Places (m, 3) of the voxels ``rows`` by each baseline, all learned from the training voxels."""
     if not names:
         return {}
-    place, train_rows = brain.positions(folded), np.flatnonzero(train)
+    # In the order of the grid: what is equally near in expression then falls the same way in any order of the table.
+    place, order = brain.positions(folded), grid_order(brain.positions())
+    train_rows = order[train[order]]
     y = place[train_rows]
     out = {"centroid": np.broadcast_to(y.mean(axis=0), (len(rows), 3))}
     if names == ("centroid",):
@@ -407,6 +397,7 @@ def _baselines(
         blind = {"classification": 0.0, "regression": 0.0, "euclidean": 0.0, "region": 0.0}
         vae = type(model)(**model.get_params() | blind)
         vae.fit(brain.expression, brain.voxels, train=train, folded=folded, progress=False)
+        _ended(vae)
         here, there = (vae.encode(brain.expression, brain.voxels, rows=each).to_numpy() for each in (train_rows, rows))
         out["plain VAE"] = _ridge(here, y, there, inner)
     return {name: out[name] for name in names}

@@ -8,9 +8,11 @@ autocorrelation, *variogram* matching (Burt et al. 2020) smooths a shuffled map 
 The two hemispheres of a map are nearly copies of each other, and a null that forgets this counts every value twice. So
 homologous regions are one place here, half-way between the two (the right one mirrored to the left): what happens to
 the left hemisphere happens, mirrored, to the right, and a map with equal hemispheres has nulls with equal hemispheres.
-A region that a map lacks on one side only takes part with its homologue's value, and is dropped afterwards. Where a
-parcellation has no homologues (its names do not pair as ``L_x``, ``R_x``), the right hemisphere turns by the mirrored
-rotation, regions staying in their hemisphere.
+A region that a map lacks on one side only takes part with its homologue's value, and is dropped afterwards. Where not
+all regions have a homologue (`xsg.atlas.homologous_pairs`), the right hemisphere turns by the mirrored rotation,
+regions staying in their hemisphere.
+
+Ties, of values or of distances, are broken by the order of the parcellation, never by that of the map's rows.
 
 - Alexander-Bloch et al. 2018, NeuroImage 178:540, doi:10.1016/j.neuroimage.2018.05.070.
 - Wagner & Dray 2015, Methods in Ecology and Evolution 6:1169, doi:10.1111/2041-210X.12407.
@@ -26,7 +28,9 @@ from scipy.spatial.distance import pdist, squareform
 from tqdm.auto import tqdm
 
 from xsg.atlas import Graph, Parcellation, align, mesh
+from xsg.check import array, choice, constant, number, series
 from xsg.evaluation.splits import checked_regions
+from xsg.names import translate
 
 SPIN_RULES = ("nearest", "hungarian", "vasa")
 MAP_NULLS = ("spin", *(f"spin-{rule}" for rule in SPIN_RULES), "moran", "variogram")
@@ -49,7 +53,8 @@ def null_maps(
     Parameters
     ----------
     thinning
-        Map by region, on both hemispheres or one; or a table, maps × regions, to be given the same random draws.
+        Map by region, on both hemispheres or one, names in any style; or a table, maps × regions, to be given the same
+        random draws.
     parcellation
         Where the regions lie; it may have more of them.
     method
@@ -76,7 +81,7 @@ def null_maps(
     ------
     ValueError
         Unknown method, n below 1, regions that the parcellation does not have, values that are not finite, a map (or a
-        hemisphere of it) with one value throughout, or fewer than 10 places.
+        hemisphere of it) with one value throughout, up to rounding, or fewer than 10 places.
 
     Notes
     -----
@@ -92,23 +97,25 @@ def null_maps(
     >>> null_maps(cortex.thinning, cortex.parcellation, n=5).shape
     (5, 68)
     """
-    if method not in MAP_NULLS:
-        raise ValueError(f"null map method {method!r} is unknown; expected one of {', '.join(map(repr, MAP_NULLS))}.")
-    _check_count(n, "null maps")
-    one = isinstance(thinning, pd.Series)
-    maps = thinning.to_frame().T if one else thinning
-    if not isinstance(maps, pd.DataFrame):
-        raise TypeError(
-            f"thinning: expected a Series by region or a DataFrame (maps, regions), got {type(maps).__name__}."
-        )
+    choice(method, MAP_NULLS, "null map method")
+    n, seed = _checked(n, seed)
+    # A table of one column whose rows are regions is one map.
+    one = not isinstance(thinning, pd.DataFrame) or thinning.shape[1] == 1
+    maps = series(thinning, "thinning").to_frame().T if one else thinning
     regions = maps.columns
+    known = parcellation.regions
+    if not regions.isin(known).any() and not translate(regions, known) and translate(maps.index, known):
+        raise ValueError(
+            f"thinning: rows are named as regions ({str(maps.index[0])!r}), columns {str(regions[0])!r}, …; expected "
+            "maps × regions. Give the table turned: thinning.T."
+        )
     values = align(maps.T, regions, "thinning").to_numpy(dtype=float).T
     if not maps.index.is_unique:
         raise ValueError(
             f"thinning: map {maps.index[maps.index.duplicated()][0]!r} is given twice. Name the maps apart."
         )
     for name, row in zip(maps.index, values, strict=True):
-        if np.ptp(row) == 0:
+        if constant(row):
             raise ValueError(f"thinning: map {name!r} is {row[0]:g} in every region; it has no null.")
     if method.startswith("spin"):
         rule = method.removeprefix("spin").removeprefix("-") or _RECOMMENDED
@@ -170,9 +177,8 @@ def reassignments(
     >>> turned.shape, bool((np.sort(turned, axis=1) == np.arange(68)).all())
     ((3, 68), True)
     """
-    if rule not in SPIN_RULES:
-        raise ValueError(f"spin rule {rule!r} is unknown; expected one of {', '.join(map(repr, SPIN_RULES))}.")
-    _check_count(n, "rotations")
+    choice(rule, SPIN_RULES, "spin rule")
+    n, seed = _checked(n, seed)
     turns = rotations(n, seed)
     found = np.empty((n, len(regions)), dtype=int)
     for sheet in _sheets(parcellation, regions):
@@ -194,6 +200,7 @@ def rotations(n: int, seed: int = 0) -> np.ndarray:
     >>> rotations(2).shape
     (2, 3, 3)
     """
+    n, seed = _checked(n, seed)
     q, r = np.linalg.qr(np.random.default_rng(seed).standard_normal((n, 3, 3)))
     q *= np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
     q[:, :, 0] *= np.linalg.det(q).round()[:, None]
@@ -217,6 +224,10 @@ def p_value(observed: float, null: np.ndarray | pd.Series, tail: str = "greater"
     ValueError
         Unknown tail, an empty null, or a value that is not a number.
 
+    Notes
+    -----
+    A null value that equals the observed one up to rounding is as extreme.
+
     Examples
     --------
     >>> p_value(0.5, np.array([0.1, -0.6, 0.7]))
@@ -224,7 +235,8 @@ def p_value(observed: float, null: np.ndarray | pd.Series, tail: str = "greater"
     >>> p_value(0.5, np.array([0.1, -0.6, 0.7]), tail="two-sided")
     0.75
     """
-    null = np.asarray(null, dtype=float)
+    choice(tail, ("greater", "less", "two-sided"), "tail")
+    null, observed = array(null, "null", finite=False), float(array(observed, "observed", 0, finite=False))
     if null.ndim != 1 or not len(null):
         raise ValueError(f"null has shape {null.shape}; expected (n,) with n at least 1, one value for each null.")
     if not (np.isfinite(observed) and np.isfinite(null).all()):
@@ -232,14 +244,12 @@ def p_value(observed: float, null: np.ndarray | pd.Series, tail: str = "greater"
         raise ValueError(
             f"observed is {observed}, and {bad} of {len(null)} null values are not finite. Drop none: mend."
         )
-    extreme = {
-        "greater": null >= observed,
-        "less": null <= observed,
-        "two-sided": np.abs(null) >= abs(observed),
-    }
-    if tail not in extreme:
-        raise ValueError(f"tail {tail!r} is unknown; expected 'greater', 'less' or 'two-sided'.")
-    return float((1 + extreme[tail].sum()) / (1 + len(null)))
+    if tail == "less":
+        null, observed = -null, -observed
+    elif tail == "two-sided":
+        null, observed = np.abs(null), abs(observed)
+    extreme = null >= observed - 1e-12 * abs(observed)
+    return float((1 + extreme.sum()) / (1 + len(null)))
 
 
 def noise_genes(expression: pd.DataFrame, n: int, seed: int = 0) -> list[pd.DataFrame]:
@@ -251,7 +261,7 @@ def noise_genes(expression: pd.DataFrame, n: int, seed: int = 0) -> list[pd.Data
     >>> [noise.shape for noise in noise_genes(table, n=2)]
     [(2, 1), (2, 1)]
     """
-    _check_count(n, "tables of noise")
+    n, seed = _checked(n, seed)
     draws = (rng.standard_normal(expression.shape) for rng in np.random.default_rng(seed).spawn(n))
     return [pd.DataFrame(draw, expression.index, expression.columns) for draw in draws]
 
@@ -279,7 +289,7 @@ def rewired(graph: Graph, n: int, seed: int = 0) -> list[Graph]:
     >>> bool((other.adjacency.sum(0) == graph.adjacency.sum(0)).all()), other.n_components
     (True, 1)
     """
-    _check_count(n, "graphs")
+    n, seed = _checked(n, seed)
     return [_rewire(graph, rng) for rng in np.random.default_rng(seed).spawn(n)]
 
 
@@ -410,7 +420,7 @@ def _moran(values: np.ndarray, distance: np.ndarray, n: int, seed: int, progress
     from brainspace.null_models import MoranRandomization
 
     maps, places, hemispheres = values.shape
-    if (np.ptp(values, axis=1) == 0).any():
+    if constant(values, axis=1).any():
         raise ValueError("thinning: a hemisphere has one value throughout, which Moran randomisation cannot draw anew.")
     weights = np.divide(1, distance, out=np.zeros_like(distance), where=distance > 0)
     model = MoranRandomization("singleton", "all", joint=True, n_rep=n, tol=1e-6, random_state=seed).fit(weights)
@@ -433,7 +443,7 @@ def _variogram(values: np.ndarray, distance: np.ndarray, n: int, seed: int, prog
         for m in range(len(values)):
             for number, part in enumerate(parts):
                 found[number, m] = level = part[m].mean()
-                if np.ptp(part[m]):  # else equal hemispheres
+                if not constant(part[m], scale=np.abs(values[m]).max()):  # else equal hemispheres
                     model = SurrogateMaps(random_state=int(seeds[number])).fit(distance)
                     for k in range(0, n, _BLOCK):
                         size = min(_BLOCK, n - k)
@@ -446,6 +456,6 @@ def _variogram(values: np.ndarray, distance: np.ndarray, n: int, seed: int, prog
     return np.stack([found[0] + found[1], found[0] - found[1]], axis=-1)
 
 
-def _check_count(n: int, what: str) -> None:
-    if n < 1:
-        raise ValueError(f"n is {n}; expected at least 1, the number of {what}.")
+def _checked(n: int, seed: int) -> tuple[int, int]:
+    """Return how many and the seed, or refuse either."""
+    return number(n, "n", 1, whole=True), number(seed, "seed", 0, 2**32 - 1, whole=True)

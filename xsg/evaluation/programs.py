@@ -12,7 +12,9 @@ import pandas as pd
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from xsg.atlas import Parcellation, align
+from xsg import check
+from xsg.atlas import Parcellation
+from xsg.check import align, constant
 from xsg.evaluation.nulls import p_value, reassignments
 from xsg.training import CrossScaleVAE
 
@@ -31,12 +33,24 @@ def main_directions(programs: pd.DataFrame, k: int = 6) -> pd.DataFrame:
     -------
     DataFrame (n, k)
         Uncorrelated, the one of largest variance first; signs are arbitrary.
+
+    Raises
+    ------
+    TypeError
+        A bare array, whose regions have no names.
+    ValueError
+        Values that are not finite; more directions than the programs vary in.
     """
-    n, d = programs.shape
+    z = _table(programs).to_numpy(dtype=float)
+    n, d = z.shape
+    k = check.number(k, "k", whole=True)
     if not 1 <= k <= min(n - 1, d):
         raise ValueError(f"k is {k}; expected 1 to {min(n - 1, d)} directions of {d} programs over {n} regions.")
-    z = align(programs, programs.index, "programs").to_numpy(dtype=float)
-    left = np.linalg.svd(z - z.mean(axis=0), full_matrices=False)[0][:, :k]
+    z = np.where(constant(z), 0, z - z.mean(axis=0))
+    left, sizes, _ = np.linalg.svd(z, full_matrices=False)
+    if (there := int((sizes > 1e-12 * sizes[0]).sum())) < k:
+        raise ValueError(f"k is {k}; the {d} programs vary in {there} directions only. Ask for fewer.")
+    left = left[:, :k]
     return pd.DataFrame(left * np.sqrt(n), programs.index, [f"direction {number}" for number in range(1, k + 1)])
 
 
@@ -47,11 +61,19 @@ def canonical_correlations(a: pd.DataFrame, b: pd.DataFrame) -> np.ndarray:
     ----------
     a, b
         DataFrames (n regions, k) and (n, l); take few columns (`main_directions`), for as k + l nears n any two spaces
-        coincide.
+        coincide. ``b`` is joined to ``a`` by region.
 
     Returns
     -------
     array (min(k, l),)
+        Fewer where the maps of one depend on each other.
+
+    Raises
+    ------
+    TypeError
+        Bare arrays, whose regions have no names.
+    ValueError
+        Regions that do not match; values that are not finite; a table whose maps are all constant.
 
     References
     ----------
@@ -65,9 +87,13 @@ def canonical_correlations(a: pd.DataFrame, b: pd.DataFrame) -> np.ndarray:
     [1.0, 1.0]
     """
     bases = []
-    for maps in (a, align(b, a.index, "programs")):
+    a = _table(a)
+    for maps in (a, align(_table(b), a.index, "programs")):
         z = maps.to_numpy(dtype=float)
-        left, sizes, _ = np.linalg.svd(z - z.mean(axis=0), full_matrices=False)
+        flat = constant(z)
+        if flat.all():
+            raise ValueError(f"programs: each of {len(flat)} maps has one value in all regions; there is no space.")
+        left, sizes, _ = np.linalg.svd(np.where(flat, 0, z - z.mean(axis=0)), full_matrices=False)
         bases.append(left[:, sizes > 1e-9 * sizes[0]])
     return np.clip(np.linalg.svd(bases[0].T @ bases[1], compute_uv=False), 0, 1)
 
@@ -86,8 +112,15 @@ def align_programs(programs: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
     Returns
     -------
     list of DataFrame
-        The same maps in the order, sign and column names of the first.
+        The same maps in the order, sign and column names of the first, regions in its order too. Of programs that
+        correlate alike (copies of one another) the earlier ones pair first.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No tables; tables without names, of unequal shape or with other regions; a program that is constant.
     """
+    programs = _fits(programs)
     reference = _z_scores(programs[0])
     aligned = [programs[0]]
     for other in programs[1:]:
@@ -128,6 +161,7 @@ def program_stability(
     All fits are of the same genes, graph and map, so a stable program need not be of any consequence: compare with fits
     of noise genes, too (chapter 12).
     """
+    programs, n = _fits(programs), check.number(n, "n", 1, whole=True)
     if len(programs) < 2:
         raise ValueError(f"{len(programs)} set(s) of programs; expected at least 2 fits to compare.")
     first = programs[0]
@@ -174,6 +208,9 @@ def gene_weights(model: CrossScaleVAE, expression: pd.DataFrame) -> pd.Series:
     do with thinning; for the latter correlate genes with a map (`xsg.evaluation.enrichment.gene_correlations`). See
     Haufe et al. 2014, doi:10.1016/j.neuroimage.2013.10.067, on filters and patterns.
     """
+    if not isinstance(model, CrossScaleVAE):
+        raise TypeError(f"model: expected a fitted CrossScaleVAE, got {type(model).__name__}.")
+    model._check_fitted()
     seen: list = []
     hook = model.net_.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs))
     try:
@@ -189,6 +226,24 @@ def gene_weights(model: CrossScaleVAE, expression: pd.DataFrame) -> pd.Series:
     return pd.Series(model.y_sd_ * weights, model.genes_, name="weight")
 
 
+def _table(programs: object) -> pd.DataFrame:
+    """Return programs by region as floats, or refuse a table without names, or that holds none."""
+    programs = programs.to_frame() if isinstance(programs, pd.Series) else programs
+    found = align(programs, getattr(programs, "index", ()), "programs")
+    if not found.size:
+        raise ValueError(f"programs has shape {found.shape}; expected (regions, programs), one or more of each.")
+    return found
+
+
+def _fits(programs: object) -> list[pd.DataFrame]:
+    """Return the programs of several fits, or refuse what is no list of tables."""
+    if isinstance(programs, (pd.DataFrame, pd.Series, dict)) or not np.iterable(programs):
+        raise TypeError(f"programs: expected a list of tables, one a fit, got {type(programs).__name__}.")
+    if not (found := [_table(each) for each in programs]):
+        raise ValueError("programs is an empty list; expected a table for each fit.")
+    return found
+
+
 def _pair(correlations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pair rows with columns one to one, by |r|: the column of each row, and its correlation."""
     order = linear_sum_assignment(-np.abs(correlations))[1]
@@ -198,9 +253,8 @@ def _pair(correlations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _z_scores(programs: pd.DataFrame) -> np.ndarray:
     """z-scores of each program over regions (n, d)."""
     values = align(programs, programs.index, "programs").to_numpy(dtype=float)
-    constant = np.ptp(values, axis=0) == 0
-    if constant.any():
-        raise ValueError(f"{programs.columns[constant][0]!r} has one value in all regions; drop it before comparing.")
+    if (flat := constant(values)).any():
+        raise ValueError(f"{programs.columns[flat][0]!r} has one value in all regions; drop it before comparing.")
     return _standard(values)
 
 
@@ -208,4 +262,4 @@ def _standard(values: np.ndarray) -> np.ndarray:
     """Mean 0 and variance 1 over regions; a column without variance stays 0."""
     centred = values - values.mean(axis=0)
     sd = centred.std(axis=0)
-    return np.divide(centred, sd, out=np.zeros_like(centred), where=sd > 0)
+    return np.divide(centred, sd, out=np.zeros_like(centred), where=~constant(values) & (sd > 0))

@@ -12,13 +12,20 @@ import numpy as np
 import pandas as pd
 from scipy.spatial.distance import cdist
 
-from xsg.atlas import Parcellation, homologous_pairs
+from xsg import names as naming
+from xsg.atlas import REGIONS, Parcellation, load_parcellation
+from xsg.check import choice, number
+from xsg.pairs import Pairs, about_unknown, find_pairs
 
 SPLITS = ("random", "homologous", "spatial", "distance", "lobe", "left-to-right")
 
 
 class LeakWarning(UserWarning):
     """A region is held out while its homologue trains: copying the other hemisphere would predict it."""
+
+
+class PairWarning(LeakWarning):
+    """Homologues are to stay together, or to be reported, and it is not known of all regions which they are."""
 
 
 def split(
@@ -52,6 +59,8 @@ def split(
     -----
     LeakWarning
         If a region is held out while its homologue trains.
+    PairWarning
+        If regions on both sides have no homologue that is known, so that this cannot be excluded.
 
     Examples
     --------
@@ -60,33 +69,47 @@ def split(
     >>> split("lobe", dk, dk.regions).shape
     (6, 68)
     """
-    if name not in SPLITS:
-        raise ValueError(f"split {name!r} is unknown; expected one of {', '.join(map(repr, SPLITS))}.")
+    choice(name, SPLITS, "split")
     regions = checked_regions(parcellation, regions)
     if name == "random":
-        return random(regions, n_folds, seed)
+        return random(regions, n_folds, seed, parcellation)
     if name == "homologous":
-        return homologous(regions, n_folds, seed)
+        return homologous(regions, n_folds, seed, parcellation)
     if name == "spatial":
         return spatial(parcellation, regions, n_folds, seed)
     return {"distance": distance, "lobe": lobe, "left-to-right": left_to_right}[name](parcellation, regions)
 
 
 def checked_regions(parcellation: Parcellation, regions: pd.Index | list[str]) -> pd.Index:
-    """Return the regions' names as an index, or refuse one that the parcellation lacks or that is given twice."""
-    regions = pd.Index(regions)
-    unknown = regions.difference(parcellation.regions, sort=False)
-    if len(unknown) or not regions.is_unique:
-        odd = unknown[0] if len(unknown) else regions[regions.duplicated()][0]
-        raise ValueError(
-            f"region {odd!r} is {'not in' if len(unknown) else 'given twice for'} parcellation {parcellation.name!r}; "
-            f"its regions are named like {str(parcellation.regions[0])!r}."
-        )
-    return regions
+    """Return the names as the parcellation spells them, or refuse one that it lacks or that is given twice."""
+    return parcellation.spelt(regions)
 
 
-def parted_pairs(held_out: np.ndarray, regions: pd.Index | list[str]) -> list[tuple[str, str]]:
+def known_pairs(regions: pd.Index | list[str], parcellation: Parcellation | None = None) -> Pairs:
+    """Find the homologues among regions, where the parcellation has them; by names alone where there is none.
+
+    The places of the Desikan-Killiany regions are known without one.
+    """
+    if parcellation is None:
+        meant = naming.translate(regions, REGIONS)
+        if len(meant) == len(regions):
+            regions, parcellation = [meant[region] for region in regions], load_parcellation("dk")
+    return find_pairs(regions, parcellation)
+
+
+def parted_pairs(
+    held_out: np.ndarray, regions: pd.Index | list[str], parcellation: Parcellation | None = None
+) -> list[tuple[str, str]]:
     """List the (held-out region, homologue in training) of all folds.
+
+    Parameters
+    ----------
+    held_out
+        bool array (F, n).
+    regions
+        Names (n,).
+    parcellation
+        Where they lie; without it names alone tell which are homologues.
 
     Examples
     --------
@@ -96,20 +119,21 @@ def parted_pairs(held_out: np.ndarray, regions: pd.Index | list[str]) -> list[tu
     held_out, regions = np.asarray(held_out, dtype=bool), pd.Index(regions)
     if held_out.ndim != 2 or held_out.shape[1] != len(regions):
         raise ValueError(f"held_out has shape {held_out.shape}; expected (folds, {len(regions)}), one column a region.")
-    pairs = homologous_pairs(regions)
-    same = pairs[:, None] == pairs
-    _, out, training = np.nonzero(held_out[:, :, None] & ~held_out[:, None, :] & same)
-    return [(str(regions[i]), str(regions[j])) for i, j in zip(out, training, strict=True)]
+    twin = known_pairs(regions, parcellation).twin
+    _, out = np.nonzero(held_out & ~held_out[:, twin] & (twin >= 0))
+    return [(str(regions[i]), str(regions[twin[i]])) for i in out]
 
 
-def random(regions: pd.Index | list[str], n_folds: int = 5, seed: int = 0) -> np.ndarray:
+def random(
+    regions: pd.Index | list[str], n_folds: int = 5, seed: int = 0, parcellation: Parcellation | None = None
+) -> np.ndarray:
     """Split regions into folds at random, homologues or not: what one should not do.
 
     It leaks, and is here to show by how much.
 
     Parameters
     ----------
-    regions, n_folds, seed
+    regions, n_folds, seed, parcellation
         As for `homologous`; at most as many folds as regions.
 
     Returns
@@ -122,13 +146,16 @@ def random(regions: pd.Index | list[str], n_folds: int = 5, seed: int = 0) -> np
     >>> random(["L_insula", "L_cuneus", "L_fusiform"], n_folds=3).sum(axis=0).tolist()
     [1, 1, 1]
     """
+    n_folds, seed = _whole(n_folds, "n_folds"), _seed(seed)
     if not 2 <= n_folds <= len(regions):
         raise ValueError(f"n_folds is {n_folds}; expected 2 to {len(regions)}, the number of regions.")
     fold = np.random.default_rng(seed).permutation(len(regions)) % n_folds
-    return _warned("random", fold == np.arange(n_folds)[:, None], regions)
+    return _warned("random", fold == np.arange(n_folds)[:, None], regions, parcellation)
 
 
-def homologous(regions: pd.Index | list[str], n_folds: int = 5, seed: int = 0) -> np.ndarray:
+def homologous(
+    regions: pd.Index | list[str], n_folds: int = 5, seed: int = 0, parcellation: Parcellation | None = None
+) -> np.ndarray:
     """Split regions into folds at random, a region always together with its contralateral homologue.
 
     Copying the other hemisphere predicts a disease map almost perfectly, so a split that parts homologues measures how
@@ -137,11 +164,14 @@ def homologous(regions: pd.Index | list[str], n_folds: int = 5, seed: int = 0) -
     Parameters
     ----------
     regions
-        Region names such as ``"L_insula"`` (n,).
+        Region names (n,) in any style, such as ``"L_insula"`` or ``"lh_insula"``.
     n_folds
         Number of folds F, from 2 to the number of pairs.
     seed
         Seed of the shuffle.
+    parcellation
+        Where the regions lie, by which homologues are found (`xsg.atlas.homologous_pairs`). Without it names alone
+        tell, which cannot be where regions are only numbered.
 
     Returns
     -------
@@ -153,12 +183,17 @@ def homologous(regions: pd.Index | list[str], n_folds: int = 5, seed: int = 0) -
     ValueError
         If there are more folds than pairs, or fewer than 2.
 
+    Warns
+    -----
+    PairWarning
+        If regions lie on both sides and none, or only some, have a homologue that is known.
+
     Examples
     --------
     >>> homologous(["L_insula", "L_cuneus", "R_insula", "R_cuneus"], n_folds=2).astype(int).tolist()
     [[1, 0, 1, 0], [0, 1, 0, 1]]
     """
-    pairs = homologous_pairs(regions)
+    pairs, seed = _together("homologous", known_pairs(regions, parcellation), regions), _seed(seed)
     n_pairs = _check_folds(n_folds, pairs)
     fold_of_pair = np.random.default_rng(seed).permutation(n_pairs) % n_folds
     return fold_of_pair[pairs] == np.arange(n_folds)[:, None]
@@ -183,8 +218,9 @@ def spatial(parcellation: Parcellation, regions: pd.Index | list[str], n_folds: 
     """
     from sklearn.cluster import KMeans
 
-    pairs, places = _places(parcellation, regions)
+    pairs, places = _places("spatial", parcellation, regions)
     _check_folds(n_folds, pairs)
+    seed = _seed(seed)
     cluster = KMeans(n_folds, n_init=20, random_state=seed).fit_predict(places)
     return cluster[pairs] == np.arange(n_folds)[:, None]
 
@@ -208,7 +244,7 @@ def distance(parcellation: Parcellation, regions: pd.Index | list[str]) -> np.nd
     ----------
     - Hansen et al. 2021, Nature Human Behaviour 5:1240, doi:10.1038/s41562-021-01082-z.
     """
-    pairs, places = _places(parcellation, regions)
+    pairs, places = _places("distance", parcellation, regions)
     n_pairs = _check_folds(2, pairs)
     rank = cdist(places, places).argsort(axis=1, kind="stable").argsort(axis=1)
     return (rank >= n_pairs - max(1, n_pairs // 4))[:, pairs]
@@ -236,7 +272,7 @@ def lobe(parcellation: Parcellation, regions: pd.Index | list[str]) -> np.ndarra
     code, names = pd.factorize(lobes)
     if len(names) == 1:
         raise ValueError(f"all {len(lobes)} regions lie in one lobe ({names[0]!r}); nothing would be left to train.")
-    return _warned("lobe", code == np.arange(len(names))[:, None], regions)
+    return _warned("lobe", code == np.arange(len(names))[:, None], regions, parcellation)
 
 
 def left_to_right(parcellation: Parcellation, regions: pd.Index | list[str]) -> np.ndarray:
@@ -257,12 +293,32 @@ def left_to_right(parcellation: Parcellation, regions: pd.Index | list[str]) -> 
             f"all {len(right)} regions are on the {'right' if right.all() else 'left'}; 'left-to-right' needs both "
             "hemispheres. Use 'homologous' or 'spatial'."
         )
-    return _warned("left-to-right", right[None], regions)
+    return _warned("left-to-right", right[None], regions, parcellation)
 
 
-def _warned(name: str, held_out: np.ndarray, regions: pd.Index | list[str]) -> np.ndarray:
-    """Return the folds, after a warning if they part homologues."""
-    if parted := parted_pairs(held_out, regions):
+def _together(name: str, found: Pairs, regions: pd.Index | list[str]) -> np.ndarray:
+    """Return the numbers of the pairs, after a warning if not all are known."""
+    if found.unknown.any():
+        regions = pd.Index(regions)
+        warnings.warn(
+            f"split {name!r}: {(found.twin >= 0).sum()} regions have their homologue among the others, but "
+            f"{about_unknown(regions[found.unknown], len(regions))}. If it trains while they are held out, a "
+            "score tells how alike the hemispheres are. Call homologues alike but for the side (L_x and R_x, lh_x and "
+            "rh_x, …), or give a parcellation that says where regions lie.",
+            PairWarning,
+            stacklevel=4,
+        )
+    return found.number
+
+
+def _warned(
+    name: str, held_out: np.ndarray, regions: pd.Index | list[str], parcellation: Parcellation | None = None
+) -> np.ndarray:
+    """Return the folds, after a warning if they part homologues, or may."""
+    parted = parted_pairs(held_out, regions, parcellation)
+    if not parted:
+        _together(name, known_pairs(regions, parcellation), regions)
+    else:
         warnings.warn(
             f"split {name!r} holds {parted[0][0]} out while its homologue {parted[0][1]} trains, and {len(parted) - 1} "
             "more such: the hemispheres are near copies, so a held-out score will tell how alike they are. Use "
@@ -275,14 +331,24 @@ def _warned(name: str, held_out: np.ndarray, regions: pd.Index | list[str]) -> n
 
 def _check_folds(n_folds: int, pairs: np.ndarray) -> int:
     """Return the number of pairs, which no split can exceed."""
+    n_folds = _whole(n_folds, "n_folds")
     n_pairs = int(pairs.max()) + 1
     if not 2 <= n_folds <= n_pairs:
         raise ValueError(f"n_folds is {n_folds}; expected 2 to {n_pairs}, the number of homologous pairs.")
     return n_pairs
 
 
-def _places(parcellation: Parcellation, regions: pd.Index | list[str]) -> tuple[np.ndarray, np.ndarray]:
+def _whole(value: int, what: str) -> int:
+    return number(value, what, whole=True)
+
+
+def _seed(value: int) -> int:
+    return number(value, "seed", 0, 2**32 - 1, whole=True)
+
+
+def _places(name: str, parcellation: Parcellation, regions: pd.Index | list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return the number of each region's pair (n,) and the pairs' places (pairs, 3) in mm, hemispheres folded."""
-    pairs = homologous_pairs(regions)
-    xyz = parcellation.table.loc[checked_regions(parcellation, regions), ["x", "y", "z"]]
+    regions = checked_regions(parcellation, regions)
+    pairs = _together(name, known_pairs(regions, parcellation), regions)
+    xyz = parcellation.table.loc[regions, ["x", "y", "z"]]
     return pairs, xyz.assign(x=xyz["x"].abs()).groupby(pairs).mean().to_numpy()

@@ -16,14 +16,20 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from xsg import check
 from xsg.atlas import Parcellation, homologous_pairs
-from xsg.evaluation.baselines import PENALTIES, baseline
+from xsg.check import align, array, constant, folds, some
+from xsg.evaluation.baselines import PENALTIES, baseline, gene_table, map_table, z_scores
 
 _INNER_FOLDS = 5
+_FEWEST = 5  # training regions, as for the baselines
 
 
 def predict_shared(
-    expression: pd.DataFrame, maps: np.ndarray, held_out: np.ndarray, ranks: Iterable[int] | None = None
+    expression: pd.DataFrame,
+    maps: pd.DataFrame | np.ndarray,
+    held_out: np.ndarray | pd.DataFrame,
+    ranks: Iterable[int] | int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Predict held-out regions of many maps at once through a few programs that they share.
 
@@ -40,24 +46,29 @@ def predict_shared(
     expression
         DataFrame (n regions, p genes); z-scored over the training regions of each fold.
     maps
-        float (M, n), or (S, M, n) for S sets of maps of the same regions, each modelled on its own (null sets, say).
+        float (M, n), or (S, M, n) for S sets of maps of the same regions, each modelled on its own (null sets, say). A
+        DataFrame (M, n) is joined to ``expression`` by name, an array has its order.
     held_out
-        bool (F, n), one row per fold, True where held out, in the order of ``expression``.
+        bool (F, n), one row per fold, True where held out, in the order of ``expression``; a DataFrame is joined by
+        name.
     ranks
         Ranks r to choose from, 0 to M; all by default. 0 predicts the mean, M shares nothing but the penalty.
 
     Returns
     -------
     predicted : ndarray, shape of ``maps``
-        Each region by the fold that holds it out (the mean over folds, where several do), in the unit of its map.
+        Each region by the fold that holds it out (the mean over folds, where several do), in the unit of its map, the
+        regions in the order of ``maps``.
     rank : int ndarray (F,) or (S, F)
         The rank chosen in each fold.
 
     Raises
     ------
+    TypeError
+        Expression without names; maps that are no numbers.
     ValueError
-        Shapes that do not fit, a map that is constant over the training regions, ranks outside 0 … M, a region that no
-        fold holds out.
+        Regions or shapes that do not fit, genes given twice, a map that is constant over the training regions, ranks
+        outside 0 … M, a region that no fold holds out.
 
     Examples
     --------
@@ -69,25 +80,29 @@ def predict_shared(
     >>> predicted.shape, rank.tolist()
     ((2, 68), [1, 1, 1, 1, 1])
     """
-    x = expression.to_numpy(dtype=float)
-    y = np.asarray(maps, dtype=float)
-    held_out = np.asarray(held_out)
-    n = len(x)
-    if y.ndim not in (2, 3) or y.shape[-1] != n or not np.isfinite(y).all():
+    expression = gene_table(expression)
+    x, n = expression.to_numpy(dtype=float), len(expression)
+    y, asked = _maps(maps, expression.index)
+    if y.ndim not in (2, 3) or y.shape[-1] != n or not y.size or not np.isfinite(y).all():
         raise ValueError(
             f"maps has shape {y.shape}{'' if np.isfinite(y).all() else ', not all finite'}; expected finite values (M, "
             f"{n}) or (S, M, {n}), one column for each region of expression. Cut the maps to the regions all have."
         )
-    if held_out.dtype != bool or held_out.ndim != 2 or held_out.shape[1] != n or not held_out.any(axis=0).all():
+    held_out = folds(held_out, expression.index, fewest=_FEWEST)
+    if not (covered := held_out.any(axis=0)).all():
         raise ValueError(
-            f"held_out is {held_out.dtype} {held_out.shape}; expected bool (folds, {n}) that hold every region out at "
-            "least once. Use the folds of xsg.evaluation.splits."
+            f"held_out: expected bool (folds, {n}) that hold every region out at least once; "
+            f"{some(expression.index[~covered])} in none. Use the folds of xsg.evaluation.splits."
         )
     sets = y[None] if y.ndim == 2 else y
     many = sets.shape[1]
-    allowed = np.arange(many + 1) if ranks is None else np.unique(list(ranks)).astype(int)
-    if not len(allowed) or allowed[0] < 0 or allowed[-1] > many:
-        raise ValueError(f"ranks are {allowed.tolist()}; expected some of 0 to {many}, the number of maps.")
+    given = range(many + 1) if ranks is None else list(ranks) if np.iterable(ranks) else [ranks]
+    try:
+        allowed = np.unique([check.number(rank, "ranks: a rank", 0, many, whole=True) for rank in given]).astype(int)
+    except ValueError:
+        allowed = []
+    if not len(allowed):
+        raise ValueError(f"ranks are {list(given)}; expected some of 0 to {many}, the number of maps.")
     pairs = homologous_pairs(expression.index)
     total = np.zeros_like(sets)
     chosen = np.empty((len(sets), len(held_out)), dtype=int)
@@ -97,19 +112,39 @@ def predict_shared(
         penalty, rank = np.divmod(best, len(allowed))
         chosen[:, number] = allowed[rank]
         total[:, :, fold] += _Path(x, sets, ~fold, fold).predict(penalty, allowed[rank])
-    predicted = total / held_out.sum(axis=0)
+    predicted = (total / held_out.sum(axis=0))[..., asked]
     return (predicted, chosen) if y.ndim == 3 else (predicted[0], chosen[0])
+
+
+def _maps(maps: object, regions: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+    """Return maps (M, n) or (S, M, n) in the order of the regions, and where each region stood in them (n,)."""
+    tables = list(maps) if isinstance(maps, (list, tuple)) else []
+    named = [table for table in tables if isinstance(table, (pd.Series, pd.DataFrame))]
+    if named and not (len(named) == len(tables) and all(t.axes[-1].equals(named[0].axes[-1]) for t in named)):
+        raise ValueError(
+            "maps: the tables of the list have different regions, or the same in different orders; expected one order. "
+            "Give one DataFrame with a map in each row."
+        )
+    if named:
+        found = [map_table(table, regions) for table in named]
+        values = [frame.to_numpy(dtype=float) for frame, _ in found]
+        if isinstance(named[0], pd.Series):
+            return np.concatenate(values), found[0][1]
+        return array(values, "maps", finite=False), found[0][1]
+    if isinstance(maps, (pd.Series, pd.DataFrame)):
+        frame, asked = map_table(maps, regions)
+        return frame.to_numpy(dtype=float), asked
+    return array(maps, "maps", finite=False), np.arange(len(regions))
 
 
 class _Path:
     """The fits of one training set along all penalties and ranks."""
 
     def __init__(self, x: np.ndarray, sets: np.ndarray, train: np.ndarray, test: np.ndarray):
-        centred, scale = x - x[train].mean(axis=0), x[train].std(axis=0)
-        z = centred / np.where(scale > 0, scale, 1)
+        z = z_scores(x, train)
         known = sets[:, :, train].transpose(0, 2, 1)  # (S, m, M)
         self.mean, self.sd = known.mean(axis=1, keepdims=True), known.std(axis=1, keepdims=True)
-        if (self.sd <= 1e-12 * np.abs(self.mean)).any():
+        if constant(known, axis=1).any() or (self.sd <= 1e-12 * np.abs(self.mean)).any():
             raise ValueError("maps: one of them is constant over the training regions of a fold. Leave it out.")
         y = (known - self.mean) / self.sd
         values, vectors = np.linalg.eigh(z[train] @ z[train].T / x.shape[1])
@@ -161,16 +196,18 @@ def complete_maps(
     Parameters
     ----------
     maps
-        DataFrame (M maps, n regions).
+        DataFrame (M maps, n regions), no map named twice.
     families
         Series (M,) by map: maps of the same family show related disorders or the same people, and never help to predict
-        each other.
+        each other. Capitals and spaces at the ends tell no families apart.
     parcellation
         Where the regions lie.
     held_out
-        bool (F, n), one row per fold, True where the target is unknown.
+        bool (F, n), one row per fold, True where the target is unknown, in the order of ``maps``; a DataFrame is joined
+        by name.
     targets
-        Maps to complete in place of ``maps``: index (map, null), as `xsg.evaluation.nulls.null_maps` gives them.
+        Maps to complete in place of ``maps``: index (map, null), as `xsg.evaluation.nulls.null_maps` gives them; joined
+        to ``maps`` by name.
 
     Returns
     -------
@@ -182,20 +219,34 @@ def complete_maps(
     ValueError
         A map without family, or only one family; folds or regions that do not fit, as for `baseline`.
     """
+    if not isinstance(maps, pd.DataFrame):
+        raise TypeError(f"maps: expected a DataFrame, a map in each row, got {type(maps).__name__}. Give both names.")
+    families = pd.Series(families) if isinstance(families, dict) else families
+    if not isinstance(families, pd.Series):
+        raise TypeError(f"families: expected a Series by map, got {type(families).__name__}. Give each map's name.")
+    for what, index in (("maps", maps.index), ("families", families.index)):
+        if not index.is_unique:
+            raise ValueError(f"{what}: maps given more than once: {some(index[index.duplicated()].unique())}.")
     if len(lost := maps.index.difference(families.dropna().index, sort=False)):
         raise ValueError(f"families: map {lost[0]!r} has none; expected one for each of {len(maps)} maps.")
-    families = families[maps.index]
+    families = families[maps.index].map(lambda each: each.strip().casefold() if isinstance(each, str) else each)
     if families.nunique() < 2:
         raise ValueError(f"families: all maps are of {families.iloc[0]!r}; none is left to learn from. Expected two.")
-    targets = maps if targets is None else targets
+    if targets is None:
+        targets = maps
+    else:
+        if not isinstance(targets, pd.DataFrame):
+            raise TypeError(f"targets: expected a DataFrame, a map in each row, got {type(targets).__name__}.")
+        targets = align(targets.T, maps.columns, "targets").T
+        if len(lost := targets.index.get_level_values(0).difference(maps.index, sort=False)):
+            raise ValueError(f"targets: map {lost[0]!r} is none of maps; expected some of {some(maps.index)}.")
     of_target = families[targets.index.get_level_values(0)].to_numpy()
-    parts = []
+    found = np.empty(targets.shape)
     for family in pd.unique(of_target):
         others = maps[families != family].T
-        wanted = targets[of_target == family]
-        values = baseline("ridge", others, wanted, parcellation, held_out)
-        parts.append(pd.DataFrame(values, wanted.index, maps.columns))
-    return pd.concat(parts).loc[targets.index]
+        rows = of_target == family
+        found[rows] = baseline("ridge", others, targets[rows], parcellation, held_out)
+    return pd.DataFrame(found, targets.index, maps.columns)
 
 
 def orthologues(human: Iterable[str], mouse: Iterable[str]) -> pd.DataFrame:
@@ -216,8 +267,10 @@ def orthologues(human: Iterable[str], mouse: Iterable[str]) -> pd.DataFrame:
 
     Raises
     ------
+    TypeError
+        If names are no text.
     ValueError
-        If no name is shared.
+        If no name is shared, or one is missing.
 
     Examples
     --------
@@ -226,7 +279,7 @@ def orthologues(human: Iterable[str], mouse: Iterable[str]) -> pd.DataFrame:
     0  NRP1  Nrp1
     1  MAPT  Mapt
     """
-    human, mouse = pd.Index(human).unique(), pd.Index(mouse).unique()
+    human, mouse = _symbols(human, "human"), _symbols(mouse, "mouse")
     by_name = pd.Series(mouse, mouse.str.upper())
     by_name = by_name[~by_name.index.duplicated(keep=False)]
     found = by_name.reindex(human.str.upper())
@@ -237,6 +290,22 @@ def orthologues(human: Iterable[str], mouse: Iterable[str]) -> pd.DataFrame:
             "and 'Nrp1'. Are those of one of them identifiers?"
         )
     return table
+
+
+def _symbols(genes: object, what: str) -> pd.Index:
+    """Return symbols, each once, or refuse what are none."""
+    if isinstance(genes, (str, bytes, pd.DataFrame)) or not np.iterable(genes):
+        raise TypeError(f"{what}: expected a list of gene symbols, got {type(genes).__name__} {str(genes)[:40]!r}.")
+    found = pd.Index(list(genes), dtype=object).unique()
+    if found.isna().any():
+        raise ValueError(f"{what}: a gene has no name (NaN); leave it out.")
+    odd = [gene for gene in found if not isinstance(gene, str)]
+    if odd:
+        raise TypeError(
+            f"{what}: gene {odd[0]!r} is a {type(odd[0]).__name__}; expected symbols such as 'NRP1'. Entrez ids are of "
+            "one species: translate them to symbols first."
+        )
+    return found
 
 
 def carry_over(
@@ -274,22 +343,37 @@ def carry_over(
 
     Raises
     ------
+    TypeError
+        Tables without names.
     ValueError
-        Genes that do not match, fewer than two folds, or too few genes for as many programs.
+        Genes that do not match or are given twice; a gene or a program that is constant; ``order`` that holds no row
+        numbers; fewer than two folds, or too few genes for as many programs.
     """
+    # Regions are not joined to anything here: rotated ones may come twice.
+    expression = gene_table(expression.reset_index(drop=True) if isinstance(expression, pd.DataFrame) else expression)
+    if isinstance(loadings, pd.Series):
+        loadings = loadings.to_frame()
+    loadings = align(loadings, getattr(loadings, "index", ()), "loadings")
     if not loadings.index.equals(expression.columns):
         raise ValueError(
             f"loadings have {len(loadings)} genes and expression {expression.shape[1]}, or in another order; expected "
             "the same. Use orthologues() and name both by the human gene."
         )
     n_genes, k = loadings.shape
-    if n_folds < 2 or n_genes * (n_folds - 1) // n_folds < 2 * (k + 1):
+    n_folds, seed = check.number(n_folds, "n_folds", whole=True), check.number(seed, "seed", 0, whole=True)
+    if not k or n_folds < 2 or n_genes * (n_folds - 1) // n_folds < 2 * (k + 1):
         raise ValueError(f"{n_genes} genes in {n_folds} folds do not carry {k} programs; expected over twice as many.")
     z = expression.to_numpy(dtype=float).T  # (G, n)
+    for what, names, flat in (
+        ("expression: gene", expression.columns, constant(z, axis=1)),
+        ("loadings: program", loadings.columns, constant(loadings.to_numpy())),
+    ):
+        if flat.any():
+            raise ValueError(f"{what} {names[flat][0]!r} and {flat.sum() - 1} more are constant. Leave them out.")
     z = (z - z.mean(axis=1, keepdims=True)) / z.std(axis=1, keepdims=True)
     w = loadings.to_numpy(dtype=float)
     w = np.column_stack([np.ones(n_genes), (w - w.mean(axis=0)) / w.std(axis=0)])
-    rows = np.arange(n_genes)[None] if order is None else np.asarray(order)
+    rows = np.arange(n_genes)[None] if order is None else _rows(order, n_genes)
     fold_of_gene = np.random.default_rng(seed).permutation(n_genes) % n_folds
     left, spread = np.zeros(len(rows)), 0.0
     for fold in range(n_folds):
@@ -303,6 +387,17 @@ def carry_over(
     return float(found[0]) if order is None else found
 
 
+def _rows(order: object, n_genes: int) -> np.ndarray:
+    """Return row numbers of genes int (N, G), or refuse what are none."""
+    rows = array(order, "order")
+    if rows.ndim != 2 or rows.shape[1] != n_genes or not ((rows >= 0) & (rows < n_genes) & (rows % 1 == 0)).all():
+        raise ValueError(
+            f"order has shape {rows.shape}; expected whole numbers (N, {n_genes}) from 0 to {n_genes - 1}, as dealt() "
+            "makes them."
+        )
+    return rows.astype(int)
+
+
 def _products(w: np.ndarray, rows: np.ndarray, z: np.ndarray, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """WᵀW (N, k + 1, k + 1) and WᵀZ (N, k + 1, n) over a part of the genes, W in each of N orders."""
     turned = w[rows[:, part]].transpose(0, 2, 1)
@@ -310,19 +405,23 @@ def _products(w: np.ndarray, rows: np.ndarray, z: np.ndarray, part: np.ndarray) 
 
 
 def dealt(n_genes: int, n: int, strata: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
-    """Deal genes' rows anew: n permutations int (n, n_genes), within strata where they are given.
+    """Deal genes' rows anew: n permutations int (n, n_genes), within strata where they are given, one a gene.
 
     Examples
     --------
     >>> dealt(4, 2, strata=np.array([0, 0, 1, 1])).max(axis=0).tolist()[:2] <= [1, 1]
     True
     """
-    rng = np.random.default_rng(seed)
-    strata = np.zeros(n_genes, dtype=int) if strata is None else np.asarray(strata)
+    n_genes, n = (check.number(value, what, whole=True) for value, what in ((n_genes, "n_genes"), (n, "n")))
+    rng = np.random.default_rng(check.number(seed, "seed", 0, whole=True))
+    strata = np.zeros(max(n_genes, 0), dtype=int) if strata is None else np.asarray(strata)
     if strata.shape != (n_genes,) or n < 1:
         raise ValueError(f"strata has shape {strata.shape}, n is {n}; expected ({n_genes},), one a gene, and n ≥ 1.")
+    stratum, names = pd.factorize(strata, sort=True)
+    if (stratum < 0).any():
+        raise ValueError(f"strata: {(stratum < 0).sum()} of {n_genes} genes have none (NaN); expected one for each.")
     found = np.empty((n, n_genes), dtype=int)
-    for stratum in np.unique(strata):
-        members = np.flatnonzero(strata == stratum)
+    for number in range(len(names)):
+        members = np.flatnonzero(stratum == number)
         found[:, members] = rng.permuted(np.tile(members, (n, 1)), axis=1)
     return found
