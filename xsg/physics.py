@@ -16,151 +16,21 @@ melt into one.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
+from xsg.check import array, choice, labels, matched, number, plausible
+from xsg.growth import LAWS, Flow, Law, ToCapacity, numerical
+from xsg.laplacian import as_laplacian, as_mask, grid_laplacian
 from xsg.machine import fast_products
 
+__all__ = ["LAWS", "Law", "ReactionDiffusion", "grid_laplacian"]
 
-class Law(NamedTuple):
-    """A law of growth: its name's formula, its rate f(u), and its exact flow."""
-
-    formula: str
-    rate: Callable[[Tensor], Tensor]
-    # (u, s = R h) ↦ u after the time h, and its derivative by u
-    flow: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-
-
-def _logistic(u: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-    """Solve du/ds = u(1 − u)."""
-    left = torch.exp(-s.clamp(max=80.0))  # beyond, float32 would lose what is left of 1 − u
-    below = u + (1 - u) * left
-    return u / below, left / below.square()
-
-
-def _lambert(x: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-    """Solve x_s + ln x_s = x + ln x + s for x_s > 0 by Newton's method in w = ln x_s (Lambert's W, in other words).
-
-    Returns x_s and f(u_s)/f(u), f(u) = x/(1 + x)³ in both of the laws that lead here.
-    """
-    log = x.log()
-    k = x + log + s
-    first = s / (1 + x)
-    if s.max() > 2:  # the tangent may be far above: ln k is nearer then, and from above Newton's method falls straight
-        guess = torch.where(k > 1, k, torch.e).log().where(k > 1, torch.inf)
-        w = torch.minimum(log + first, guess)
-    else:
-        w = log + first - x / (1 + x) * first.square() / 2  # Taylor's polynomial
-    enough = torch.finfo(x.dtype).eps ** 0.5  # Newton doubles the digits: the step after this one is below rounding
-    for _ in range(100):
-        e = w.exp()
-        step = (e + w - k) / (1 + e)
-        w = w - step
-        if step.abs().max() < enough:
-            break
-    later = w.exp()
-    return later, later / x * ((1 + x) / (1 + later)) ** 3
-
-
-def _odds(u: Tensor) -> Tensor:
-    """u/(1 − u), kept clear of 0 and infinity."""
-    tiny = 1e-20
-    return (u.clamp(min=tiny) / (1 - u).clamp(min=tiny)).clamp(tiny, 1 / tiny)
-
-
-def _damped(u: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-    """Solve du/ds = u(1 − u)²: with x = u/(1 − u), x + ln x grows by s."""
-    x, slope = _lambert(_odds(u), s)
-    return x / (1 + x), slope
-
-
-def _cooperative(u: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-    """Solve du/ds = u²(1 − u): with x = (1 − u)/u, x + ln x falls by s."""
-    x, slope = _lambert(1 / _odds(u), -s)
-    return 1 / (1 + x), slope
-
-
-def _rest(u: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-    return u, torch.ones_like(u)
-
-
-LAWS: dict[str, Law] = {
-    "diffusion": Law("0", torch.zeros_like, _rest),
-    "logistic": Law("u(1 − u)", lambda u: u * (1 - u), _logistic),
-    "damped": Law("u(1 − u)²", lambda u: u * (1 - u).square(), _damped),
-    "cooperative": Law("u²(1 − u)", lambda u: u.square() * (1 - u), _cooperative),
-}
-
-
-class _Flow(torch.autograd.Function):
-    """The exact reaction step u ↦ φ(u, s), s = R h, with its derivatives by hand: ∂φ/∂u from the law, ∂φ/∂s = f(φ).
-
-    Rounding may leave u a hair outside [0, 1]; it is brought back first, and passes its gradient as if it had not been.
-    """
-
-    @staticmethod
-    def forward(ctx, u, s, law):
-        flowed, slope = law.flow(u.clamp(0, 1), s)
-        rate = law.rate(flowed)
-        ctx.shape = s.shape
-        ctx.save_for_backward(slope, rate)
-        ctx.save_for_forward(slope, rate)
-        return flowed
-
-    @staticmethod
-    def backward(ctx, grad):
-        slope, rate = ctx.saved_tensors
-        by_u = grad * slope if ctx.needs_input_grad[0] else None
-        by_s = (grad * rate).sum_to_size(ctx.shape) if ctx.needs_input_grad[1] else None
-        return by_u, by_s, None
-
-    @staticmethod
-    def jvp(ctx, along_u, along_s, _):
-        slope, rate = ctx.saved_tensors
-        parts = [slope * along_u] if along_u is not None else []
-        parts += [rate * along_s] if along_s is not None else []
-        return sum(parts)
-
-
-class _ToCapacity(torch.autograd.Function):
-    """The exact step u ↦ v of du/ds = u(1 − u/C): where spreading has brought more than C, u falls to it."""
-
-    @staticmethod
-    def forward(ctx, u, s, capacity):
-        u, left = u.clamp(min=0), torch.exp(-s.clamp(max=80.0))
-        below = capacity * left + u * (1 - left)
-        v = capacity * u / below
-        slopes = left * (capacity / below).square(), v * (1 - v / capacity), (1 - left) * (u / below).square()
-        ctx.shapes = u.shape, s.shape, capacity.shape
-        ctx.save_for_backward(*slopes)
-        ctx.save_for_forward(*slopes)
-        return v
-
-    @staticmethod
-    def backward(ctx, grad):
-        each = zip(ctx.saved_tensors, ctx.shapes, ctx.needs_input_grad, strict=True)
-        return tuple((grad * slope).sum_to_size(shape) if needed else None for slope, shape, needed in each)
-
-    @staticmethod
-    def jvp(ctx, *along):
-        return sum(slope * each for slope, each in zip(ctx.saved_tensors, along, strict=True) if each is not None)
-
-
-def _numerical(u: Tensor, s: Tensor, rate: Callable[[Tensor], Tensor]) -> Tensor:
-    """Solve du/ds = rate(u) for a law without a closed form: classical Runge-Kutta, substeps of at most 1/4 in s."""
-    u = u.clamp(0, 1)
-    substeps = max(1, int(np.ceil(4 * float(s.detach().abs().max()))))
-    h = s / substeps
-    for _ in range(substeps):
-        k1 = rate(u)
-        k2 = rate(u + h / 2 * k1)
-        k3 = rate(u + h / 2 * k2)
-        k4 = rate(u + h * k3)
-        u = u + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
-    return u.clamp(0, 1)
+# How far outside [0, 1] rounding may leave a state that is handed in: it is brought back without a word.
+_ROUNDING = 1e-5
 
 
 class _Product(torch.autograd.Function):
@@ -225,11 +95,13 @@ class _Modes:
 class _Kernels:
     """Diffusion on a whole rectangle, where it is a product of one heat kernel along each side: u ↦ E₁ u E₂.
 
+    (A line has one side, a box three.)
+
     The kernels are formed in float64 and have no negative entry, so that nothing positive comes of nothing: modes in
     float32 leave ±1e-8 in places the pathology has not reached, and growth would make a false seed of each.
     """
 
-    def __init__(self, shape: tuple[int, int]):
+    def __init__(self, shape: tuple[int, ...]):
         self.shape = shape
         self.sides = []
         for n in shape:
@@ -242,14 +114,24 @@ class _Kernels:
         return u.unflatten(-1, self.shape)
 
     def leave(self, u: Tensor) -> Tensor:
-        return u.flatten(-2)
+        return u.flatten(-len(self.shape))
 
     def decay(self, d: Tensor, time: Tensor) -> Callable[[Tensor], Tensor]:
         kernels = []
         for values, vectors in self.sides:
             left = torch.exp(-values * (d * time).double())
             kernels.append(((vectors * left[..., None, :]) @ vectors.T).clamp(min=0).to(d.dtype))
-        return lambda u: kernels[0] @ u @ kernels[1]
+        if len(kernels) == 2:
+            return lambda u: kernels[0] @ u @ kernels[1]
+
+        def along_each(u: Tensor) -> Tensor:
+            for side, kernel in enumerate(kernels, 1):
+                last = u.movedim(side, -1)
+                rows = last.reshape(len(u), -1, last.shape[-1]) @ kernel  # a kernel is symmetric
+                u = rows.reshape(last.shape).movedim(-1, side)
+            return u
+
+        return along_each
 
 
 class ReactionDiffusion:
@@ -259,7 +141,7 @@ class ReactionDiffusion:
     ----------
     laplacian
         Combinatorial Laplacian (n, n): symmetric, rows summing to zero, nothing positive off the diagonal; for instance
-        `xsg.Graph.laplacian`. For images use `on_grid`.
+        `xsg.Graph.laplacian`. Dense or sparse, an array, list, tensor or table. For images use `on_grid`.
     directed
         Take a Laplacian that is not symmetric: entry [i, j] is minus the weight of what i receives from j. A place then
         moves towards the mean of those that it receives from; u stays in [0, 1], its sum is not kept.
@@ -268,10 +150,12 @@ class ReactionDiffusion:
     ----------
     n : int
         Number of places.
+    places : Index or None
+        Their names, if the Laplacian is a table; states that are tables are then joined by name.
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         The matrix is no such Laplacian.
 
     Notes
@@ -292,56 +176,36 @@ class ReactionDiffusion:
     """
 
     def __init__(self, laplacian: np.ndarray, directed: bool = False):
-        laplacian = np.asarray(laplacian, dtype=float)
-        if laplacian.ndim != 2 or laplacian.shape[0] != laplacian.shape[1] or not len(laplacian):
-            raise ValueError(f"laplacian has shape {laplacian.shape}; expected a square matrix (n, n).")
-        scale = max(np.abs(laplacian).max(), 1e-300)
-        off = laplacian - np.diag(np.diag(laplacian))
-        problems = {
-            "not finite": ~np.isfinite(laplacian),
-            "not symmetric": (np.abs(laplacian - laplacian.T) > 1e-9 * scale) & (not directed),
-            "positive off the diagonal": off > 1e-9 * scale,
-            "not zero in the sum of a row": np.broadcast_to(
-                np.abs(laplacian.sum(1, keepdims=True)) > 1e-7 * scale, laplacian.shape
-            ),
-        }
-        for problem, where in problems.items():
-            if where.any():
-                i, j = np.argwhere(where)[0]
-                raise ValueError(
-                    f"laplacian is {problem}, first at [{i}, {j}] = {laplacian[i, j]:g}. Expected D − W of symmetric "
-                    "weights W ≥ 0, as xsg.Graph.laplacian() gives it; directed=True takes one that is not symmetric."
-                )
+        laplacian, self.places = as_laplacian(laplacian, directed)
         self.n = len(laplacian)
         self._diffusion = _Modes(laplacian, directed)
 
     @classmethod
     def on_grid(cls, mask: np.ndarray) -> "ReactionDiffusion":
-        """Make the solver for an image: five-point Laplacian, spacing 1, no flux through the edge of the mask.
+        """Make the solver for an image: `grid_laplacian`, spacing 1, no flux through the edge of the mask.
 
         Parameters
         ----------
         mask
-            bool (H, W): the pixels that take part, n of them, in the order of ``image[mask]``. A mask without holes or
-            missing corners is solved by heat kernels, several times as fast.
+            bool (H, W), or any other number of axes: the pixels that take part, n of them, in the order of
+            ``image[mask]``. A mask without holes or missing corners is solved by heat kernels, several times as fast,
+            and may be of any size.
 
         Raises
         ------
-        ValueError
-            The mask is not two-dimensional, or empty.
+        TypeError, ValueError
+            The mask holds anything but 0 and 1, or is empty.
 
         Examples
         --------
         >>> ReactionDiffusion.on_grid([[True, True], [True, False]]).n
         3
         """
-        mask = np.asarray(mask, dtype=bool)
-        if mask.ndim != 2 or not mask.any():
-            raise ValueError(f"mask of shape {mask.shape} with {mask.sum()} pixels; expected (H, W) with at least one.")
+        mask = as_mask(mask)
         if not mask.all():
             return cls(grid_laplacian(mask))
         solver = cls.__new__(cls)
-        solver.n, solver._diffusion = mask.size, _Kernels(mask.shape)
+        solver.n, solver.places, solver._diffusion = mask.size, None, _Kernels(mask.shape)
         return solver
 
     def solve(
@@ -359,12 +223,14 @@ class ReactionDiffusion:
         Parameters
         ----------
         u0
-            (B, n), values in [0, 1]; its dtype is computed in.
+            (B, n), values in [0, 1]: array, table, list or tensor. float32 and float64 are computed in as they are,
+            all else (whole numbers, booleans, lists, half precision) in float64. What rounding left outside, by at most
+            1e-5, is brought back.
         times
             When to look, (T,) for all subjects or (B, T) for each: not negative, not decreasing.
         D, R
-            Diffusivity and reaction rate, (B,) or one number; units of 1 / time (and spacing², for D on a grid). R may
-            also differ from place to place: (B, n), or (1, n) for all subjects.
+            Diffusivity and reaction rate, (B,) or one number, 0 or more; units of 1 / time (and spacing², for D on a
+            grid). R may also differ from place to place: (B, n), or (1, n) for all subjects.
         law
             A name of `LAWS`, or a function f(u) that maps [0, 1] to rates with f(0) ≥ 0 ≥ f(1), solved numerically.
         steps
@@ -372,7 +238,8 @@ class ReactionDiffusion:
             (what is observed first is steepest); every interval has at least one.
         capacity
             The most that each place can hold, C > 0, (B, n) or (1, n), in place of 1 everywhere; for the logistic law,
-            which becomes R u(1 − u/C). u then stays below the larger of its first and of C's largest value.
+            which becomes R u(1 − u/C). u0 may then be as large as the larger of 1 and of C's largest value, and u
+            stays below that.
 
         Returns
         -------
@@ -382,34 +249,91 @@ class ReactionDiffusion:
 
         Raises
         ------
+        TypeError
+            What is no array of real numbers.
         ValueError
-            Shapes that do not fit, times that go back, an unknown law, a capacity that is not positive or given with
-            another law than the logistic.
+            Shapes that do not fit, states outside [0, 1], negative rates, times that go back, values that are not
+            finite, an unknown law, a capacity that is not positive or given with another law than the logistic.
         """
-        if u0.ndim != 2 or u0.shape[1] != self.n:
-            raise ValueError(f"u0 has shape {tuple(u0.shape)}; expected (subjects, {self.n}), one column per place.")
-        times, D, R = (torch.as_tensor(value, dtype=u0.dtype) for value in (times, D, R))
-        if times.ndim not in (1, 2) or (times.ndim == 2 and len(times) != len(u0)):
-            raise ValueError(f"times has shape {tuple(times.shape)}; expected (T,) or ({len(u0)}, T).")
-        lengths = torch.diff(times, dim=-1, prepend=torch.zeros_like(times[..., :1]))
-        if (lengths < 0).any():
+        found = self.advance(*self.checked(u0, times, D, R, law, steps, capacity))
+        if not found.isfinite().all():
+            raise ValueError(
+                f"the solution is not finite, with rates up to D = {_largest(D)}, R = {_largest(R)} and times up to "
+                f"{_largest(times)}. Choose other units of time, or look at the law."
+            )
+        return found
+
+    def checked(
+        self,
+        u0: Tensor,
+        times: Tensor,
+        D: Tensor,
+        R: Tensor,
+        law: str | Callable[[Tensor], Tensor] = "logistic",
+        steps: int = 8,
+        capacity: Tensor | None = None,
+    ) -> tuple:
+        """Return what `solve` is given as `advance` wants it, or refuse it as `solve` does."""
+        subjects = labels(u0, 0)
+        u0 = _tensor(u0, "u0", self.places)
+        if u0.ndim != 2 or u0.shape[1] != self.n or not len(u0):
+            one = " One subject is a row: u0[None]." if u0.shape == (self.n,) else ""
+            raise ValueError(
+                f"u0 has shape {tuple(u0.shape)}; expected (subjects, {self.n}), one column per place.{one}"
+            )
+        times = _tensor(times, "times", None).to(u0.dtype)
+        D, R = (
+            _tensor(value, what, subjects if isinstance(value, pd.Series) else self.places).to(u0.dtype)
+            for value, what in ((D, "D"), (R, "R"))
+        )
+        if times.ndim not in (1, 2) or (times.ndim == 2 and len(times) != len(u0)) or not times.shape[-1]:
+            raise ValueError(f"times has shape {tuple(times.shape)}; expected (T,) or ({len(u0)}, T), T at least 1.")
+        if not times.isfinite().all():
+            raise ValueError(f"times hold {float(times[~times.isfinite()][0])}; expected 0 ≤ t₁ ≤ t₂ …, all finite.")
+        if (torch.diff(times, dim=-1, prepend=torch.zeros_like(times[..., :1])) < 0).any():
             raise ValueError(f"times go back: {times.tolist()}. Expected 0 ≤ t₁ ≤ t₂ …, counted from u0.")
         for name, value in (("D", D), ("R", R)):
             by_place = name == "R" and value.shape in ((len(u0), self.n), (1, self.n))
             if value.ndim and value.shape != (len(u0),) and not by_place:
                 also = f", or by place ({len(u0)} or 1, {self.n})" if name == "R" else ""
                 raise ValueError(f"{name} has shape {tuple(value.shape)}; expected one number or ({len(u0)},){also}.")
-        if isinstance(law, str) and law not in LAWS:
-            raise ValueError(f"law {law!r} is unknown; expected one of {', '.join(map(repr, LAWS))}, or a function.")
-        if steps < 1:
-            raise ValueError(f"steps is {steps}; expected at least 1.")
+            if not ((value >= 0) & (value < torch.inf)).all():
+                array(value.tolist(), name)  # names what is not finite
+                plausible(value.tolist(), "rate", name)
+        steps = number(steps, "steps", 1, whole=True)
+        if not callable(law):
+            choice(law, LAWS, "law (a name, or a function f(u))" if not isinstance(law, str) else "law")
         if capacity is not None:
-            capacity = torch.as_tensor(capacity, dtype=u0.dtype)
-            if capacity.shape not in ((len(u0), self.n), (1, self.n)) or not (capacity > 0).all() or law != "logistic":
+            capacity = _tensor(capacity, "capacity", self.places).to(u0.dtype)
+            good = ((capacity > 0) & (capacity < torch.inf)).all()
+            if capacity.shape not in ((len(u0), self.n), (1, self.n)) or not good or law != "logistic":
+                least = float(capacity.detach().min()) if capacity.numel() else np.nan
                 raise ValueError(
-                    f"capacity has shape {tuple(capacity.shape)}, least value {float(capacity.min()):g}, law {law!r}; "
+                    f"capacity has shape {tuple(capacity.shape)}, least value {least:g}, law {law!r}; "
                     f"expected ({len(u0)} or 1, {self.n}), all above 0, and the law 'logistic'."
                 )
+        most = 1.0 if capacity is None else max(1.0, float(capacity.detach().max()))
+        low, high = (float(end) for end in torch.aminmax(u0.detach()))
+        if not (low >= -_ROUNDING and high <= most + _ROUNDING):
+            _refuse_state(u0, most)
+        if low < 0 or high > most:
+            u0 = u0.clamp(0, most)
+        if callable(law):
+            _check_law(law, u0)
+        return u0, times, D, R, law, steps, capacity
+
+    def advance(
+        self,
+        u0: Tensor,
+        times: Tensor,
+        D: Tensor,
+        R: Tensor,
+        law: str | Callable[[Tensor], Tensor],
+        steps: int,
+        capacity: Tensor | None = None,
+    ) -> Tensor:
+        """Solve as `solve` does, but take tensors of one dtype for granted and check nothing: for training loops."""
+        lengths = torch.diff(times, dim=-1, prepend=torch.zeros_like(times[..., :1]))
         d, r = D.reshape(-1, 1), R if R.ndim == 2 else R.reshape(-1, 1)
         lengths = lengths.expand(len(u0), -1) if lengths.ndim == 2 else lengths[None]
 
@@ -435,9 +359,9 @@ class ReactionDiffusion:
                 for step in range(count):
                     u = way.leave(state)
                     if capacity is not None:
-                        u = _ToCapacity.apply(u, r * h, capacity)
+                        u = ToCapacity.apply(u, r * h, capacity)
                     else:
-                        u = _Flow.apply(u, r * h, LAWS[law]) if isinstance(law, str) else _numerical(u, r * h, law)
+                        u = Flow.apply(u, r * h, LAWS[law]) if isinstance(law, str) else numerical(u, r * h, law)
                     state = decay(way.enter(u), h if step < count - 1 else h / 2)
             seen.append(way.leave(state).clamp(0, None if capacity is not None else 1))
         return torch.stack(seen, dim=1)
@@ -451,21 +375,53 @@ def _share(lengths: Tensor, steps: int) -> list[int]:
     return [max(1, round(float(w))) if length > 0 else 0 for w, length in zip(wanted, mean, strict=True)]
 
 
-def grid_laplacian(mask: np.ndarray) -> np.ndarray:
-    """Five-point Laplacian D − W of the pixels of a mask (H, W), each joined to its neighbours in the mask: (n, n).
+def _tensor(value: object, what: str, names: pd.Index | None) -> Tensor:
+    """Return real numbers in any plain form as a tensor, float32 or float64; tables are joined by name."""
+    if isinstance(value, (list, tuple)) and len(value) and all(isinstance(each, Tensor) for each in value):
+        if len({each.shape for each in value}) > 1:
+            raise ValueError(f"{what}: tensors of shapes {[tuple(each.shape) for each in value]}; expected equal ones.")
+        value = torch.stack(tuple(value))
+    if not isinstance(value, Tensor):
+        single = getattr(value, "dtype", None) == np.float32
+        if isinstance(value, (pd.Series, pd.DataFrame)):
+            value = matched(value, names, what)
+        found = array(value, what, dtype=np.float32 if single else float, finite=False)
+        value = torch.tensor(np.array(found, order="C"))
+    if value.is_complex():
+        raise TypeError(f"{what}: expected real numbers, got {value.dtype}.")
+    return value if value.dtype in (torch.float32, torch.float64) else value.double()
 
-    Nothing joins a pixel to what is outside, so nothing flows there.
 
-    Examples
-    --------
-    >>> grid_laplacian(np.array([[True, True], [True, False]])).tolist()
-    [[2.0, -1.0, -1.0], [-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0]]
-    """
-    mask = np.asarray(mask, dtype=bool)
-    number = np.full(mask.shape, -1)
-    number[mask] = np.arange(mask.sum())
-    weights = np.zeros((mask.sum(), mask.sum()))
-    for first, second in ((number[1:], number[:-1]), (number[:, 1:], number[:, :-1])):
-        both = (first >= 0) & (second >= 0)
-        weights[first[both], second[both]] = weights[second[both], first[both]] = 1.0
-    return np.diag(weights.sum(1)) - weights
+def _refuse_state(u0: Tensor, most: float) -> None:
+    """Name the first value that no state has."""
+    values = np.array(u0.tolist())
+    outside = ~((values >= -_ROUNDING) & (values <= most + _ROUNDING))
+    i, j = np.argwhere(outside)[0]
+    value = values[i, j]
+    hint = "scale it to a share of the most that a place can hold."
+    if np.isnan(value):
+        hint = "fill what was not measured, or leave such places out."
+    elif 1 < value <= 100:
+        hint = "if it is in percent, divide by 100."
+    raise ValueError(
+        f"u0 at ({i}, {j}) is {value:g}; expected a state from 0 to {most:g}; {outside.sum()} of {values.size} values "
+        f"are not. To mend it, {hint}"
+    )
+
+
+def _check_law(law: Callable[[Tensor], Tensor], u0: Tensor) -> None:
+    """Refuse a function that is no law of growth, for which u would leave [0, 1]."""
+    for end, (wrong, sign) in ((0.0, (torch.lt, "≥")), (1.0, (torch.gt, "≤"))):
+        state = torch.full_like(u0.detach(), end)
+        rate = law(state)
+        if not isinstance(rate, Tensor) or rate.shape != state.shape:
+            raise TypeError(
+                f"the law returns {tuple(rate.shape) if isinstance(rate, Tensor) else type(rate).__name__}; expected a "
+                f"tensor of rates of the shape of the state, {tuple(state.shape)}."
+            )
+        if wrong(rate, -_ROUNDING if end == 0 else _ROUNDING).any():
+            raise ValueError(f"the law is f({end:g}) = {float(rate.flatten()[0]):g}; expected f({end:g}) {sign} 0.")
+
+
+def _largest(value: object) -> str:
+    return f"{float(_tensor(value, 'value', None).detach().max()):g}"

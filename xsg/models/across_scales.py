@@ -75,7 +75,7 @@ def curves(solver: ReactionDiffusion, u0: Tensor, clock: Tensor, z: Tensor, prog
         dual = forward_ad.make_dual(many, directions.repeat(copies, 1)) if slopes else many
         d, r, c = rates(dual, programs)
         start = (SEED_AMOUNT * u0).expand(len(many), -1)
-        u, u_by = forward_ad.unpack_dual(solver.solve(start, clock, d, r, steps=len(clock) - 1, capacity=c))
+        u, u_by = forward_ad.unpack_dual(solver.advance(start, clock, d, r, "logistic", len(clock) - 1, c))
         u_by = torch.zeros_like(u) if u_by is None else u_by
     u, u_by = (each.unflatten(0, (copies, -1)) for each in (u, u_by))
 

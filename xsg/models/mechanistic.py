@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
+from xsg.check import number
 from xsg.physics import ReactionDiffusion
 
 
@@ -38,6 +39,8 @@ def log_normal_prior(low: float, high: float) -> tuple[float, float]:
     >>> [round(value, 3) for value in log_normal_prior(0.01, 1.0)]
     [-0.791, 0.464]
     """
+    low = number(low, "low end of the range", 0)
+    high = number(high, "high end of the range", low, above=True)
     ratio = ((high - low) / 4 / ((low + high) / 2)) ** 2
     return float(np.log((low + high) / 2) - np.log1p(ratio) / 2), float(np.sqrt(np.log1p(ratio)))
 
@@ -84,6 +87,11 @@ class ImageEncoder(nn.Module):
 
     def __init__(self, mask: Tensor):
         super().__init__()
+        if mask.ndim != 2 or min(mask.shape) < 4:
+            raise ValueError(
+                f"encoder 'image' was given a mask of shape {tuple(mask.shape)}; expected images (H, W) of at least "
+                "4 pixels a side. Use encoder='modes'."
+            )
         self.register_buffer("mask", mask)
         layers = []
         for channels, wider, stride in ((1, 8, 1), (8, 16, 1), (16, 32, 2)):
@@ -193,7 +201,7 @@ def separate_loss(
     z = mean + log_sd.exp() * noise
     for k, law in enumerate(laws):
         d, r = z[:, k].exp().unbind(-1)
-        solved = solver.solve(visits.u0, visits.times, d, r, law, steps)
+        solved = solver.advance(visits.u0, visits.times, d, r, law, steps)
         terms[f"misfit {law}"] = -log_marginal(visits, solved, background).mean()
         terms[f"kl {law}"] = kl_normal(mean[:, k], log_sd[:, k], *prior).mean()
     return terms
@@ -219,7 +227,7 @@ def mixture_loss(
     misfits = []
     for k, law in enumerate(laws):
         d, r = z[:, k].exp().unbind(-1)
-        squares = residuals(visits, solver.solve(visits.u0, visits.times, d, r, law, steps), False).square().sum(1)
+        squares = residuals(visits, solver.advance(visits.u0, visits.times, d, r, law, steps), False).square().sum(1)
         count = visits.valid.flatten(1).sum(1)
         misfits.append(0.5 * (squares / net.log_variance.exp() + count * (net.log_variance + np.log(2 * np.pi))))
     q = log_q.exp()
@@ -260,7 +268,14 @@ def refine(
         Where to start, (B, 2).
     prior
         Mean and sd (2,) of (log D, log R), or None.
+
+    Raises
+    ------
+    ValueError
+        States, times, law or steps that `ReactionDiffusion.solve` would refuse.
     """
+    u0, times, *_ = solver.checked(visits.u0, visits.times, 0.0, 0.0, law, steps)
+    visits = visits._replace(u0=u0, times=times)
     mean, precision = (torch.zeros(2), torch.zeros(2)) if prior is None else (prior[0], prior[1] ** -2)
     moves = torch.tensor([1.0, 0.0 if law == "diffusion" else 1.0])  # R means nothing without growth
     freedom = visits.valid.flatten(1).sum(1) - int(background)
@@ -276,7 +291,7 @@ def refine(
                 along = torch.zeros_like(z)
                 along[:, which] = 1.0
                 d, r = forward_ad.make_dual(z, along).exp().unbind(1)
-                solved, slope = forward_ad.unpack_dual(solver.solve(visits.u0, visits.times, d, r, law, steps))
+                solved, slope = forward_ad.unpack_dual(solver.advance(visits.u0, visits.times, d, r, law, steps))
                 still = visits._replace(values=torch.zeros_like(visits.values))
                 slopes.append(-residuals(still, slope, background))
         return residuals(visits, solved, background), torch.stack(slopes, -1)

@@ -16,11 +16,15 @@ from sklearn.base import BaseEstimator, clone
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from xsg.atlas import Graph, align
+from xsg.atlas import Graph
+from xsg.check import array, flag, number
 from xsg.machine import one_thread
 from xsg.models.across_scales import Fitted, Seen, Terms, at, climb, curves, predict, unknowns
 from xsg.physics import ReactionDiffusion
-from xsg.training.files import read_model, write_model
+from xsg.training.files import label, read_model, safe_load, write_model
+from xsg.training.spread_tables import laplacian_of, programs_table, same_visits, seed_rows, visits_table, years_of
+from xsg.training.tables import training_rows
+from xsg.training.whole import whole_fit
 
 # Mean and sd of the normal prior of each unknown. Tau and thinning are in units of their root mean square here, years
 # are years, the network has a mean degree of 1; all programs share the prior of "rate" and that of "capacity". What has
@@ -59,7 +63,7 @@ class CrossScaleSpread(BaseEstimator):
         ``"accumulated"``: thinning follows the burden added up since onset. ``"current"``: the burden of the moment.
         ``"none"``: no link; thinning is ageing and a constant.
     seeds
-        Regions in which the disease begins.
+        Regions in which the disease begins, named in any style.
     horizon
         Longest disease in years, from onset to the last visit.
     points
@@ -116,6 +120,7 @@ class CrossScaleSpread(BaseEstimator):
         self.points = points
         self.iterations = iterations
 
+    @whole_fit
     def fit(
         self,
         programs: pd.DataFrame,
@@ -134,7 +139,8 @@ class CrossScaleSpread(BaseEstimator):
             DataFrame (n, K) of expression programs by region; each is brought to mean 0 and variance 1.
         thinning, tau
             Series (n,), one map; or DataFrame (O, n), a visit in each row, index (subject, visit). NaN where not
-            measured. One of the two may be left out; what is given must have the same rows.
+            measured. One of the two may be left out; what is given must have the same rows. Regions and visits are
+            joined by name, in whatever order they stand and style regions are written.
         graph
             The network, over the regions of ``programs``. None: no spreading between regions.
         years
@@ -149,8 +155,15 @@ class CrossScaleSpread(BaseEstimator):
 
         Raises
         ------
-        ValueError
-            Options that are unknown; tables that do not fit one another; too little to learn from.
+        TypeError, ValueError
+            Options that are unknown; tables without names, or that do not fit one another; codes for missing values;
+            too little to learn from.
+        FloatingPointError
+            A term of the loss that is not finite, by name.
+
+        Notes
+        -----
+        If the fit fails or is interrupted, the model is as it was before.
         """
         _fit([self], programs, [thinning], [tau], graph, years, [train], progress=False)
         return self
@@ -170,13 +183,14 @@ class CrossScaleSpread(BaseEstimator):
         DataFrame (O, n)
         """
         self._check_fitted()
-        if what not in _KINDS or what not in self.fitted_:
-            raise ValueError(f"what is {what!r}; expected one of {', '.join(map(repr, self.fitted_))}, as was fitted.")
+        self._check_kind(what)
+        if not isinstance(years, pd.Series):
+            raise TypeError(f"years: expected a Series by (subject, visit), got {type(years).__name__}.")
         subjects = years.index.get_level_values(0)
         unknown = subjects.difference(self.shifts_.index)
         if len(unknown):
             raise ValueError(f"subject {unknown[0]!r} was not fitted, so its time shift is not known.")
-        t = torch.tensor(years.to_numpy(dtype=float))
+        t = torch.tensor(array(years, "years"))
         x = self._found.shift[:, self.shifts_.index.get_indexer(subjects)] + t
         expected = self._problem.expected(self._found.z, x, t)
         return pd.DataFrame(expected[what][0], years.index, self._problem.regions)
@@ -184,9 +198,21 @@ class CrossScaleSpread(BaseEstimator):
     def score(self, observed: pd.Series | pd.DataFrame, what: str = "thinning") -> float:
         """R² of what was fitted against observations of the same visits, over the values that are there."""
         self._check_fitted()
-        table = _table(observed)
-        y, guess = (each.to_numpy() for each in (table, self.fitted_[what][table.columns]))
+        self._check_kind(what)
+        fitted = self.fitted_[what]
+        table = visits_table(observed, fitted.columns, what)
+        if len(table) == len(fitted) == 1:
+            table = table.set_axis(fitted.index)
+        fitted = same_visits(fitted.loc[fitted.index.isin(table.index)], table.index)
+        if fitted is None:
+            raise ValueError(
+                f"{what}: {len(table)} visits, of which some were not fitted, such as {table.index[0]!r}; expected "
+                f"visits like {self.fitted_[what].index[0]!r}."
+            )
+        y, guess = table.to_numpy(), fitted.to_numpy()
         there = np.isfinite(y)
+        if there.sum() < 2 or np.ptp(y[there]) == 0:
+            raise ValueError(f"{what}: {there.sum()} values, all the same; R² needs at least two that differ.")
         return float(1 - np.square(y - guess)[there].sum() / np.square(y - y[there].mean())[there].sum())
 
     def profile(self, name: str, values: Sequence[float]) -> pd.Series:
@@ -208,9 +234,14 @@ class CrossScaleSpread(BaseEstimator):
         self._check_fitted()
         if name not in self.estimates_.index:
             raise ValueError(f"there is no unknown {name!r}; there are {', '.join(map(repr, self.estimates_.index))}.")
+        values = array(values, "values", ndim=1)
+        if not len(values):
+            raise ValueError("values is empty; expected at least one at which to hold the unknown.")
         column, problem = self.estimates_.index.get_loc(name), self._problem.repeated(len(values))
         scale, log = problem.units[column], name in ("D", "R", "s", "g")
-        inner = torch.tensor(np.asarray(values, dtype=float)) / float(scale[0])
+        if log and not (values > 0).all():
+            raise ValueError(f"{name} is to be held at {values.min():g}; expected values above 0.")
+        inner = torch.tensor(values) / float(scale[0])
         problem.prior[0][:, column] = inner.log() if log else inner
         problem.prior[1][:, column] = torch.inf
         start = (each.expand(len(inner), -1) for each in self._found[:2])
@@ -233,13 +264,14 @@ class CrossScaleSpread(BaseEstimator):
             "params": self.get_params(),
             "regions": list(problem.regions),
             "programs": list(problem.names),
-            "subjects": self.shifts_.index.tolist(),
-            "visits": [list(each) if isinstance(each, tuple) else each for each in problem.visits],
+            "subjects": [label(each) for each in self.shifts_.index],
+            "visits": [label(each) for each in problem.visits],
             "network": problem.network,
         }
         return write_model(path, arrays, facts)
 
     @classmethod
+    @safe_load
     def load(cls, path: str | Path) -> "CrossScaleSpread":
         """Read a model that `save` wrote.
 
@@ -253,6 +285,7 @@ class CrossScaleSpread(BaseEstimator):
         facts, arrays = read_model(path, cls.__name__)
         params = {name: tuple(v) if isinstance(v, list) else v for name, v in facts["params"].items()}
         model = cls(**params)
+        model._check(pd.Index(facts["regions"]))
         seen = Seen(*(arrays[f"seen.{name}"] for name in Seen._fields))
         visits = [tuple(each) if isinstance(each, list) else each for each in facts["visits"]]
         visits = pd.MultiIndex.from_tuples(visits) if isinstance(visits[0], tuple) else pd.Index(visits)
@@ -267,6 +300,7 @@ class CrossScaleSpread(BaseEstimator):
     def _settle(self, problem: "_Problem", found: Fitted) -> None:
         """Take over the result of one copy."""
         self._problem, self._found = problem, found
+        self._fitted_as = {name: value for name, value in self.get_params().items() if name != "iterations"}
         z, variance = found.z[0], found.covariance[0].diagonal()
         free = ~problem.prior[1][0].isinf()
         wide = norm.ppf(0.95) * variance.clamp(min=0).sqrt()
@@ -298,13 +332,27 @@ class CrossScaleSpread(BaseEstimator):
     def _check_fitted(self) -> None:
         if not hasattr(self, "estimates_"):
             raise ValueError("this CrossScaleSpread is not fitted yet. Call fit(programs, thinning, tau) first.")
+        for name, fitted in self._fitted_as.items():
+            if getattr(self, name) != fitted:
+                raise ValueError(
+                    f"{name} is now {getattr(self, name)!r}, but the model was fitted with {fitted!r}. Fit it again."
+                )
+
+    def _check_kind(self, what: str) -> None:
+        if not isinstance(what, str) or what not in self.fitted_:
+            raise ValueError(f"what is {what!r}; expected one of {', '.join(map(repr, self.fitted_))}, as was fitted.")
 
     def _check(self, regions: pd.Index) -> None:
-        if self.atrophy not in _ATROPHY:
+        """Check the settings, and hold them as plain values."""
+        if not isinstance(self.atrophy, str) or self.atrophy not in _ATROPHY:
             raise ValueError(f"atrophy is {self.atrophy!r}; expected one of {', '.join(map(repr, _ATROPHY))}.")
-        missing = [seed for seed in self.seeds if seed not in regions]
-        if missing or not len(self.seeds):
-            raise ValueError(f"seeds is {tuple(self.seeds)!r}; expected some of the regions, such as {regions[0]!r}.")
+        seed_rows(self.seeds, regions)
+        plain = {name: flag(getattr(self, name), name) for name in ("rate", "capacity")}
+        plain |= {name: number(getattr(self, name), name, whole=True) for name in ("points", "iterations")}
+        plain["horizon"] = number(self.horizon, "horizon")
+        if not isinstance(self.seeds, (tuple, list)):
+            plain["seeds"] = (self.seeds,) if isinstance(self.seeds, str) else tuple(map(str, self.seeds))
+        vars(self).update(plain)
         if not self.horizon > 0 or self.points < 4 or self.iterations < 1:
             raise ValueError(
                 f"horizon is {self.horizon}, points {self.points}, iterations {self.iterations}; expected a horizon "
@@ -329,7 +377,7 @@ class _Problem:
 
     def __post_init__(self):
         self.solver = self.solver or ReactionDiffusion(self.laplacian.numpy())
-        self.u0 = torch.tensor(self.regions.isin(list(self.model.seeds)).astype(float))[None]
+        self.u0 = torch.tensor(seed_rows(self.model.seeds, self.regions).astype(float))[None]
         self.clock = torch.linspace(0, self.model.horizon, self.model.points, dtype=torch.float64)
         self.unknowns = unknowns(self.names)
         self.rms = []
@@ -474,7 +522,13 @@ def fit_many(
     >>> len(fit_many(model, cohort.programs, tau=maps, graph=cohort.graph, progress=False))
     2
     """
+    if not isinstance(model, CrossScaleSpread):
+        raise TypeError(f"model: expected a CrossScaleSpread, got {type(model).__name__}.")
     given = {"thinning": thinning, "tau": tau, "train": train}
+    for name, each in given.items():
+        bare = isinstance(each, (pd.Series, pd.DataFrame, str, dict)) or not (each is None or np.iterable(each))
+        if bare or (name == "train" and each is not None and any(isinstance(one, str) for one in each)):
+            raise TypeError(f"{name}: expected a list with one for each copy, or a list of one: {name}=[{name}].")
     given = {name: [None] if each is None else list(each) for name, each in given.items()}
     copies = max(map(len, given.values()))
     for name, each in given.items():
@@ -494,8 +548,7 @@ def _fit(models, programs, thinning, tau, graph, years, train, progress) -> None
     )
     chunk = max(1, _NUMBERS // size)
     quiet = {} if progress else {"disable": True}
-    bar = tqdm(total=len(models), desc="fits", unit="fit", leave=False, **quiet)
-    with one_thread():
+    with one_thread(), tqdm(total=len(models), desc="fits", unit="fit", leave=False, **quiet) as bar:
         for begin in range(0, len(models), chunk):
             rows = torch.arange(begin, min(begin + chunk, len(models)))
             some = problem.part(rows)
@@ -512,6 +565,7 @@ def _fit(models, programs, thinning, tau, graph, years, train, progress) -> None
                         for new, old in zip((loss, found.z, found.shift), best, strict=True)
                     ]
             found = some.climb(best[1], best[2], models[0].iterations)
+            _refuse_infinite(found, begin)
             for k in range(len(rows)):
                 own = Fitted(
                     *(each[k : k + 1] for each in found[:4]),
@@ -520,26 +574,30 @@ def _fit(models, programs, thinning, tau, graph, years, train, progress) -> None
                 )
                 models[begin + k]._settle(some.part(torch.tensor([k])), own)
             bar.update(len(rows))
-    bar.close()
 
 
-def _table(values: pd.Series | pd.DataFrame) -> pd.DataFrame:
-    """One map as a table of one visit."""
-    return values.to_frame("map").T if isinstance(values, pd.Series) else values
+def _refuse_infinite(found: Fitted, begin: int) -> None:
+    """Refuse a fit that has diverged, naming the term of the loss."""
+    wrong = ~torch.stack([*found.terms, found.z.sum(1)]).isfinite()
+    if wrong.any():
+        term, copy = wrong.nonzero()[0].tolist()
+        name = repr([*Terms._fields, "the unknowns"][term])
+        raise FloatingPointError(
+            f"{name} of the loss is not finite (copy {begin + copy}). Look for extreme values in tau, thinning or "
+            "programs."
+        )
 
 
 def _read(model, programs, thinning, tau, graph, years, train) -> _Problem:
     """Bring tables into the order of the programs' regions, and into tensors; refuse what does not fit."""
-    if not isinstance(programs, pd.DataFrame):
-        raise TypeError(f"programs: expected a DataFrame (regions, programs), got {type(programs).__name__}.")
+    programs = programs_table(programs)
     regions = programs.index
-    align(programs, regions, "programs")
     model._check(regions)
-    flat = programs.columns[programs.std() == 0]
-    if len(flat):
-        raise ValueError(f"program {flat[0]!r} has one value in all {len(regions)} regions; it can set no rate.")
     tables = {"tau": tau, "thinning": thinning}
-    tables = {kind: None if each[0] is None else [_table(one) for one in each] for kind, each in tables.items()}
+    tables = {
+        kind: None if each[0] is None else [visits_table(one, regions, kind) for one in each]
+        for kind, each in tables.items()
+    }
     there = [each for each in tables.values() if each is not None]
     if not there:
         raise ValueError("neither thinning nor tau was given; expected at least one of them.")
@@ -551,47 +609,25 @@ def _read(model, programs, thinning, tau, graph, years, train) -> _Problem:
             continue
         rows = []
         for table in many:
-            unknown = table.columns.difference(regions, sort=False)
-            if len(unknown):
-                raise ValueError(f"{kind}: region {unknown[0]!r} is not among those of programs, as {regions[0]!r} is.")
-            if not table.index.equals(visits):
+            found = same_visits(table, visits)
+            if found is None:
                 raise ValueError(
                     f"{kind}: {len(table)} visits, other than the {len(visits)} first given; expected the same index."
                 )
-            rows.append(table.reindex(columns=regions).to_numpy(dtype=float))
+            rows.append(found.to_numpy())
         arrays[kind] = np.stack(rows)
-        if np.isinf(arrays[kind]).any():
-            raise ValueError(f"{kind} holds an infinite value; expected finite ones, or NaN where not measured.")
-    if years is None:
-        t = np.zeros(len(visits))
-    else:
-        if not years.index.equals(visits):
-            raise ValueError(f"years has {len(years)} entries with another index than the {len(visits)} visits.")
-        t = years.to_numpy(dtype=float)
+    t = years_of(years, visits)
     if not (np.isfinite(t).all() and (t >= 0).all() and (t < model.horizon).all()):
         raise ValueError(
             f"years run from {t.min()} to {t.max()}; expected 0 up to less than the horizon, {model.horizon}."
         )
     subject, subjects = pd.factorize(visits.get_level_values(0))
-    trained = np.ones((len(train), 1, len(regions)), dtype=bool)
-    for k, names in enumerate(train):
-        if names is not None:
-            unknown = pd.Index(names).difference(regions, sort=False)
-            if len(unknown):
-                raise ValueError(f"train: region {unknown[0]!r} is not among those of programs.")
-            trained[k, 0] = regions.isin(names)
+    trained = np.stack([training_rows(names, regions)[None] for names in train])
     valid = {kind: np.isfinite(values) & trained for kind, values in arrays.items()}
     used = (valid["tau"] | valid["thinning"]).any(axis=1).sum(axis=1).min()
     if used < _FEWEST:
         raise ValueError(f"{used} regions to learn from; expected at least {_FEWEST} with values.")
-    if graph is None:
-        laplacian = np.zeros((len(regions), len(regions)))
-    else:
-        missing = regions.difference(graph.regions, sort=False)
-        if len(missing):
-            raise ValueError(f"graph {graph.name!r} has no region {missing[0]!r}; programs have {len(regions)}.")
-        laplacian = graph.subset(regions).laplacian()
-        laplacian = laplacian / np.diag(laplacian).mean()
+    laplacian = laplacian_of(graph, regions)
     x = programs.to_numpy(dtype=float)
     tensors = []
     for kind in _KINDS:

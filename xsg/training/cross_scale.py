@@ -10,11 +10,25 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-from xsg.atlas import Graph, SparseGraph, align, homologous_pairs
+from xsg.atlas import Graph, SparseGraph, homologous_pairs
+from xsg.check import choice, number
 from xsg.machine import fast_products, one_thread
 from xsg.models.cross_scale import CrossScaleNet
+from xsg.training import settings
 from xsg.training.engine import Trained, Wiring, train, wire
-from xsg.training.files import read_model, write_model
+from xsg.training.files import fill, history, label, only, read_model, safe_load, storable, write_model
+from xsg.training.tables import (
+    Table,
+    Target,
+    expression_table,
+    features,
+    one_map,
+    prepare,
+    take_genes,
+    training_rows,
+)
+from xsg.training.tables import standardise as _standardise
+from xsg.training.whole import whole_fit
 
 # What is described of arXiv:2606.05870 is in "paper" as described; what is not known of it, and is therefore ours, is
 # listed beside it. "xsg" differs where the simulated cortex showed that it helps: the programs must explain the
@@ -83,6 +97,9 @@ class CrossScaleVAE(BaseEstimator):
     The defaults are the preset "paper": latent 64, λ = 0.1, Adam 1e-3 and a full batch are as described for
     arXiv:2606.05870; what is not known of it is listed in `PAPER_UNKNOWN`. See `from_preset` for the other.
 
+    The model trains and predicts on one thread: on the same machine the same seed gives the same numbers, to the bit,
+    however many threads there are.
+
     Examples
     --------
     >>> import xsg
@@ -131,10 +148,9 @@ class CrossScaleVAE(BaseEstimator):
         >>> CrossScaleVAE.from_preset("xsg", seed=3)
         CrossScaleVAE(epochs=1000, gamma=10.0, seed=3)
         """
-        if name not in PRESETS:
-            raise ValueError(f"preset {name!r} is unknown; expected one of {', '.join(map(repr, PRESETS))}.")
-        return cls(**{**PRESETS[name], **changes})
+        return cls(**{**PRESETS[choice(name, PRESETS, "preset")], **changes})
 
+    @whole_fit
     def fit(
         self,
         expression: pd.DataFrame,
@@ -152,11 +168,12 @@ class CrossScaleVAE(BaseEstimator):
         expression
             DataFrame (n regions, p genes), finite.
         thinning
-            Series (n,) by region, any unit (predictions come back in it). Its values outside ``train`` are not used.
+            Series (n,) by region, or a table of one column, in any unit (predictions come back in it). Its values
+            outside ``train`` are not used.
         graph
             Graph over the regions, or None for none (then nothing smooths and each region is encoded alone).
         train
-            Names of the regions to learn from; all by default.
+            Names of the regions to learn from; all by default. Regions are joined by name everywhere, in any style.
         progress
             Show a progress bar.
 
@@ -167,40 +184,41 @@ class CrossScaleVAE(BaseEstimator):
 
         Raises
         ------
-        ValueError
-            Regions that do not match, values that are not finite, constant genes or thinning, too few regions.
+        TypeError, ValueError
+            Settings that cannot be; regions that do not match, values that are not finite, constant genes or thinning,
+            too few regions, names that a saved model cannot hold.
         FloatingPointError
             A term of the loss that is not finite, by name.
+        KeyboardInterrupt
+            On Ctrl-C before the first epoch is finished; later the best state so far is kept, with a warning.
         """
-        train = expression.index if train is None else pd.Index(train)
-        unknown = train.difference(expression.index, sort=False)
-        if len(unknown):
-            raise ValueError(
-                f"train: region {unknown[0]!r} has no expression; names look like {expression.index[0]!r}."
-            )
-        self.regions_, self.genes_ = expression.index, expression.columns
+        params = settings.checked(self.get_params(), settings.CROSS_SCALE)
+        expression = expression_table(expression)
+        regions = expression.index
         table = prepare(self, expression)
-        y = align(thinning, expression.index, "thinning").to_numpy(dtype=float)[None]
-        masks = expression.index.isin(train)[None]
+        thinning = one_map(thinning, regions)
         copies = Copies(
-            self.get_params(),
+            params,
             [table],
             [0],
-            [wire(graph, expression.index)],
+            [wire(graph, regions)],
             [0],
-            y,
-            masks,
-            [self.seed],
-            np.array([self.smoothness]),
-            homologous_pairs(expression.index),
+            thinning.to_numpy(dtype=float)[None],
+            training_rows(train, regions)[None],
+            [params["seed"]],
+            np.array([params["smoothness"]]),
+            homologous_pairs(regions),
         )
-        self.net_, trained, target = train_copies(copies, progress)
+        self.net_, trained, target = train_copies(copies, progress, keep=True)
+        self.regions_, self.genes_ = (
+            index.rename(label(index.name)) for index in (expression.index, expression.columns)
+        )
         self._scaling, self._wiring = table.scaling, copies.wirings[0]
         self.history_ = trained.history.xs(0, level="copy")
         self.best_epoch_ = int(trained.best_epoch[0])
         self.interrupted_ = trained.interrupted
         self.y_mean_, self.y_sd_ = (float(value[0, 0]) for value in (target.mean, target.sd))
-        self.thinning_name_ = thinning.name
+        self.thinning_name_ = label(thinning.name)
         residual = target.y - trained.predicted
         judged = target.weight if target.validation is None else target.validation
         self.noise_sd_ = self.y_sd_ * float((residual.square() * judged).sum() / judged.sum()) ** 0.5
@@ -241,13 +259,15 @@ class CrossScaleVAE(BaseEstimator):
         DataFrame (n, regions)
         """
         self._check_fitted()
-        generator = torch.Generator().manual_seed(seed)
-        z = torch.randn(n, len(self.regions_), self.latent, generator=generator)
-        with torch.no_grad():
+        n = number(n, "n", 1, whole=True)
+        generator = torch.Generator().manual_seed(settings.seed(seed, "seed"))
+        latent = self.net_.mean.weight.shape[-1]
+        z = torch.randn(n, len(self.regions_), latent, generator=generator)
+        with torch.no_grad(), one_thread():
             if expression is not None:
                 output = self._run(expression)
                 z = output.mean + torch.exp(0.5 * output.log_variance) * z
-            flat = self.net_.decode(z.reshape(1, -1, self.latent))[0].reshape(n, -1)
+            flat = self.net_.decode(z.reshape(1, -1, latent))[0].reshape(n, -1)
         draws = self.y_mean_ + self.y_sd_ * flat
         if noise:
             draws = draws + self.noise_sd_ * torch.randn(draws.shape, generator=generator)
@@ -259,8 +279,7 @@ class CrossScaleVAE(BaseEstimator):
         They are as wide as ``noise_sd_`` makes them: far too narrow for new regions unless the model was fitted with
         ``validation`` > 0 (chapter 6 measures by how much).
         """
-        if not 0 < level < 1:
-            raise ValueError(f"level is {level!r}; expected a probability between 0 and 1, such as 0.9.")
+        level = number(level, "level", 0, 1, above=True, below=True)
         tails = [(1 - level) / 2, (1 + level) / 2]
         draws = self.sample(expression, n=n, seed=seed)
         return draws.quantile(tails).set_axis(["low", "high"]).T
@@ -269,7 +288,8 @@ class CrossScaleVAE(BaseEstimator):
         """Return the coefficient of determination R² of the prediction (in-sample where the model was trained)."""
         from sklearn.metrics import r2_score
 
-        return float(r2_score(align(thinning, expression.index, "thinning"), self.predict(expression)))
+        predicted = self.predict(expression)
+        return float(r2_score(one_map(thinning, predicted.index), predicted))
 
     def save(self, path: str | Path) -> Path:
         """Write the model to one ``.safetensors`` file, arrays and JSON, no pickle; never half a file."""
@@ -279,7 +299,7 @@ class CrossScaleVAE(BaseEstimator):
         arrays |= {"edges": self._wiring.edges, "edge_weight": self._wiring.edge_weight}
         facts = {
             "class": "CrossScaleVAE",
-            "params": self.get_params(),
+            "params": settings.checked(self.get_params(), settings.CROSS_SCALE),
             "regions": list(self.regions_),
             "names": [self.regions_.name, self.genes_.name],
             "genes": list(self.genes_),
@@ -289,6 +309,7 @@ class CrossScaleVAE(BaseEstimator):
         return write_model(path, arrays, facts)
 
     @classmethod
+    @safe_load
     def load(cls, path: str | Path) -> "CrossScaleVAE":
         """Read a model that `save` wrote.
 
@@ -301,25 +322,44 @@ class CrossScaleVAE(BaseEstimator):
         """
         facts, arrays = read_model(path, "CrossScaleVAE")
         model = cls(**facts["params"])
+        params = settings.checked(model.get_params(), settings.CROSS_SCALE)
         model.regions_, model.genes_ = (
-            pd.Index(facts[which], name=name) for which, name in zip(("regions", "genes"), facts["names"], strict=True)
+            storable(pd.Index(facts[which], name=label(name)), which)
+            for which, name in zip(("regions", "genes"), facts["names"], strict=True)
         )
-        for name, value in facts["fitted"].items():
-            setattr(model, name, value)
-        model.history_ = pd.DataFrame(facts["history"])
-        model.history_.index = pd.RangeIndex(1, len(model.history_) + 1, name="epoch")
+        fitted = facts["fitted"]
+        only(fitted, _FITTED)
+        model.y_mean_, model.y_sd_, model.noise_sd_ = (number(fitted[name], name) for name in _FITTED[:3])
+        model.best_epoch_ = number(fitted["best_epoch_"], "best_epoch_", 0, whole=True)
+        model.interrupted_, model.thinning_name_ = bool(fitted["interrupted_"]), label(fitted["thinning_name_"])
+        model.history_ = history(facts["history"])
         model._scaling = {
-            name.removeprefix("scaling."): value.numpy()
-            for name, value in arrays.items()
+            name.removeprefix("scaling."): arrays.pop(name).numpy()
+            for name in sorted(arrays)
             if name.startswith("scaling.")
         }
-        edges, weight = arrays["edges"].numpy(), arrays["edge_weight"].numpy()
+        model._check_scaling()
+        edges, weight = arrays.pop("edges").numpy(), arrays.pop("edge_weight").numpy()
+        if (edges.dtype, weight.dtype) != (np.int64, np.float32):  # what `save` writes
+            raise ValueError(f"edges are {edges.dtype}, edge_weight {weight.dtype}")
         graph = SparseGraph(model.regions_, edges, weight) if len(weight) else None
         model._wiring = wire(graph, model.regions_)
-        model.net_ = _network(facts["params"], len(model.genes_), _width(model._scaling), [torch.Generator()])
-        state = {name.removeprefix("net."): value for name, value in arrays.items() if name.startswith("net.")}
-        model.net_.load_state_dict(state)
+        model.net_ = _network(params, len(model.genes_), _width(model._scaling), [torch.Generator()])
+        only((name for name in arrays if not name.startswith("net.")), ())
+        fill(model.net_, arrays)
         return model
+
+    def _check_scaling(self) -> None:
+        """Refuse a file's scaling that does not belong to its regions and genes."""
+        n, p = len(self.regions_), len(self.genes_)
+        expected = {"centre": (p,), "scale": (p,)}
+        if "rotation" in self._scaling:
+            expected["rotation"] = (p, n)
+        only(self._scaling, expected)
+        for name, shape in expected.items():
+            value = self._scaling[name]
+            if value.shape != shape or value.dtype != float or not np.isfinite(value).all():
+                raise ValueError(f"scaling {name!r} is {value.dtype} {value.shape}; expected finite float64 {shape}")
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "net_"):
@@ -328,43 +368,22 @@ class CrossScaleVAE(BaseEstimator):
     def _run(self, expression: pd.DataFrame):
         """Run the network at the posterior mean on an expression table of the fitted regions and genes."""
         self._check_fitted()
-        missing = self.genes_.difference(expression.columns, sort=False)
-        if len(missing):
-            raise ValueError(
-                f"expression: gene {missing[0]!r} and {len(missing) - 1} more of the fitted ones are missing."
-            )
-        expression = align(expression, self.regions_, "expression")[self.genes_]
-        with torch.no_grad():
-            return self.net_(_features(self.normalise, expression, self._scaling)[None], self._wiring.propagate)
+        expression = expression_table(take_genes(expression, self.genes_), self.regions_)
+        x = features(self.normalise, expression, self._scaling)[None]
+        # On one thread, as it was trained: sums are then rounded alike on every machine of a kind.
+        with torch.no_grad(), one_thread():
+            return self.net_(x, self._wiring.propagate)
 
     def _series(self, values: Tensor) -> pd.Series:
         values = self.y_mean_ + self.y_sd_ * values.numpy().astype(float)
         return pd.Series(values, self.regions_, name=self.thinning_name_)
 
     def _programs(self, values: Tensor) -> pd.DataFrame:
-        columns = [f"program {number}" for number in range(1, self.latent + 1)]
+        columns = [f"program {k}" for k in range(1, values.shape[-1] + 1)]
         return pd.DataFrame(values.numpy().astype(float), self.regions_, columns)
 
 
 _FITTED = ("y_mean_", "y_sd_", "noise_sd_", "best_epoch_", "interrupted_", "thinning_name_")
-
-
-class Table(NamedTuple):
-    """An expression table as the network wants it."""
-
-    x: Tensor  # (n, q): normalised, rotated
-    n_genes: int
-    scaling: dict[str, np.ndarray]
-
-
-class Target(NamedTuple):
-    """Standardised thinning and who trains on it, for K copies."""
-
-    y: Tensor  # (K, n)
-    mean: np.ndarray  # (K, 1)
-    sd: np.ndarray  # (K, 1)
-    weight: Tensor  # (K, n)
-    validation: Tensor | None  # (K, n)
 
 
 class Copies(NamedTuple):
@@ -383,19 +402,11 @@ class Copies(NamedTuple):
     seeds: list[int]
     smoothness: np.ndarray  # (K,)
     pairs: np.ndarray  # (n,) as homologous_pairs numbers them
+    names: tuple[str, ...] = ()  # digests of what regions and genes are called; only checkpoints ask
 
 
-def prepare(model: CrossScaleVAE, expression: pd.DataFrame) -> Table:
-    """Check an expression table, learn its scaling, and make the network's input of it."""
-    expression = align(expression, expression.index, "expression")
-    if not expression.columns.is_unique:
-        raise ValueError(f"expression: gene {expression.columns[expression.columns.duplicated()][0]!r} is given twice.")
-    scaling = _learn_scaling(model, expression)
-    return Table(_features(model.normalise, expression, scaling), expression.shape[1], scaling)
-
-
-def train_copies(copies: Copies, progress: bool = False) -> tuple[CrossScaleNet, Trained, Target]:
-    """Train K copies side by side."""
+def train_copies(copies: Copies, progress: bool = False, keep: bool = False) -> tuple[CrossScaleNet, Trained, Target]:
+    """Train K copies side by side; ``keep`` as in `xsg.training.engine.train`."""
     params = copies.params
     target = _standardise(copies.y, copies.masks, copies.seeds, params["validation"], copies.pairs)
     generators = [torch.Generator().manual_seed(int(seed)) for seed in copies.seeds]
@@ -416,6 +427,7 @@ def train_copies(copies: Copies, progress: bool = False) -> tuple[CrossScaleNet,
             validation=target.validation,
             patience=params["patience"],
             progress=progress,
+            keep=keep,
             smoothness=torch.tensor(copies.smoothness, dtype=torch.float32),
             beta=params["beta"],
             gamma=params["gamma"],
@@ -447,61 +459,3 @@ def _network(params: dict, n_genes: int, n_features: int, generators: list[torch
     """Make the network that a model's hyper-parameters describe."""
     widths = {name: params[name] for name in ("latent", "hidden", "decoder")}
     return CrossScaleNet(n_features, **widths, reconstruct=params["gamma"] > 0, generators=generators, fan_in=n_genes)
-
-
-def _learn_scaling(model: CrossScaleVAE, expression: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Learn centre and scale of each gene, and the rotation, from the expression table."""
-    values = expression.to_numpy(dtype=float)
-    centre, scale = np.zeros(values.shape[1]), np.ones(values.shape[1])
-    if model.normalise == "gene":
-        centre, scale = values.mean(axis=0), values.std(axis=0)
-        if not (scale > 0).all():
-            gene = expression.columns[scale == 0][0]
-            raise ValueError(
-                f"expression: gene {gene!r} (and {int((scale == 0).sum()) - 1} more) has the same value in every "
-                "region, so it cannot be z-scored. Drop constant genes, or use normalise='region'."
-            )
-    elif model.normalise not in ("region", "none"):
-        raise ValueError(f"normalise is {model.normalise!r}; expected 'gene', 'region' or 'none'.")
-    scaling = {"centre": centre, "scale": scale}
-    if model.rotate and len(values) < values.shape[1]:  # else it would shrink nothing
-        rows = _features(model.normalise, expression, scaling).numpy().astype(float)
-        _, _, right = np.linalg.svd(rows, full_matrices=False)
-        # The sign of a singular vector is the library's whim; a rule makes it the same on every machine.
-        right *= np.sign(right[np.arange(len(right)), np.abs(right).argmax(axis=1)])[:, None]
-        scaling["rotation"] = right.T
-    return scaling
-
-
-def _features(normalise: str, expression: pd.DataFrame, scaling: dict[str, np.ndarray]) -> Tensor:
-    """Return the network's input (n, p or n): normalised, rotated expression."""
-    values = expression.to_numpy(dtype=float)
-    if normalise == "region":
-        values = (values - values.mean(axis=1, keepdims=True)) / values.std(axis=1, keepdims=True)
-    values = (values - scaling["centre"]) / scaling["scale"]
-    if "rotation" in scaling:
-        values = values @ scaling["rotation"]
-    return torch.tensor(values, dtype=torch.float32)
-
-
-def _standardise(y: np.ndarray, masks: np.ndarray, seeds: Sequence[int], share: float, pairs: np.ndarray) -> Target:
-    """Standardise thinning (K, n) by each copy's own training regions, and set validation regions aside."""
-    fewest = int(masks.sum(axis=1).min())
-    if fewest < 5:
-        raise ValueError(f"only {fewest} regions to train on; expected at least 5. Hold fewer regions out.")
-    weight = masks.astype(float)
-    mean = (y * weight).sum(1, keepdims=True) / weight.sum(1, keepdims=True)
-    sd = np.sqrt(((y - mean) ** 2 * weight).sum(1, keepdims=True) / weight.sum(1, keepdims=True))
-    if not (sd > 0).all():
-        raise ValueError("thinning has the same value in every training region; there is nothing to predict.")
-    validation = None
-    if share:
-        if not 0 < share < 1:
-            raise ValueError(f"validation is {share!r}; expected a share of the regions in [0, 1).")
-        aside = np.zeros_like(masks)
-        for row, (mask, seed) in enumerate(zip(masks, seeds, strict=True)):
-            groups = np.random.default_rng(seed).permutation(np.unique(pairs[mask]))
-            aside[row] = mask & np.isin(pairs, groups[: max(1, round(share * len(groups)))])
-        weight, validation = weight - aside, torch.tensor(aside, dtype=torch.float32)
-    as_tensor = [torch.tensor(value, dtype=torch.float32) for value in ((y - mean) / sd, weight)]
-    return Target(as_tensor[0], mean, sd, as_tensor[1], validation)

@@ -10,12 +10,15 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from xsg import names as naming
 from xsg.atlas import Graph, SparseGraph
 from xsg.models.cross_scale import DENSE_UP_TO, CrossScaleNet, Propagate, dense_propagation, sparse_propagation
 from xsg.models.cross_scale_gradient import HandGradient
 
 # Epochs whose noise is drawn at once: a draw per epoch and copy would cost more than the epoch itself.
 _NOISE_BLOCK = 25
+# What is z-scored stays well below.
+_EXTREME = 1e3
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ def wire(graph: Graph | SparseGraph | None, regions: pd.Index) -> Wiring:
         raise TypeError(
             f"graph: expected xsg.Graph, xsg.SparseGraph or None, got {type(graph).__name__}. Make one by build_graph."
         )
+    graph = _named_as(graph, regions)
     missing = regions.difference(graph.regions, sort=False)
     if len(missing):
         raise ValueError(
@@ -72,6 +76,17 @@ def wire(graph: Graph | SparseGraph | None, regions: pd.Index) -> Wiring:
         graph = graph.dense()
     dense = (torch.tensor(matrix, dtype=torch.float32)[None] for matrix in (graph.normalised(), graph.laplacian()))
     return Wiring(n, edges, weight, *dense)
+
+
+def _named_as(graph: Graph | SparseGraph, regions: pd.Index) -> Graph | SparseGraph:
+    """Return a graph whose regions are called as those of the expression, in whatever style it has them."""
+    if regions.isin(graph.regions).all():
+        return graph
+    meant = naming.translate(graph.regions, regions)
+    called = pd.Index([meant.get(name, name) for name in graph.regions])
+    if isinstance(graph, SparseGraph):
+        return SparseGraph(called, graph.edges, graph.edge_weights, graph.name)
+    return Graph(graph.weights.set_axis(called, axis=0).set_axis(called, axis=1), graph.name)
 
 
 class Trained(NamedTuple):
@@ -148,6 +163,7 @@ def train(
     validation: Tensor | None = None,
     patience: int = 50,
     progress: bool = False,
+    keep: bool = False,
     **loss: float | Tensor,
 ) -> Trained:
     """Minimise the loss of all K copies together; x (n, q) or (K, n, q); y, weight and validation (K, n).
@@ -155,8 +171,11 @@ def train(
     The copies share no term, so the gradient of the summed loss is each copy's own, and Adam works parameter by
     parameter: K copies are trained exactly as they would be alone. With ``validation`` (1 where a region judges, never
     where it trains) each copy ends in its state of least validation error, and is left alone once it has not improved
-    for ``patience`` epochs; training stops when that is so for all. The network is left in its best state also after
-    Ctrl-C. Copies whose generators are of one seed are given the same noise, drawn once.
+    for ``patience`` epochs; training stops when that is so for all. Copies whose generators are of one seed are given
+    the same noise, drawn once.
+
+    Ctrl-C ends training and is raised; with ``keep``, once an epoch is finished, the network is left in its best state
+    instead, with a warning.
     """
     copies, n, latent = len(generators), x.shape[-2], net.mean.weight.shape[-1]
     flat = _gather(net)
@@ -186,7 +205,7 @@ def train(
                 term, copy = (~terms.isfinite()).nonzero()[0].tolist()
                 raise FloatingPointError(
                     f"the term {gradient.names[term]!r} of the loss became {terms[term, copy].item()} at epoch {epoch} "
-                    f"(copy {copy}, lr={lr:g}). Lower lr, or look for extreme values in the expression."
+                    f"(copy {copy}, lr={lr:g}). {_way_out(x, y)}"
                 )
             optimiser.step()
             if validation is not None:
@@ -203,11 +222,9 @@ def train(
             if validation is not None and epoch + 1 - int(best_epoch.max()) >= patience:
                 break
     except KeyboardInterrupt:
+        if not keep or not history:
+            raise
         interrupted = True
-        warnings.warn(
-            f"training interrupted after {len(history)} of {epochs} epochs; the best state so far is kept.",
-            stacklevel=3,
-        )
     finally:
         bar.close()
     net.zero_grad()  # a gradient as large as the weights is of no more use
@@ -218,10 +235,33 @@ def train(
         for kept, now in zip(best, weights, strict=True):
             now.copy_(kept)
         names = [*names, "validation"]
-    logged = torch.stack(history).numpy() if history else np.zeros((0, len(names), copies))
+    predicted = gradient.predict()
+    # The last step was followed by no loss that would show it.
+    if not (flat.isfinite().all() and predicted.isfinite().all()):
+        raise FloatingPointError(
+            f"weights or predictions became nan or infinite in epoch {len(history)} (lr={lr:g}). {_way_out(x, y)}"
+        )
+    if interrupted:
+        warnings.warn(
+            f"training interrupted after {len(history)} of {epochs} epochs; the best state so far is kept.",
+            stacklevel=5,  # the line that calls fit
+        )
+    logged = torch.stack(history).numpy()
     table = pd.DataFrame(
         logged.transpose(0, 2, 1).reshape(-1, len(names)),
         index=pd.MultiIndex.from_product([range(1, len(logged) + 1), range(copies)], names=["epoch", "copy"]),
         columns=names,
     )
-    return Trained(table, best_epoch.numpy(), interrupted, gradient.predict())
+    return Trained(table, best_epoch.numpy(), interrupted, predicted)
+
+
+def _way_out(x: Tensor, y: Tensor) -> str:
+    """Say what to look at when a loss is lost: the data where they are extreme, else the step size."""
+    for what, values in (("expression", x), ("thinning", y)):
+        largest = float(values.abs().max())
+        if not largest < _EXTREME:
+            return (
+                f"The normalised {what} reaches {largest:.3g}, expected some units: look there for outliers and codes "
+                "for missing values, or normalise it."
+            )
+    return "Lower lr."

@@ -8,9 +8,8 @@ among those who follow one law.
 import copy
 import warnings
 from collections.abc import Sequence
-from itertools import combinations
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,9 @@ from sklearn.base import BaseEstimator
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from xsg.check import choice, flag, number, rows_of
 from xsg.data.spread import Spread
+from xsg.laplacian import as_laplacian, as_mask
 from xsg.machine import one_thread
 from xsg.models.mechanistic import (
     ImageEncoder,
@@ -28,13 +29,33 @@ from xsg.models.mechanistic import (
     Visits,
     kl_normal,
     log_marginal,
-    log_normal_prior,
     mixture_loss,
     refine,
     separate_loss,
 )
-from xsg.physics import LAWS, ReactionDiffusion
-from xsg.training.files import read_model, write_model
+from xsg.physics import LAWS
+from xsg.training import likeness
+from xsg.training.cohorts import FIXED, SETTINGS, check_cohort, check_visits, make_prior, make_solver
+from xsg.training.cohorts import rising as _rising
+from xsg.training.files import read_model, safe_load, write_model
+from xsg.training.likeness import UnlikeTrainingWarning
+from xsg.training.posterior import CHUNK, Posterior
+from xsg.training.rate_groups import Choice, RateComponents, rate_components, select_laws
+from xsg.training.settings import checked
+from xsg.training.whole import whole_fit
+
+__all__ = [
+    "PRESETS",
+    "Choice",
+    "MechanisticMixture",
+    "MechanisticVAE",
+    "Posterior",
+    "RateComponents",
+    "UnlikeTrainingWarning",
+    "maximum_likelihood",
+    "rate_components",
+    "select_laws",
+]
 
 PRESETS: dict[str, dict] = {
     "paper": {
@@ -52,106 +73,6 @@ PRESETS: dict[str, dict] = {
     },
     "xsg": {},
 }
-_CHUNK = 256  # subjects refined side by side: more would leave the processor's cache
-
-
-class Posterior:
-    """What a model thinks of each subject: which law, which rates, and so what comes next.
-
-    Attributes
-    ----------
-    evidence : DataFrame (S, K)
-        Bound on log p(y | law), up to a constant of the subject's data: only differences in a row mean something, and
-        the same subject under other sets of laws.
-    responsibilities : DataFrame (S, K)
-        Posterior probability of each law.
-    law : Series (S,)
-        The most probable one.
-    """
-
-    def __init__(self, solver, laws, subjects, visits, z, covariance, evidence, log_q, steps, prior=None):
-        self._solver, self._visits, self._steps, self._prior = solver, visits, steps, prior
-        self._z, self._covariance = z, covariance  # (S, K, 2), (S, K, 2, 2)
-        self.laws, self.subjects = tuple(laws), subjects
-        self.evidence = pd.DataFrame(evidence.numpy().astype(float), subjects, list(laws))
-        self.responsibilities = pd.DataFrame(torch.softmax(log_q, 1).numpy().astype(float), subjects, list(laws))
-        self.law = self.responsibilities.idxmax(axis=1).rename("law")
-
-    def rates(self, law: str | None = None, level: float = 0.9) -> pd.DataFrame:
-        """Return by subject: law, D and R (posterior medians), and the ends of their intervals.
-
-        Parameters
-        ----------
-        law
-            The law to answer for; the most probable of each subject by default.
-        level
-            Probability that an interval holds.
-        """
-        from scipy.stats import norm
-
-        k = self._rows(law)
-        every = torch.arange(len(k))
-        z, sd = self._z[every, k], self._covariance[every, k].diagonal(dim1=1, dim2=2).clamp(min=0).sqrt()
-        wide = norm.ppf((1 + level) / 2)
-        columns = {"law": [self.laws[each] for each in k]}
-        for which, name in enumerate("DR"):
-            for end, shift in ((name, 0), (f"{name}_low", -wide), (f"{name}_high", wide)):
-                columns[end] = torch.exp(z[:, which] + shift * sd[:, which]).numpy().astype(float)
-        table = pd.DataFrame(columns, self.subjects)
-        table.loc[table["law"].map(_growth) == "diffusion", ["R", "R_low", "R_high"]] = 0.0
-        return table
-
-    def sample(self, n: int = 100, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Draw n times from each subject's posterior: number of the law, D and R, each (S, n)."""
-        generator = torch.Generator().manual_seed(seed)
-        weights = torch.tensor(self.responsibilities.to_numpy())
-        law = torch.multinomial(weights, n, replacement=True, generator=generator)
-        root = torch.linalg.cholesky(self._covariance.double() + 1e-12 * torch.eye(2))
-        noise = torch.randn(len(law), n, 2, 1, generator=generator, dtype=torch.float64)
-        every = torch.arange(len(law))[:, None]
-        z = self._z[every, law] + (root[every, law] @ noise)[..., 0]
-        rates = z.exp().numpy()
-        return (
-            law.numpy(),
-            rates[..., 0],
-            rates[..., 1] * np.array([_growth(each) != "diffusion" for each in self.laws])[law],
-        )
-
-    def states(self, times: Sequence[float], law: str | None = None) -> np.ndarray:
-        """Return the state at the posterior median, float32 (S, T, n), at times from each subject's first visit."""
-        k = self._rows(law)
-        return self._solve(times, k[:, None], *self._z[torch.arange(len(k)), k].exp().T[..., None].numpy())[:, 0]
-
-    def extrapolate(
-        self, times: Sequence[float], n: int = 50, level: float = 0.9, seed: int = 0
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return mean and both ends of the interval of the state at some times, each float32 (S, T, n places).
-
-        Over n draws from the posterior: laws by their responsibilities, rates, no observation noise.
-        """
-        drawn = self._solve(times, *self.sample(n, seed))
-        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=1).astype(np.float32)
-        return drawn.mean(1), low, high
-
-    def _rows(self, law: str | None) -> Tensor:
-        if law is None:
-            return torch.tensor(self.responsibilities.to_numpy().argmax(1))
-        if law not in self.laws:
-            raise ValueError(f"law {law!r} is not one of this model's: {', '.join(map(repr, self.laws))}.")
-        return torch.full((len(self.subjects),), self.laws.index(law))
-
-    def _solve(self, times, k, d, r) -> np.ndarray:
-        """Solve for (S, N) draws: (S, N, T, n)."""
-        out = torch.empty(*k.shape, len(times), self._solver.n)
-        k = torch.as_tensor(k)
-        for number, law in enumerate(self.laws):
-            rows, columns = torch.nonzero(k == number, as_tuple=True)
-            for start in range(0, len(rows), _CHUNK):
-                i, j = rows[start : start + _CHUNK], columns[start : start + _CHUNK]
-                rates = [torch.as_tensor(value)[i, j].float() for value in (d, r)]
-                with torch.no_grad():
-                    out[i, j] = self._solver.solve(self._visits.u0[i], list(times), *rates, _growth(law), self._steps)
-        return out.numpy()
 
 
 class MechanisticMixture(BaseEstimator):
@@ -185,7 +106,8 @@ class MechanisticMixture(BaseEstimator):
     d_range, r_range
         Ranges of D and R that the log-normal priors are matched to.
     epochs, batch, lr, weight_decay, decay
-        Adam (with amsgrad), its step multiplied by ``decay`` every ten epochs.
+        Adam (with amsgrad), its step multiplied by ``decay`` every ten epochs. With 0 epochs the network stays as it
+        was made, and all is left to refinement.
     steps
         Splitting steps of the solver; refinement uses twice as many.
     hidden, modes
@@ -206,6 +128,11 @@ class MechanisticMixture(BaseEstimator):
         What first visits have in common.
     initial_rank_ : int
         Number of components by which a subject's initial state may differ from it.
+    trained_on_ : dict or None
+        What the training subjects looked like, with which `infer` compares others (`xsg.training.likeness`). None in
+        a model saved by an earlier version, or interrupted before it was known.
+    doubts_ : tuple of str
+        What of the training subjects the equation cannot have made.
 
     Examples
     --------
@@ -267,21 +194,29 @@ class MechanisticMixture(BaseEstimator):
         >>> MechanisticMixture.from_preset("paper").batch
         4
         """
-        if name not in PRESETS:
-            raise ValueError(f"preset {name!r} is unknown; expected one of {', '.join(map(repr, PRESETS))}.")
-        return cls(**{**PRESETS[name], **changes})
+        return cls(**{**PRESETS[choice(name, PRESETS, "preset")], **changes})
 
+    @whole_fit
     def fit(self, cohort: Spread, progress: bool = False) -> "MechanisticMixture":
         """Train on all subjects of a cohort; return itself.
 
+        Ctrl-C keeps the best epoch so far and says so; before the first has ended, and where the fit fails, the model
+        is left as it was.
+
+        Warns
+        -----
+        UnlikeTrainingWarning
+            Of what the equation cannot have made: intensities that span more than states do, pixels that never
+            change, noise that is not white.
+
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             Options or laws that are unknown; a cohort that the encoder cannot read.
         FloatingPointError
-            A term of the loss that is not finite, by name.
+            A term of the loss, or its gradient, that is not finite, by name.
         """
-        self._check(cohort)
+        self._check(check_cohort(cohort))
         self.places_ = cohort.places
         self._settle(cohort.laplacian, cohort.mask)
         values, valid, times = self._read(cohort)
@@ -296,18 +231,36 @@ class MechanisticMixture(BaseEstimator):
                     if encoder is not None:
                         encoder.learn_scale(visits)
                 self.history_ = self._train(visits, progress)
+                likeness.know(self, visits)
         finally:
             torch.random.set_rng_state(state)
+        self._fitted_as = {name: getattr(self, name) for name in FIXED}
+        if self.doubts_:
+            warnings.warn(
+                f"spread {cohort.name!r} cannot be what the model's equation makes: {'; '.join(self.doubts_)}. Laws "
+                "and rates may be wrong however sure the posterior is.",
+                UnlikeTrainingWarning,
+                stacklevel=3,
+            )
         return self
 
     def infer(self, cohort: Spread, progress: bool = False) -> Posterior:
-        """Return the posterior of every subject of a cohort over the same places."""
+        """Return the posterior of every subject of a cohort over the same places, joined by name.
+
+        Warns
+        -----
+        UnlikeTrainingWarning
+            Where subjects are unlike those trained on; `Posterior.unlike` says which, and in what.
+
+        Raises
+        ------
+        TypeError, ValueError
+            What is no cohort; other places; subjects of whom nothing can be learned; a model not fitted, or changed
+            since.
+        """
         self._check_fitted()
-        if len(cohort.places) != len(self.places_):
-            raise ValueError(
-                f"the cohort has {len(cohort.places)} places, the model was fitted on {len(self.places_)}."
-            )
-        _check_visits(cohort)
+        cohort, reasons = self._joined(check_cohort(cohort))
+        check_visits(cohort)
         values, valid, times = self._read(cohort)
         visits = Visits(values, valid, times, self._initial(values, valid))
         with torch.no_grad():
@@ -315,23 +268,31 @@ class MechanisticMixture(BaseEstimator):
         z, covariance = mean.clone(), torch.diag_embed(torch.exp(2 * log_sd))
         evidence = torch.zeros(mean.shape[:2])
         background = self.background and self.loss == "separate"
-        starts = range(0, len(values), _CHUNK)
+        starts = range(0, len(values), CHUNK)
         quiet = {} if progress else {"disable": True}
-        bar = tqdm(total=len(starts) * len(self.laws), desc="inferring", leave=False, **quiet)
-        for start in starts:
-            rows = slice(start, start + _CHUNK)
-            some = Visits(*(part[rows] for part in visits))
-            for k, law in enumerate(self.laws):
-                if self.refine:
-                    found = refine(
-                        self._solver, law, some, mean[rows, k], self._prior, self.refine, 2 * self.steps, background
-                    )
-                    z[rows, k], covariance[rows, k], evidence[rows, k] = found
-                else:
-                    evidence[rows, k] = self._bound(some, law, mean[rows, k], log_sd[rows, k], background)
-                bar.update()
-        bar.close()
+        with tqdm(total=len(starts) * len(self.laws), desc="inferring", leave=False, **quiet) as bar:
+            for start in starts:
+                rows = slice(start, start + CHUNK)
+                some = Visits(*(part[rows] for part in visits))
+                for k, law in enumerate(self.laws):
+                    if self.refine:
+                        found = refine(
+                            self._solver, law, some, mean[rows, k], self._prior, self.refine, 2 * self.steps, background
+                        )
+                        z[rows, k], covariance[rows, k], evidence[rows, k] = found
+                    else:
+                        evidence[rows, k] = self._bound(some, law, mean[rows, k], log_sd[rows, k], background)
+                    bar.update()
         log_q = evidence if log_q is None else log_q
+        wrong = ~(evidence.isfinite() & z.isfinite().all(-1) & log_q.isfinite()).all(1)
+        if wrong.any():
+            raise ValueError(
+                f"spread {cohort.name!r}: the posterior of subject {cohort.subjects[wrong.numpy()][0]!r}, and of "
+                f"{int(wrong.sum()) - 1} more, is not finite. Look for extreme values."
+            )
+        unlike = None
+        if self.trained_on_ is not None:
+            unlike = likeness.judge(self, cohort, visits, z, log_q, reasons)
         return Posterior(
             self._solver,
             self.components_,
@@ -343,6 +304,7 @@ class MechanisticMixture(BaseEstimator):
             log_q,
             2 * self.steps,
             self._prior,
+            unlike,
         )
 
     def save(self, path: str | Path) -> Path:
@@ -359,10 +321,13 @@ class MechanisticMixture(BaseEstimator):
             "places": self.places_.tolist(),
             "interrupted": self.interrupted_,
             "history": self.history_.to_dict(orient="list"),
+            "trained_on": self.trained_on_,
+            "doubts": self.doubts_,
         }
         return write_model(path, arrays, facts)
 
     @classmethod
+    @safe_load
     def load(cls, path: str | Path) -> "MechanisticMixture":
         """Read a model that `save` wrote.
 
@@ -376,6 +341,7 @@ class MechanisticMixture(BaseEstimator):
         facts, arrays = read_model(path, cls.__name__)
         params = {name: tuple(v) if isinstance(v, list) else v for name, v in facts["params"].items()}
         model = cls(**params)
+        model._tidy()
         model.places_ = pd.Index(facts["places"])
         model._settle(arrays["laplacian"].numpy(), arrays["mask"].numpy() if "mask" in arrays else None)
         model.initial_, model._common = arrays["initial"].numpy(), arrays["common"]
@@ -386,17 +352,78 @@ class MechanisticMixture(BaseEstimator):
         model.net_ = model._make_net()
         state = {name.removeprefix("net."): value for name, value in arrays.items() if name.startswith("net.")}
         model.net_.load_state_dict(state)
+        model.trained_on_, model.doubts_ = facts.get("trained_on"), tuple(facts.get("doubts", ()))
+        model._fitted_as = {name: getattr(model, name) for name in FIXED}
         return model
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "net_"):
             raise ValueError(f"this {type(self).__name__} is not fitted yet. Call fit(cohort) first.")
+        self._tidy()
+        for name, fitted in self._fitted_as.items():
+            if getattr(self, name) != fitted:
+                raise ValueError(
+                    f"{name} is now {getattr(self, name)!r}, but the model was fitted with {fitted!r}. Fit it again."
+                )
+
+    def _tidy(self) -> None:
+        """Check the settings, and hold them as plain values."""
+        given = self.laws
+        if isinstance(given, str) or not np.iterable(given):
+            raise TypeError(f"laws is {given!r}; expected a list of names, such as ('logistic', 'damped').")
+        laws = tuple(given)
+        if not laws or not all(isinstance(law, str) and law in LAWS for law in laws):
+            raise ValueError(f"laws is {laws!r}; expected some of {', '.join(map(repr, LAWS))}.")
+        self.laws = tuple(map(str, laws)) if not isinstance(given, tuple) else given
+        if self.loss == "separate" and len(set(laws)) < len(laws):
+            raise ValueError(
+                f"laws is {laws!r}; expected each once with loss='separate', which would fit the same "
+                "twice. Use rate_components for groups under one law, or loss='mixture'."
+            )
+        known = {"encoder": ("modes", "image"), "loss": ("separate", "mixture"), "initial": ("inferred", "first")}
+        for name, choices in known.items():
+            value = getattr(self, name)
+            if not isinstance(value, str) or value not in choices:
+                raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, choices))}.")
+        vars(self).update(checked({name: getattr(self, name) for name in SETTINGS}, SETTINGS))
+
+    def _joined(self, cohort: Spread) -> tuple[Spread, dict[str, str]]:
+        """Bring a cohort's places into the model's order, and say in what they are other than those trained on."""
+        if len(cohort.places) != len(self.places_):
+            masks = ""
+            if cohort.mask is not None and self._mask is not None:
+                masks = f" The mask should be the model's, {len(self.places_)} of {self._mask.numel()} pixels."
+            raise ValueError(
+                f"the cohort has {len(cohort.places)} places, the model was fitted on {len(self.places_)}.{masks}"
+            )
+        laplacian = cohort.laplacian
+        if not cohort.places.equals(self.places_):
+            rows = rows_of(cohort.places, self.places_, f"spread {cohort.name!r}")
+            laplacian = laplacian[np.ix_(rows, rows)]
+            cohort = replace(
+                cohort, values=cohort.values[..., rows], laplacian=laplacian, places=self.places_, truth=None
+            )
+        reasons = {}
+        if cohort.mask is not None and self._mask is not None:
+            here, there = as_mask(cohort.mask), self._mask.numpy()
+            if here.shape != there.shape:
+                reasons["mask"] = f"a mask of {here.shape}; trained on one of {there.shape}"
+            elif (here != there).any():
+                reasons["mask"] = f"a mask in which {(here != there).sum()} pixels differ from the one trained on"
+        apart = np.abs(laplacian - self._laplacian).max()
+        if not reasons and apart > 1e-6 * np.abs(self._laplacian).max():
+            reasons["network"] = f"a network whose weights differ by up to {apart:.3g} from the one trained on"
+        return cohort, reasons
 
     def _settle(self, laplacian: np.ndarray, mask: np.ndarray | None) -> None:
         """Take over what does not depend on the subjects."""
-        self._laplacian, self._mask = laplacian, None if mask is None else torch.tensor(mask)
-        self._solver = _solver(laplacian, mask)
-        self._prior = _prior(self.d_range, self.r_range)
+        mask = None if mask is None else as_mask(mask)
+        self._laplacian, self._mask = (
+            as_laplacian(laplacian, directed=True)[0],
+            None if mask is None else torch.tensor(mask),
+        )
+        self._solver = make_solver(self._laplacian, mask)
+        self._prior = make_prior(self.d_range, self.r_range)
         laws = list(self.laws)
         self.components_ = tuple(
             law if laws.count(law) == 1 else f"{law} {laws[: k + 1].count(law)}" for k, law in enumerate(laws)
@@ -409,22 +436,12 @@ class MechanisticMixture(BaseEstimator):
         with torch.no_grad():
             for _ in range(draws):
                 z = mean + log_sd.exp() * torch.randn(2, generator=generator)
-                solved = self._solver.solve(visits.u0, visits.times, *z.exp().T, law, 2 * self.steps)
+                solved = self._solver.advance(visits.u0, visits.times, *z.exp().T, law, 2 * self.steps)
                 total += log_marginal(visits, solved, background) / draws
             return total - kl_normal(mean, log_sd, *self._prior)
 
     def _check(self, cohort: Spread) -> None:
-        if not self.laws or not set(self.laws) <= set(LAWS):
-            raise ValueError(f"laws is {tuple(self.laws)!r}; expected some of {', '.join(map(repr, LAWS))}.")
-        if self.loss == "separate" and len(set(self.laws)) < len(self.laws):
-            raise ValueError(
-                f"laws is {tuple(self.laws)!r}; expected each once with loss='separate', which would fit the same "
-                "twice. Use rate_components for groups under one law, or loss='mixture'."
-            )
-        known = {"encoder": ("modes", "image"), "loss": ("separate", "mixture"), "initial": ("inferred", "first")}
-        for name, choices in known.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; expected one of {', '.join(map(repr, choices))}.")
+        self._tidy()
         if self.encoder == "image" and cohort.mask is None:
             raise ValueError(f"encoder 'image' needs images; spread {cohort.name!r} has none. Use encoder='modes'.")
         if len(cohort.subjects) < 3:
@@ -432,7 +449,7 @@ class MechanisticMixture(BaseEstimator):
                 f"spread {cohort.name!r} has {len(cohort.subjects)} subjects; expected at least 3 to train a network. "
                 "For fewer, xsg.models.mechanistic.refine fits each by itself."
             )
-        _check_visits(cohort)
+        check_visits(cohort)
 
     def _read(self, cohort: Spread) -> tuple[Tensor, Tensor, Tensor]:
         values = torch.tensor(cohort.values, dtype=torch.float32)
@@ -441,7 +458,14 @@ class MechanisticMixture(BaseEstimator):
         if self.min_max:
             outside = cohort.mask is not None and not cohort.mask.all()  # zeros that the paper's minimum sees too
             least = values.flatten(1).amin(1).clamp(max=0.0 if outside else torch.inf)[:, None, None]
-            values = (values - least) / (values.flatten(1).amax(1)[:, None, None] - least) * valid
+            span = values.flatten(1).amax(1)[:, None, None] - least
+            if not (span > 0).all():
+                flat = cohort.subjects[(span <= 0).flatten().numpy()][0]
+                raise ValueError(
+                    f"spread {cohort.name!r}: subject {flat!r} has one value everywhere; min_max cannot scale it. "
+                    "Leave such subjects out."
+                )
+            values = (values - least) / span * valid
         if self.monotone:
             values = _rising(values, valid)
         times = torch.tensor(cohort.times, dtype=torch.float32)
@@ -513,19 +537,25 @@ class MechanisticMixture(BaseEstimator):
                         sums[name] = sums.get(name, 0.0) + float(term.detach()) * len(rows) / count
                     optimiser.zero_grad()
                     sum(terms.values()).backward()
-                    torch.nn.utils.clip_grad_norm_(net.parameters(), 100.0 * len(self.laws))
+                    steep = torch.nn.utils.clip_grad_norm_(net.parameters(), 100.0 * len(self.laws))
+                    if not steep.isfinite():
+                        raise FloatingPointError(
+                            f"the gradient of the loss became {steep.item()} in epoch {epoch} (lr={self.lr:g}). Lower "
+                            "lr, or look for extreme values in the cohort."
+                        )
                     optimiser.step()
                 schedule.step()
                 history.append(sums)
                 if sum(sums.values()) < best[0]:
                     best = sum(sums.values()), copy.deepcopy(net.state_dict())
         except KeyboardInterrupt:
+            if best[1] is None:  # nothing to keep: the model stays as it was before
+                raise
             self.interrupted_ = True
-            if best[1] is not None:
-                net.load_state_dict(best[1])
+            net.load_state_dict(best[1])
             warnings.warn(
                 f"training interrupted after {len(history)} of {self.epochs} epochs; the best state so far is kept.",
-                stacklevel=3,
+                stacklevel=4,
             )
         finally:
             bar.close()
@@ -571,6 +601,12 @@ class MechanisticVAE(MechanisticMixture):
         )  # fmt: skip
         self.law = law
 
+    def _tidy(self) -> None:
+        if not isinstance(self.law, str):
+            raise TypeError(f"law is {self.law!r}; expected one name. MechanisticMixture takes several.")
+        self.laws = (choice(self.law, LAWS, "law"),)
+        super()._tidy()
+
 
 def maximum_likelihood(
     cohort: Spread,
@@ -596,6 +632,12 @@ def maximum_likelihood(
     >>> bool((maximum_likelihood(cohort).law == cohort.truth.rates["law"]).all())
     True
     """
+    check_cohort(cohort)
+    laws = [choice(law, LAWS, "law") for law in ([laws] if isinstance(laws, str) else laws)]
+    if len(set(laws)) < max(1, len(laws)):
+        raise ValueError(f"laws is {tuple(laws)!r}; expected some of {', '.join(map(repr, LAWS))}, each once.")
+    background, steps = flag(background, "background"), number(steps, "steps", 1, whole=True)
+    iterations = number(iterations, "iterations", 1, whole=True)
     if cohort.truth is None:
         raise ValueError(f"spread {cohort.name!r} is real: its true initial state is not known. Fit a model to it.")
     values = torch.tensor(cohort.values, dtype=torch.float32)
@@ -603,191 +645,15 @@ def maximum_likelihood(
     times = torch.tensor(cohort.times, dtype=torch.float32)
     u0 = torch.tensor(cohort.truth.initial, dtype=torch.float32).expand(len(values), -1)
     visits = Visits(values.nan_to_num(0.0), valid, times - times[:, :1], u0)
-    solver = _solver(cohort.laplacian, cohort.mask)
+    solver = make_solver(cohort.laplacian, cohort.mask)
     z, covariance = torch.zeros(len(values), len(laws), 2), torch.zeros(len(values), len(laws), 2, 2)
     evidence = torch.zeros(len(values), len(laws))
     start = torch.tensor([0.3, 0.045]).log()
-    for begin in range(0, len(values), _CHUNK):
-        rows = slice(begin, begin + _CHUNK)
+    for begin in range(0, len(values), CHUNK):
+        rows = slice(begin, begin + CHUNK)
         some = Visits(*(part[rows] for part in visits))
         for k, law in enumerate(laws):
             z_start = start.expand(len(some.values), -1)
             found = refine(solver, law, some, z_start, None, iterations, steps, background)
             z[rows, k], covariance[rows, k], evidence[rows, k] = found
     return Posterior(solver, laws, cohort.subjects, visits, z, covariance, evidence, evidence, steps)
-
-
-class Choice(NamedTuple):
-    """Which set of laws explains a held-out cohort best."""
-
-    laws: tuple[str, ...]
-    table: pd.DataFrame  # index: set of laws; ``bound`` (nats per subject), ``behind`` (nats in all behind the best)
-
-
-def select_laws(posterior: Posterior) -> Choice:
-    """Choose among all sets of a model's laws by the bound on subjects it was not trained on.
-
-    The bound of the mixture over a set is Σ_subjects log (1/K) Σ_{k in set} exp(evidence_k): a law that nobody follows
-    costs log K/(K − 1) nats a subject. No set has to be trained anew, for the posterior of the rates under one law does
-    not depend on the others (`xsg.models.mechanistic`).
-    """
-    evidence = torch.tensor(posterior.evidence.to_numpy())
-    rows = {}
-    for size in range(1, len(posterior.laws) + 1):
-        for some in combinations(range(len(posterior.laws)), size):
-            bound = torch.logsumexp(evidence[:, list(some)], 1) - np.log(size)
-            rows[" + ".join(posterior.laws[k] for k in some)] = (float(bound.mean()), float(bound.sum()), some)
-    table = pd.DataFrame({name: row[:2] for name, row in rows.items()}, ["bound", "behind"]).T
-    table["behind"] = table["behind"].max() - table["behind"]
-    table = table.sort_values("behind")
-    return Choice(tuple(posterior.laws[k] for k in rows[table.index[0]][2]), table)
-
-
-class RateComponents(NamedTuple):
-    """Groups of rates under one law; component 1 spreads least."""
-
-    law: str
-    weights: np.ndarray  # (K,) shares of the subjects
-    mean: np.ndarray  # (K, 2) of (log D, log R)
-    covariance: np.ndarray  # (K, 2, 2) between subjects
-    responsibilities: pd.DataFrame  # (S, K)
-    bound: float  # nats per subject, in-sample, up to a constant that does not depend on K
-    agreement: float  # share of subjects that the other starts put into the same component, once aligned
-
-    def score(self, posterior: Posterior) -> float:
-        """Return the bound on other subjects, nats per subject, up to the same constant."""
-        return float(np.logaddexp.reduce(_component_evidence(*_likelihood(posterior, self.law), *self[1:4]), 1).mean())
-
-
-def rate_components(posterior: Posterior, law: str, n: int, seed: int = 0, n_starts: int = 10) -> RateComponents:
-    """Find n groups of (log D, log R) among subjects taken to follow one law: several components of one law.
-
-    A mixture of normals whose members are each known up to their own posterior (the model's prior taken out), by
-    expectation and maximisation (Bovy, Hogg & Roweis 2011, Ann. Appl. Stat. 5:1657, doi:10.1214/10-AOAS439). The best
-    of several random starts is kept; the others' components are matched to its by their means, and it is counted how
-    many subjects they put into the same one.
-
-    Raises
-    ------
-    ValueError
-        The law is not the posterior's; fewer than 2 n subjects.
-
-    Examples
-    --------
-    >>> import xsg
-    >>> cohort = xsg.load_spread("disc", laws=["logistic"], n_train=0, n_validation=0, n_test=12)
-    >>> found = rate_components(maximum_likelihood(cohort, ["logistic"]), "logistic", 2)
-    >>> found.responsibilities.shape
-    (12, 2)
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    information, pull = _likelihood(posterior, law)
-    count = len(pull)
-    if not 1 <= n <= count // 2:
-        raise ValueError(f"n is {n}; expected 1 to {count // 2}, half the number of subjects ({count}).")
-    # A subject that says nothing of a rate starts from the mean of those who do.
-    spread = np.linalg.inv(information + np.eye(2) * 1e-3)
-    centre = (spread @ pull[..., None])[..., 0]
-    rng = np.random.default_rng(seed)
-    starts = []
-    for _ in range(n_starts):
-        mean = centre[rng.choice(count, n, replace=False)]
-        covariance = np.repeat((np.cov(centre.T) + 0.01 * np.eye(2))[None], n, axis=0)
-        weights, before = np.full(n, 1 / n), -np.inf
-        for _ in range(500):
-            log = _component_evidence(information, pull, weights, mean, covariance)
-            bound = np.logaddexp.reduce(log, 1).mean()
-            share = np.exp(log - np.logaddexp.reduce(log, 1)[:, None])
-            if bound - before < 1e-6:
-                break
-            before = bound
-            inverse = np.linalg.inv(covariance)
-            v = np.linalg.inv(information[:, None] + inverse)  # (S, K, 2, 2): of each subject under each component
-            z = (v @ (pull[:, None] + (inverse @ mean[..., None])[..., 0])[..., None])[..., 0]
-            total = share.sum(0) + 1e-9
-            weights, mean = total / total.sum(), (share[..., None] * z).sum(0) / total[:, None]
-            apart = z - mean
-            scatter = (share[..., None, None] * (v + apart[..., None] * apart[..., None, :])).sum(0)
-            # As if one more subject were a tenth away from the mean: no component shrinks onto a single subject.
-            covariance = (scatter + 0.01 * np.eye(2)) / (total + 1)[:, None, None]
-        order = mean[:, 0].argsort()
-        starts.append((bound, weights[order], mean[order], covariance[order], share[:, order]))
-    bound, weights, mean, covariance, share = max(starts, key=lambda start: start[0])
-    same = []
-    for _, _, other, _, its_share in starts:
-        _, match = linear_sum_assignment(np.square(mean[:, None] - other).sum(-1))
-        same.append((its_share[:, match].argmax(1) == share.argmax(1)).mean())
-    names = [f"{law} {k + 1}" for k in range(n)]
-    table = pd.DataFrame(share, posterior.subjects, names)
-    agreement = float((sum(same) - 1) / (n_starts - 1)) if n_starts > 1 else 1.0
-    return RateComponents(law, weights, mean, covariance, table, float(bound), agreement)
-
-
-def _likelihood(posterior: Posterior, law: str) -> tuple[np.ndarray, np.ndarray]:
-    """Information A (S, 2, 2) and pull b (S, 2) of what was seen alone: log p(y | z) = −z'Az/2 + b'z + constant."""
-    k = posterior._rows(law)[0]
-    precision = np.linalg.inv(posterior._covariance[:, k].double().numpy())
-    pull = (precision @ posterior._z[:, k, :, None].double().numpy())[..., 0]
-    if posterior._prior is not None:
-        mean, sd = (part.double().numpy() for part in posterior._prior)
-        precision, pull = precision - np.diag(sd**-2), pull - mean * sd**-2
-    values, vectors = np.linalg.eigh(precision)
-    return (vectors * values.clip(min=0)[:, None]) @ vectors.mT, pull
-
-
-def _component_evidence(information, pull, weights, mean, covariance) -> np.ndarray:
-    """Log w_k ∫ p(y | z) N(z; m_k, C_k) dz, (S, K)."""
-    inverse = np.linalg.inv(covariance)
-    precision = information[:, None] + inverse
-    shift = (inverse @ mean[..., None])[..., 0]
-    both = pull[:, None] + shift
-    fit = (both * np.linalg.solve(precision, both[..., None])[..., 0]).sum(-1) - (mean * shift).sum(-1)
-    return np.log(weights) + 0.5 * (fit + np.linalg.slogdet(inverse)[1] - np.linalg.slogdet(precision)[1])
-
-
-def _check_visits(cohort: Spread) -> None:
-    """Refuse subjects of whom nothing can be learned."""
-    seen = np.isfinite(cohort.values).any(axis=2)
-    for problem, those in (
-        ("was not measured at the first visit", ~seen[:, 0]),
-        ("has no visit after the first", ~(seen[:, 1:] & (cohort.times[:, 1:] > cohort.times[:, :1])).any(axis=1)),
-    ):
-        if those.any():
-            raise ValueError(
-                f"spread {cohort.name!r}: subject {cohort.subjects[those][0]!r} {problem}, and {those.sum() - 1} more. "
-                "Two visits are the least; leave such subjects out by cohort.part(boolean array)."
-            )
-
-
-def _rising(values: Tensor, valid: Tensor) -> Tensor:
-    """Isotonic regression over visits: max over starts i ≤ t of min over ends j ≥ t of the mean of visits i to j."""
-    total, number = ((part.cumsum(1)) for part in (values * valid, valid))
-    total, number = (torch.cat([torch.zeros_like(part[:, :1]), part], 1) for part in (total, number))
-    visits = values.shape[1]
-
-    def mean(i, j):
-        return (total[:, j] - total[:, i]) / (number[:, j] - number[:, i]).clamp(min=1)
-
-    def least(i, t):
-        return torch.stack([mean(i, j) for j in range(t + 1, visits + 1)]).amin(0)
-
-    out = [torch.stack([least(i, t) for i in range(t + 1)]).amax(0) for t in range(visits)]
-    return torch.stack(out, 1) * valid
-
-
-def _growth(component: str) -> str:
-    """Law of a component: "logistic" of "logistic 2"."""
-    return component.split()[0]
-
-
-def _solver(laplacian: np.ndarray, mask: np.ndarray | None) -> ReactionDiffusion:
-    if mask is not None and mask.all():
-        return ReactionDiffusion.on_grid(mask)
-    return ReactionDiffusion(laplacian, directed=not np.allclose(laplacian, laplacian.T, rtol=0, atol=1e-9))
-
-
-def _prior(d_range: tuple[float, float], r_range: tuple[float, float]) -> tuple[Tensor, Tensor]:
-    """Mean and sd (2,) of (log D, log R)."""
-    mean, sd = np.transpose([log_normal_prior(*d_range), log_normal_prior(*r_range)])
-    return torch.tensor(mean, dtype=torch.float32), torch.tensor(sd, dtype=torch.float32)

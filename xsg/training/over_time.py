@@ -8,9 +8,14 @@ import torch
 from scipy.stats import norm
 from sklearn.base import BaseEstimator
 
+from xsg.check import array, number
 from xsg.machine import one_thread
 from xsg.models.over_time import DynamicPrograms, Series
-from xsg.training.files import read_model, write_model
+from xsg.training import settings
+from xsg.training.files import check_finite, fill, history, read_model, safe_load, storable, write_model
+from xsg.training.visits import MOST_MM, asked, of_regions, visit_table
+from xsg.training.visits import as_series as _series
+from xsg.training.whole import whole_fit
 
 _GRID = 101  # shifts at which the posterior of a subject is computed
 
@@ -61,55 +66,74 @@ class DiseaseProgression(BaseEstimator):
         self.horizon = horizon
         self.iterations = iterations
 
+    @whole_fit
     def fit(self, thinning: pd.DataFrame, years: pd.Series) -> "DiseaseProgression":
-        """Fit to visits.
+        """Fit to visits; if that fails or is interrupted, the model is as it was before.
 
         Parameters
         ----------
         thinning
             DataFrame (O, n), mm beyond the norm for age and sex; index (subject, visit).
         years
-            Series (O,): years since the subject's first visit, the same index.
+            Series (O,): years since the subject's first visit, joined by its index; an array goes by position.
 
         Raises
         ------
+        TypeError
+            Tables without names, settings that are no numbers.
         ValueError
-            Options or tables that do not fit.
+            Settings or tables that do not fit: visits that differ or are given twice, values that are not finite or
+            cannot be true, names that a file cannot hold.
+        FloatingPointError
+            A loss that is not finite.
         """
-        if self.n_programs < 1 or not self.horizon > 0:
-            raise ValueError(
-                f"n_programs is {self.n_programs}, horizon {self.horizon}; expected 1 or more, and above 0."
-            )
-        series, subjects = _series(thinning, years)
+        self._settings = settings.checked(self.get_params(), settings.PROGRESSION)
+        thinning = visit_table(thinning, "thinning", MOST_MM)
+        storable(thinning.columns, "thinning: region")
+        visits, subjects = _series(thinning, years)
+        storable(subjects, "thinning: subject")
         if len(subjects) < 5:
             raise ValueError(f"{len(subjects)} subjects; expected at least 5: one disease is put together from many.")
         self.regions_ = thinning.columns
-        self._prior = self.horizon / 2, self.horizon / 3
-        self.net_ = DynamicPrograms(len(self.regions_), self.n_programs, self.horizon / 2, self.horizon / 4)
-        # Who is thinner is further on: ranks of the mean thinning give the shifts to start from.
+        horizon = self._settings["horizon"]
+        self._prior = horizon / 2, horizon / 3
+        self.net_ = DynamicPrograms(len(self.regions_), self._settings["n_programs"], horizon / 2, horizon / 4)
+        # Who is thinner is further on: ranks of the mean thinning give the shifts to start from; ties share their mean.
         mean = thinning.groupby(level=0, sort=False).mean().mean(axis=1)
-        shift = torch.tensor(0.1 + 0.8 * mean.rank(pct=True).to_numpy()) * self.horizon
+        shift = torch.tensor(0.1 + 0.8 * mean.rank(pct=True).to_numpy()) * horizon
         shift.requires_grad_()
         rows = []
         with one_thread():
             optimiser = torch.optim.LBFGS(
                 [*self.net_.parameters(), shift],
-                max_iter=self.iterations,
+                max_iter=self._settings["iterations"],
                 history_size=20,
                 line_search_fn="strong_wolfe",
             )
 
             def closure():
                 optimiser.zero_grad()
-                terms = self.net_.terms(series, shift, self._prior)
+                terms = self.net_.terms(visits, shift, self._prior)
                 total = sum(terms.values())
                 total.backward()
                 rows.append({name: value.detach().item() for name, value in terms.items()})
+                if not total.isfinite() and len(rows) == 1:
+                    raise FloatingPointError(f"the loss became {rows[-1]}. Look for extreme values in thinning.")
                 return total
 
-            optimiser.step(closure)
-        if not np.isfinite(sum(rows[-1].values())):
-            raise FloatingPointError(f"the loss became {rows[-1]}. Look for extreme values in thinning.")
+            try:
+                optimiser.step(closure)
+            except IndexError:  # what LBFGS makes of a step at which nothing is finite
+                raise FloatingPointError(f"the loss became {rows[-1]}. Look for extreme values in thinning.") from None
+            with torch.no_grad():  # where the search ended, which need not be where it looked last
+                last = {name: value.item() for name, value in self.net_.terms(visits, shift, self._prior).items()}
+        for terms in (rows[-1], last):
+            if not np.isfinite(sum(terms.values())):
+                raise FloatingPointError(f"the loss became {terms}. Look for extreme values in thinning.")
+        try:
+            check_finite(self.net_)
+        except FloatingPointError as error:
+            raise FloatingPointError(f"after the fit {error}. Look for extreme values in thinning.") from None
         self.net_.requires_grad_(False)
         self.history_ = pd.DataFrame(rows).rename_axis("evaluation")
         self._settle()
@@ -118,8 +142,8 @@ class DiseaseProgression(BaseEstimator):
 
     def locate(self, thinning: pd.DataFrame, years: pd.Series) -> pd.DataFrame:
         """Posterior of the time shift of subjects, known or new: ``years`` (mean) and ``sd``."""
-        series, subjects = self._read(thinning, years)
-        grid, weight = self._posterior(series)
+        visits, subjects = self._read(thinning, years)
+        grid, weight = self._posterior(visits)
         mean = weight @ grid
         sd = (weight @ grid.square() - mean.square()).clamp(min=0).sqrt()
         return pd.DataFrame({"years": mean.numpy(), "sd": sd.numpy()}, subjects)
@@ -141,27 +165,33 @@ class DiseaseProgression(BaseEstimator):
         Returns
         -------
         mean, low, high : DataFrame (A, n)
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `fit`; also a subject without a visit in ``thinning``.
         """
-        series, subjects = self._read(thinning, years)
-        who = subjects.get_indexer(at.index.get_level_values(0))
-        if (who < 0).any():
-            raise ValueError(f"subject {at.index[who < 0][0][0]} has no visit in thinning to forecast from.")
-        grid, weight = self._posterior(series)
+        level = number(level, "level", 0, 1, above=True, below=True)
+        visits, subjects = self._read(thinning, years)
+        at, who = asked(at, subjects, "thinning")
+        grid, weight = self._posterior(visits)
         with torch.no_grad():
-            mean, variance = self.net_.forecast(
-                series, grid, weight, torch.tensor(at.to_numpy(dtype=float)), torch.tensor(who)
-            )
+            mean, variance = self.net_.forecast(visits, grid, weight, torch.tensor(at.to_numpy()), torch.tensor(who))
         wide = norm.ppf((1 + level) / 2) * variance.sqrt()
         return tuple(pd.DataFrame(each.numpy(), at.index, self.regions_) for each in (mean, mean - wide, mean + wide))
 
     def score(self, thinning: pd.DataFrame, years: pd.Series) -> float:
         """Mean log evidence of subjects, known or new, their shifts summed over; nats a subject, up to a constant."""
-        series, _ = self._read(thinning, years)
-        return float(torch.logsumexp(self._joint(series)[1], 1).mean())
+        visits, _ = self._read(thinning, years)
+        return float(torch.logsumexp(self._joint(visits)[1], 1).mean())
 
     def amplitudes(self, x: np.ndarray) -> pd.DataFrame:
         """Amplitude of each program at x years along the disease."""
-        found = self.net_.amplitudes(torch.tensor(np.asarray(x, dtype=float)))
+        self._check_fitted()
+        x = np.atleast_1d(array(x, "x"))
+        if x.ndim != 1:
+            raise ValueError(f"x has shape {x.shape}; expected years along the disease (n,).")
+        found = self.net_.amplitudes(torch.tensor(x))
         return pd.DataFrame(found.numpy()[:, self._order], x, self.programs_.columns)
 
     def save(self, path: str | Path) -> Path:
@@ -169,14 +199,15 @@ class DiseaseProgression(BaseEstimator):
         self._check_fitted()
         facts = {
             "class": type(self).__name__,
-            "params": self.get_params(),
-            "regions": list(self.regions_),
+            "params": self._settings,
+            "regions": self.regions_.tolist(),
             "subjects": self.shifts_.index.tolist(),
             "history": self.history_.to_dict(orient="list"),
         }
         return write_model(path, {**self.net_.state_dict(), "shifts": torch.tensor(self.shifts_.to_numpy())}, facts)
 
     @classmethod
+    @safe_load
     def load(cls, path: str | Path) -> "DiseaseProgression":
         """Read a model that `save` wrote.
 
@@ -187,20 +218,22 @@ class DiseaseProgression(BaseEstimator):
         """
         facts, arrays = read_model(path, cls.__name__)
         model = cls(**facts["params"])
-        model.regions_ = pd.Index(facts["regions"], name="region")
-        model._prior = model.horizon / 2, model.horizon / 3
-        model.net_ = DynamicPrograms(len(model.regions_), model.n_programs, 0.0, 1.0).requires_grad_(False)
+        model._settings = settings.checked(model.get_params(), settings.PROGRESSION)
+        model.regions_ = storable(pd.Index(facts["regions"], name="region"), "regions")
+        model._prior = model._settings["horizon"] / 2, model._settings["horizon"] / 3
+        model.net_ = DynamicPrograms(len(model.regions_), model._settings["n_programs"], 0.0, 1.0).requires_grad_(False)
         shifts = arrays.pop("shifts").numpy()
-        model.net_.load_state_dict(arrays)
-        model.history_ = pd.DataFrame(facts["history"]).rename_axis("evaluation")
+        fill(model.net_, arrays, prefix="")
+        model.history_ = history(facts["history"]).reset_index(drop=True).rename_axis("evaluation")
         model._settle()
-        model.shifts_ = pd.Series(shifts, pd.Index(facts["subjects"], name="RID"), name="years")
+        subjects = storable(pd.Index(facts["subjects"], name="RID"), "subjects")
+        model.shifts_ = pd.Series(shifts, subjects, name="years")
         return model
 
     def _settle(self) -> None:
         order = self.net_.centre.argsort()
         self._order = order.numpy()
-        names = [f"program {k + 1}" for k in range(self.n_programs)]
+        names = [f"program {k + 1}" for k in range(len(order))]
         self.programs_ = pd.DataFrame(self.net_.weights[:, order].numpy(), self.regions_, names)
         timing = {"centre": self.net_.centre[order].numpy(), "width": self.net_.log_width[order].exp().numpy()}
         self.timing_ = pd.DataFrame(timing, names)
@@ -212,10 +245,7 @@ class DiseaseProgression(BaseEstimator):
 
     def _read(self, thinning: pd.DataFrame, years: pd.Series) -> tuple[Series, pd.Index]:
         self._check_fitted()
-        missing = self.regions_.difference(thinning.columns, sort=False)
-        if len(missing):
-            raise ValueError(f"thinning lacks region {missing[0]!r}, on which the model was fitted.")
-        return _series(thinning[self.regions_], years)
+        return _series(of_regions(visit_table(thinning, "thinning", MOST_MM), self.regions_, "thinning"), years)
 
     def _posterior(self, series: Series) -> tuple[torch.Tensor, torch.Tensor]:
         """Shifts on a grid (G,), and the probability of each for every subject (S, G)."""
@@ -224,7 +254,7 @@ class DiseaseProgression(BaseEstimator):
 
     def _joint(self, series: Series) -> tuple[torch.Tensor, torch.Tensor]:
         """Shifts on a grid (G,), and log p(y, shift) of every subject (S, G), up to a constant."""
-        grid = torch.linspace(0, self.horizon, _GRID, dtype=torch.float64)
+        grid = torch.linspace(0, self._settings["horizon"], _GRID, dtype=torch.float64)
         with torch.no_grad():
             log = torch.stack([self.net_.log_likelihood(series, x.expand(len(series.visits))) for x in grid], 1)
         prior = torch.log_softmax(-0.5 * ((grid - self._prior[0]) / self._prior[1]).square(), 0)
@@ -255,23 +285,23 @@ def mixed_effects_forecast(
 
     Raises
     ------
-    ValueError
-        Tables that do not fit one another; a subject to forecast without a visit in ``seen``.
+    TypeError, ValueError
+        Tables that do not fit one another, as for `DiseaseProgression.fit`; a subject to forecast without a visit in
+        ``seen``.
     """
-    series, _ = _series(thinning, years)
+    thinning = visit_table(thinning, "thinning")
+    visits, _ = _series(thinning, years)
     with one_thread():
-        common, between, noise = _random_lines(series)
-    shown, subjects = _series(seen, seen_years)
-    who = subjects.get_indexer(at.index.get_level_values(0))
-    if (who < 0).any():
-        raise ValueError(f"subject {at.index[who < 0][0][0]} has no visit in seen to forecast from.")
+        common, between, noise = _random_lines(visits)
+    shown, subjects = _series(of_regions(visit_table(seen, "seen"), thinning.columns, "seen"), seen_years, "seen")
+    at, who = asked(at, subjects, "seen")
     squares, products, _ = _line_sums(shown)  # (S, 2, 2), (n, S, 2)
     # Of each region (n) and subject (S): G (σ² I + A G)⁻¹ is what a residual is worth.
     gain = between[:, None] @ torch.linalg.inv(noise[:, None, None, None] * torch.eye(2) + squares @ between[:, None])
     missed = products[..., None] - squares @ common[:, None, :, None]
     own = common[:, None] + (gain @ missed)[..., 0]
     left = between[:, None] - gain @ squares @ between[:, None]
-    new = torch.stack([torch.ones(len(at), dtype=torch.float64), torch.tensor(at.to_numpy(dtype=float))], 1)
+    new = torch.stack([torch.ones(len(at), dtype=torch.float64), torch.tensor(at.to_numpy())], 1)
     mean = (own[:, who] * new).sum(-1)
     variance = (new[:, None] @ left[:, who] @ new[..., None])[..., 0, 0] + noise[:, None]
     return tuple(pd.DataFrame(each.T.numpy(), at.index, thinning.columns) for each in (mean, variance.sqrt()))
@@ -325,14 +355,3 @@ def _random_lines(series: Series) -> tuple[torch.Tensor, torch.Tensor, torch.Ten
     with torch.no_grad():
         _, line, root, noise = solve(raw)
         return line, noise[:, None, None] * (root @ root.mT), noise
-
-
-def _series(thinning: pd.DataFrame, years: pd.Series) -> tuple[Series, pd.Index]:
-    if not years.index.equals(thinning.index):
-        raise ValueError(f"years has {len(years)} entries, thinning {len(thinning)} visits; expected the same index.")
-    values, t = thinning.to_numpy(dtype=float), years.to_numpy(dtype=float)
-    if not (np.isfinite(values).all() and np.isfinite(t).all() and (t >= 0).all()):
-        raise ValueError("thinning or years hold a value that is not finite, or negative years. Leave such visits out.")
-    subject, subjects = pd.factorize(thinning.index.get_level_values(0))
-    visits = torch.tensor(np.bincount(subject).astype(float))
-    return Series(torch.tensor(values), torch.tensor(t), torch.tensor(subject), visits), pd.Index(subjects, name="RID")

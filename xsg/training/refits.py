@@ -6,8 +6,12 @@ whatever chunk, thread or process it is trained.
 """
 
 import hashlib
+import inspect
 import json
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -17,16 +21,23 @@ import torch
 from tqdm.auto import tqdm
 
 import xsg
+from xsg import machine
 from xsg.atlas import Graph, SparseGraph, align, homologous_pairs
+from xsg.check import folds
+from xsg.models import cross_scale as network
+from xsg.models import cross_scale_gradient as gradient
+from xsg.training import cross_scale, engine, settings, tables
 from xsg.training.cross_scale import Copies, CrossScaleVAE, prepare, train_copies
 from xsg.training.engine import wire
 from xsg.training.files import read_model, write_model
+from xsg.training.whole import torch_kept
 
 # Copies of one chunk on a graph of up to 100 regions: enough that calling torch costs little against its work, few
 # enough that they stay in the processor's cache. On larger graphs fewer do.
 CHUNK = 16
 
 
+@torch_kept()
 def refit(
     model: CrossScaleVAE,
     expression: pd.DataFrame | Sequence[pd.DataFrame],
@@ -53,7 +64,7 @@ def refit(
         Graph over the regions, None for none, or a list of graphs.
     held_out
         bool (F, n), each row the regions that one fold does not train on (as `xsg.evaluation.splits` makes them), in
-        the order of ``expression``; None holds nothing out (F = 1).
+        the order of ``expression``, or a DataFrame with their names as columns; None holds nothing out (F = 1).
     seeds
         S seeds.
     smoothness
@@ -62,7 +73,8 @@ def refit(
         Show a progress bar.
     checkpoint
         Folder in which finished chunks are kept. A call that was cut short and is made again with the same arguments
-        goes on where it was; a file that another call has left there is never mistaken for this one's.
+        goes on where it was. A file is taken only if it is whole, and was made from the same data, names, settings and
+        seeds by the same code and torch; else its chunk is trained again.
 
     Returns
     -------
@@ -74,6 +86,8 @@ def refit(
     ------
     ValueError
         As `CrossScaleVAE.fit`; also tables of unequal shape, or ``held_out`` of another shape than (F, n).
+    KeyboardInterrupt
+        On Ctrl-C: nothing half trained is returned or kept; chunks that were finished stay in ``checkpoint``.
     OSError
         If ``checkpoint`` cannot be written to.
 
@@ -85,7 +99,8 @@ def refit(
             predicted = refit(...)
 
     and on a Dask cluster, whose workers may come and go, after ``client = dask.distributed.Client(...)``, with
-    ``backend="dask"``. The result is the same to the bit.
+    ``backend="dask"``. The result is the same to the bit, in whatever chunk, process or number of threads: a copy is
+    trained on one thread. (Another processor or torch rounds otherwise.)
 
     Examples
     --------
@@ -96,29 +111,36 @@ def refit(
     """
     from joblib import Parallel, delayed
 
-    tables = [expression] if isinstance(expression, pd.DataFrame) else list(expression)
-    graphs = [graph] if graph is None or isinstance(graph, (Graph, SparseGraph)) else list(graph)
-    lambdas = [model.smoothness] if smoothness is None else list(smoothness)
-    if not (tables and graphs and lambdas and len(seeds)):
+    if not isinstance(model, CrossScaleVAE):
+        raise TypeError(f"model is a {type(model).__name__}; expected a CrossScaleVAE, whose settings are used.")
+    params = settings.checked(model.get_params(), settings.CROSS_SCALE)
+    given = [expression] if isinstance(expression, pd.DataFrame) else _listed(expression, "expression", "tables")
+    graphs = [graph] if graph is None or isinstance(graph, (Graph, SparseGraph)) else _listed(graph, "graph", "graphs")
+    lambdas = [params["smoothness"]] if smoothness is None else _listed(smoothness, "smoothness", "numbers")
+    lambdas = [settings.CROSS_SCALE["smoothness"](value, f"smoothness[{k}]") for k, value in enumerate(lambdas)]
+    seeds = [settings.seed(value, f"seeds[{k}]") for k, value in enumerate(_listed(seeds, "seeds", "seeds"))]
+    if not (given and graphs and lambdas and seeds):
         raise ValueError("expression, graph, smoothness or seeds is an empty list; there is nothing to train.")
-    regions = tables[0].index
-    for number, table in enumerate(tables):
-        if not table.index.equals(regions) or table.shape != tables[0].shape:
+    given = [tables.expression_table(table) for table in given]
+    regions = given[0].index
+    for number, table in enumerate(given):
+        if not table.index.equals(regions) or table.shape != given[0].shape:
             raise ValueError(
                 f"expression: table {number} has shape {table.shape} or other regions than the first, "
-                f"{tables[0].shape}; expected the same regions in the same order, and as many genes."
+                f"{given[0].shape}; expected the same regions in the same order, and as many genes."
             )
     n = len(regions)
-    held_out = np.zeros((1, n), dtype=bool) if held_out is None else np.asarray(held_out, dtype=bool)
-    if held_out.ndim != 2 or held_out.shape[1] != n:
-        raise ValueError(f"held_out has shape {held_out.shape}; expected (folds, {n}), one column per region.")
-    if isinstance(thinning, pd.DataFrame):
-        maps, names = align(thinning.T, regions, "thinning").T.to_numpy(dtype=float), list(thinning.index)
+    held_out = np.zeros((1, n), dtype=bool) if held_out is None else folds(held_out, regions, fewest=5, empty=True)
+    many_maps = isinstance(thinning, pd.DataFrame) and (thinning.shape[1] != 1 or n == 1)  # else one map, as a column
+    if many_maps:
+        maps, names = align(thinning.T, regions, "thinning (a map in each row)").T, list(thinning.index)
+        tables.moderate(maps.T, "thinning")
     else:
-        maps, names = align(thinning, regions, "thinning").to_numpy(dtype=float)[None], [0]
+        maps, names = tables.one_map(thinning, regions).to_frame().T, [0]
+    maps = maps.to_numpy(dtype=float)
     levels = {
-        "map": (range(len(maps)), names, isinstance(thinning, pd.DataFrame)),
-        "genes": (range(len(tables)), range(len(tables)), not isinstance(expression, pd.DataFrame)),
+        "map": (range(len(maps)), names, many_maps),
+        "genes": (range(len(given)), range(len(given)), not isinstance(expression, pd.DataFrame)),
         "graph": (
             range(len(graphs)),
             range(len(graphs)),
@@ -129,8 +151,9 @@ def refit(
         "fold": (range(len(held_out)), range(len(held_out)), True),
     }
     combinations = list(product(*(numbers for numbers, _, _ in levels.values())))
-    ready, wired = [prepare(model, each) for each in tables], [wire(each, regions) for each in graphs]
+    ready, wired = [prepare(model, each) for each in given], [wire(each, regions) for each in graphs]
     pairs = homologous_pairs(regions)
+    called = [_digest(regions, table.columns) for table in given] if checkpoint is not None else [""] * len(given)
 
     def copies(chunk: list[tuple[int, ...]]) -> Copies:
         map_, table, graph_, lam, seed, fold = (list(column) for column in zip(*chunk, strict=True))
@@ -138,7 +161,7 @@ def refit(
         used, which = np.unique(table, return_inverse=True)
         used_graphs, which_graph = np.unique(graph_, return_inverse=True)
         return Copies(
-            model.get_params(),
+            params,
             [ready[k]._replace(scaling={}) for k in used],
             which.tolist(),
             [wired[k] for k in used_graphs],
@@ -148,6 +171,7 @@ def refit(
             [seeds[k] for k in seed],
             np.array([lambdas[k] for k in lam]),
             pairs,
+            tuple(called[k] for k in used),
         )
 
     # Message passing takes one graph at a time; so few copies are left of a chunk on graphs too large to be dense.
@@ -197,7 +221,9 @@ def cross_val_predict(
     ValueError
         As `refit`; also if no region is held out at all.
     """
-    held_out = np.asarray(held_out, dtype=bool)
+    first = expression if isinstance(expression, pd.DataFrame) else _listed(expression, "expression", "tables")[0]
+    regions = tables.expression_table(first).index
+    held_out = np.zeros((1, len(regions)), bool) if held_out is None else folds(held_out, regions, fewest=5, empty=True)
     if not held_out.any():
         raise ValueError("held_out holds no region out. Use the folds of xsg.evaluation.splits.")
     predicted = refit(
@@ -223,11 +249,16 @@ def held_out_mean(predicted: pd.DataFrame, held_out: np.ndarray) -> pd.DataFrame
     return pd.DataFrame(values, index, predicted.columns)
 
 
+def _listed(values: object, what: str, kind: str) -> list:
+    """Return many of something as a list; one alone is refused, for it is not clear what it counts."""
+    if isinstance(values, (str, bytes, dict)) or not np.iterable(values):
+        raise TypeError(f"{what} is {values!r}; expected a list of {kind}, such as [{values!r}].")
+    return list(values)
+
+
 def _predict(copies: Copies) -> np.ndarray:
     """Train a chunk of copies and return the thinning they predict, (K, n), in the unit it was given in."""
     _, trained, target = train_copies(copies)
-    if trained.interrupted:  # a prediction of half-trained copies must not pass for one of trained ones
-        raise KeyboardInterrupt
     return target.mean + target.sd * trained.predicted.numpy()
 
 
@@ -235,6 +266,8 @@ class _Store:
     """A folder of finished chunks, each in a file named by the hash of all that it depends on."""
 
     def __init__(self, folder: str | Path):
+        if not isinstance(folder, (str, os.PathLike)):
+            raise TypeError(f"checkpoint is {folder!r}; expected the name of a folder.")
         self.folder = Path(folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -242,16 +275,27 @@ class _Store:
             raise OSError(f"checkpoint={str(folder)!r} cannot be made a folder: {error}. Name another one.") from error
 
     def read(self, copies: Copies) -> np.ndarray | None:
-        """Return the stored predictions of a chunk, or None; a damaged file counts as none."""
+        """Return the stored predictions of a chunk, or None; a file that is not wholly this chunk's counts as none."""
+        path = self._path(copies)
         try:
-            return read_model(self._path(copies), "refits")[1]["predicted"].numpy()
-        except (FileNotFoundError, ValueError):
+            facts, arrays = read_model(path, "refits")
+            if facts.get("chunk") != path.stem or arrays.keys() != {"predicted"}:
+                raise ValueError(f"{path} holds another chunk.")
+            found = arrays["predicted"].numpy()
+            if found.shape != copies.y.shape or found.dtype != float or not np.isfinite(found).all():
+                raise ValueError(f"{path} holds {found.dtype} {found.shape}, expected finite {copies.y.shape}.")
+        except FileNotFoundError:
             return None
+        except ValueError as error:
+            tqdm.write(f"{error} Its models are trained again.", file=sys.stderr)
+            return None
+        return found
 
     def write(self, copies: Copies, predicted: np.ndarray) -> None:
         """Keep the predictions of a chunk; never half a file."""
+        path = self._path(copies)
         try:
-            write_model(self._path(copies), {"predicted": torch.from_numpy(predicted)}, {"class": "refits"})
+            write_model(path, {"predicted": torch.from_numpy(predicted)}, {"class": "refits", "chunk": path.stem})
         except OSError as error:
             raise OSError(
                 f"a finished chunk could not be kept in {self.folder}: {error}. What was kept before is whole; "
@@ -259,17 +303,31 @@ class _Store:
             ) from error
 
     def _path(self, copies: Copies) -> Path:
-        digest = hashlib.sha256(f"{xsg.__version__} {json.dumps(copies.params, sort_keys=True)}".encode())
-        digest.update(
+        found = hashlib.sha256(f"{_made_by()} {json.dumps(copies.params, sort_keys=True)}".encode())
+        found.update(
             json.dumps(
-                [copies.tables[0].n_genes, copies.which_table, copies.which_wiring, list(map(int, copies.seeds))]
+                [copies.names, copies.tables[0].n_genes, copies.which_table, copies.which_wiring, copies.seeds]
             ).encode()
         )
         arrays = [table.x for table in copies.tables]
         for wiring in copies.wirings:
             arrays += [wiring.edges, wiring.edge_weight]
+            arrays += [each for each in (wiring.normalised, wiring.laplacian) if each is not None]
         arrays += [copies.y, copies.masks, copies.smoothness, copies.pairs]
         for array in arrays:
             array = np.ascontiguousarray(array)
-            digest.update(f"{array.shape} {array.dtype}".encode() + array.tobytes())
-        return self.folder / f"{digest.hexdigest()[:32]}.safetensors"
+            found.update(f"{array.shape} {array.dtype}".encode() + array.tobytes())
+        return self.folder / f"{found.hexdigest()[:32]}.safetensors"
+
+
+def _digest(*names: Iterable[object]) -> str:
+    """Return a digest of names and their order."""
+    return hashlib.sha256(json.dumps([[str(each) for each in some] for some in names]).encode()).hexdigest()
+
+
+@cache
+def _made_by() -> str:
+    """Return what names the code that trains a chunk: the source of each module that takes part, and torch."""
+    modules = (network, gradient, machine, engine, cross_scale, tables, settings, inspect.getmodule(_made_by))
+    found = hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
+    return f"{xsg.__version__} {found} torch {torch.__version__} numpy {np.__version__}"

@@ -34,103 +34,33 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from xsg.data.mouse import AXES, SHAPE, fold
-from xsg.data.preprocess import Preprocessor, _rows
+from xsg.check import choice, flag, number
+from xsg.data.mouse import AXES, SHAPE
+from xsg.data.preprocess import Preprocessor
 from xsg.machine import fast_products, one_thread
 from xsg.models.spatial_vae import Output, SpatialVAENet
-from xsg.training.files import read_model, write_model
+from xsg.training import settings as rules
+from xsg.training.files import (
+    check_finite,
+    fill,
+    history,
+    label,
+    only,
+    read_model,
+    safe_load,
+    storable,
+    write_model,
+)
+from xsg.training.settings import PAPER_STATED, PRESETS
+from xsg.training.tables import take_genes
+from xsg.training.voxels import Table as _Table
+from xsg.training.voxels import pathway_mask, read_tree
+from xsg.training.whole import whole_fit
 
-# Everything that can be set, with what it means; a preset gives each a value.
-_PUBLISHED = {
-    # data
-    "n_genes": 3000,  # at most so many, by variance
-    "scale": "robust",  # see xsg.data.preprocess.Scaler
-    "impute": 6,  # spatial neighbours asked for a missing value; 0: the gene's typical energy
-    "impute_before_split": False,  # the imputer sees the held-out voxels too, as in the notebook
-    # network
-    "latent": 50,
-    "hidden": (1000, 500),
-    "decoder": (500,),
-    "norm": "batch",
-    "dropout": 0.7,
-    "gene_dropout": 0.0,
-    "head": 0,  # hidden width of the position's head; 0: linear
-    "centred": False,  # positions standardised by the training voxels' mean and spread
-    # loss
-    "reconstruction": 1.0,
-    "beta": 1.0,
-    "classification": 1.0,
-    "regression": 1.0,
-    "euclidean": 1.0,
-    "power": 2,
-    "unit": 1.0,
-    "region": 0.0,  # weight of the region head, summed up the levels given to fit
-    # extensions
-    "pathways": False,  # decode through the pathways given to fit
-    "neighbours": 0,  # neighbours of each voxel that are sampled in a step; 0: none
-    # training
-    "optimiser": "adam",
-    "lr": 1e-3,
-    "weight_decay": 0.0,
-    "batch": 1000,
-    "epochs": 50,
-    "clip": 1.0,
-    "schedule": "plateau",  # halve lr after 5 epochs without a better validation loss; or "cosine"
-    "validation": 1 / 9,  # share of the training voxels set aside for that
-    "precision": "auto",  # "float32", "bfloat16"; or bfloat16 where the processor has it and there are many genes
-}
-PRESETS = {
-    # The text: 80/10/10. What it does not state is as in the notebook, see PAPER_STATED.
-    "paper": _PUBLISHED,
-    # The notebook that ran: 64/16/20.
-    "notebook": _PUBLISHED
-    | {
-        "scale": "voxel",
-        "impute_before_split": True,
-        "latent": 200,
-        "reconstruction": 1e6,
-        "classification": 0.0,  # its weight of 10 is switched off
-        "regression": 100.0,
-        "euclidean": 100.0,
-        "power": 1,
-        "optimiser": "adagrad",
-        "weight_decay": 1e-7,
-        "validation": 0.2,
-    },
-    # Ours: logarithms, no position in what is filled in, no dropout before a normalisation, positions centred.
-    "xsg": _PUBLISHED
-    | {
-        "n_genes": None,
-        "scale": "log",
-        "impute": 0,
-        "latent": 64,
-        "hidden": (512, 256),
-        "decoder": (256,),
-        "norm": "layer",
-        "dropout": 0.0,
-        "gene_dropout": 0.2,
-        "head": 128,
-        "centred": True,
-        "reconstruction": 1.0,
-        "beta": 1e-3,
-        "classification": 0.0,
-        "regression": 0.0,
-        "euclidean": 1.0,
-        "power": 1,
-        "unit": 5.0,
-        "optimiser": "adamw",
-        "lr": 2e-3,
-        "weight_decay": 1e-2,
-        "batch": 500,
-        "epochs": 30,
-        "schedule": "cosine",
-        "validation": 0.0,
-    },
-}
-# What the text states; all else of preset "paper" is the notebook's, or (beta and the weights w) chosen here.
-PAPER_STATED = ("scale", "latent", "reconstruction", "power", "optimiser", "validation")
+__all__ = ["PAPER_STATED", "PRESETS", "SpatialVAE"]
 
 _IN_MEMORY = 256 * 2**20  # bytes of float32; a larger input is written to a file and read batch by batch
+_EXTREME = 1e4  # scaled expression stays well below
 _PREDICT = 4096  # voxels of one step of prediction
 _ALL_THREADS_FROM = 3e8  # multiplications in the first layer for one batch; threads only wait for each other below
 _BFLOAT16_FROM = 1000  # genes; "auto" leaves a smaller first layer in float32, on every machine
@@ -161,9 +91,17 @@ class SpatialVAE:
     precision_ : str
         "float32" or "bfloat16", the arithmetic of the large products in training; predictions are float32.
     folded_, interrupted_ : bool
-        Whether the third coordinate is the distance from the midline; whether Ctrl-C ended the fit.
+        Whether the third coordinate is the distance from the midline; whether Ctrl-C ended the fit, which is then in
+        the state after its last finished epoch.
     seconds_ : list of float
         What each epoch took.
+
+    Notes
+    -----
+    On the same machine the same seed gives the same numbers, to the bit, on any number of threads, as long as the first
+    layer takes less than 3e8 multiplications a batch (batch × genes × units): it is then trained on one. Larger ones
+    use all threads, which sum in another order: places moved by at most 0.03 voxels, by 0.001 on average, between one
+    and two threads (700 genes, ten epochs of "paper").
 
     Examples
     --------
@@ -176,17 +114,21 @@ class SpatialVAE:
     """
 
     def __init__(self, preset: str = "xsg", seed: int = 0, **changes: object):
-        if preset not in PRESETS:
+        if not isinstance(preset, str) or preset not in PRESETS:
             raise ValueError(f"preset is {preset!r}; expected one of {', '.join(map(repr, PRESETS))}.")
-        unknown = [name for name in changes if name not in _PUBLISHED]
+        unknown = [name for name in changes if name not in PRESETS[preset]]
         if unknown:
-            raise ValueError(f"SpatialVAE has no setting {unknown[0]!r}; it has: {', '.join(_PUBLISHED)}.")
+            raise ValueError(f"SpatialVAE has no setting {unknown[0]!r}; it has: {', '.join(PRESETS[preset])}.")
         self.preset, self.seed, self.changes = preset, seed, changes
 
     @property
     def settings(self) -> dict[str, object]:
         """Every setting: the preset's, with the changes."""
         return PRESETS[self.preset] | self.changes
+
+    def _checked(self) -> dict[str, object]:
+        """Return every setting, and the seed, as plain values, or refuse the first that cannot be."""
+        return rules.checked_spatial({**self.settings, "seed": self.seed})
 
     def get_params(self, deep: bool = True) -> dict[str, object]:
         """Return the arguments of the constructor, as scikit-learn asks for them."""
@@ -197,6 +139,7 @@ class SpatialVAE:
         inside = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
         return f"SpatialVAE({inside})"
 
+    @whole_fit
     def fit(
         self,
         expression: pd.DataFrame | np.ndarray,
@@ -213,9 +156,11 @@ class SpatialVAE:
         Parameters
         ----------
         expression
-            Energies (n voxels, p genes), NaN where missing; may be mapped from disk.
+            Energies (n voxels, p genes), 0 or more; NaN where missing, or −1 as in the Allen Institute's files. May
+            be mapped from disk.
         voxels
-            Grid index AP, SI, LR of each (n, 3).
+            Grid index AP, SI, LR of each (n, 3). A table labelled as ``expression`` is, in another order, is joined to
+            it by its labels; so are ``region`` and a mask ``train``.
         region
             Labels (n,), or (n, levels) with the coarsest level first, each label of a level within one label of the
             level before; needed for ``region > 0``.
@@ -230,15 +175,21 @@ class SpatialVAE:
 
         Raises
         ------
-        ValueError
-            Tables that do not belong together; too few voxels; region or pathways missing where they are needed.
+        TypeError, ValueError
+            Settings that cannot be; tables that do not belong together; energies that cannot be; too few voxels; region
+            or pathways missing where they are needed.
         FloatingPointError
-            A term of the loss that is not finite, by name.
+            A term of the loss that is not finite, by name, at the batch where it happens.
+        KeyboardInterrupt
+            On Ctrl-C before the first epoch is finished; later the state after the last finished epoch is kept, with a
+            warning, and ``interrupted_`` says so.
         """
-        chosen = self.settings
+        chosen, folded = self._checked(), flag(folded, "folded")
         table = _Table(expression, voxels)
-        rows = _rows(table, train)
-        generator = torch.Generator().manual_seed(self.seed)
+        rows = table.rows(train, "train")
+        if len(np.unique(rows)) < len(rows):
+            raise ValueError("train: positions are given more than once; expected each voxel once.")
+        generator = torch.Generator().manual_seed(chosen["seed"])
         aside = round(chosen["validation"] * len(rows))
         if len(rows) - aside < 10:
             raise ValueError(f"{len(rows) - aside} voxels to train on; expected at least 10.")
@@ -248,21 +199,25 @@ class SpatialVAE:
         self.preprocess_ = Preprocessor(n_genes, chosen["impute"], chosen["scale"]).fit(
             table, fitted, impute_from=np.arange(len(table.voxels)) if chosen["impute_before_split"] else None
         )
-        self.all_genes_ = table.genes
-        self.genes_ = table.genes[self.preprocess_.select_.genes_]
+        self.all_genes_ = table.genes.rename(label(table.genes.name))
+        self.genes_ = self.all_genes_[self.preprocess_.select_.genes_]
         self.folded_ = folded
         place = table.positions(folded)
         leaf, self.levels_, tree = np.zeros(len(place), int), [], []
         if chosen["region"]:
-            leaf, self.levels_, tree = _read_tree(region, len(place))
+            leaf, self.levels_, tree = read_tree(region, table)
         self.device_ = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.precision_ = _precision(chosen["precision"], self.device_, self.preprocess_.n_features)
         centre, spread = place[fitted].mean(axis=0), place[fitted].std(axis=0)
+        mask = None
+        if chosen["pathways"]:
+            kept = self.preprocess_.select_.genes_
+            mask = torch.from_numpy(pathway_mask(pathways, table.genes)[:, kept])
         # Weights and dropout are drawn from torch's global stream.
         with torch.random.fork_rng(), tempfile.TemporaryDirectory() as folder:
-            torch.manual_seed(self.seed)
+            torch.manual_seed(chosen["seed"])
             self.net_ = self._network(
-                self._mask(pathways) if chosen["pathways"] else None,
+                mask,
                 tree,
                 centre if chosen["centred"] else np.zeros(3),
                 np.where(spread > 0, spread, 1) if chosen["centred"] else np.ones(3),
@@ -274,21 +229,8 @@ class SpatialVAE:
             self._train(stream, answers, len(fitted), generator, progress)
         return self
 
-    def _mask(self, pathways: pd.DataFrame | np.ndarray | None) -> Tensor:
-        chosen = self.preprocess_.select_.genes_
-        wanted = len(self.all_genes_)
-        if pathways is None or np.shape(pathways)[1:] != (wanted,):
-            raise ValueError(
-                f"pathways: {None if pathways is None else np.shape(pathways)}; pathways=True needs fit(…, pathways=), "
-                f"a bool table with a row for each pathway and a column for each of the {wanted} genes."
-            )
-        named = isinstance(pathways, pd.DataFrame) and not isinstance(self.all_genes_, pd.RangeIndex)
-        if named and not pathways.columns.equals(self.all_genes_):
-            raise ValueError("pathways: its columns are not the genes of the expression table, in their order.")
-        return torch.from_numpy(np.asarray(pathways, dtype=bool)[:, chosen])
-
     def _network(self, mask: Tensor | None, tree: list[Tensor], centre, scale) -> SpatialVAENet:
-        chosen = self.settings
+        chosen = self._checked()
         widths = {k: chosen[k] for k in ("latent", "hidden", "decoder", "norm", "dropout", "gene_dropout", "head")}
         net = SpatialVAENet(
             self.preprocess_.n_features,
@@ -306,7 +248,7 @@ class SpatialVAE:
     @contextmanager
     def _fast(self) -> Iterator[None]:
         """Use one thread for small products, and float32 products that are as exact and faster where there are some."""
-        chosen = self.settings
+        chosen = self._checked()
         first = chosen["batch"] * self.preprocess_.n_features * chosen["hidden"][0]
         smallest = chosen["batch"] * chosen["latent"] * min(chosen["hidden"])
         with one_thread() if first < _ALL_THREADS_FROM else nullcontext(), fast_products(smallest):
@@ -314,7 +256,7 @@ class SpatialVAE:
 
     def _train(self, stream: _Stream, answers: list[Tensor], n: int, generator: torch.Generator, progress: bool):
         """Minimise the loss over the first n rows of the stream; the others judge."""
-        chosen, net, device = self.settings, self.net_, self.device_
+        chosen, net, device = self._checked(), self.net_, self.device_
         optimiser = _OPTIMISERS[chosen["optimiser"]](
             net.parameters(), lr=chosen["lr"], weight_decay=chosen["weight_decay"], fused=True
         )
@@ -329,11 +271,22 @@ class SpatialVAE:
         else:
             schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.5, patience=5)
         weights = {k: chosen[k] for k in _WEIGHTS} | {"region_weight": chosen["region"]}
-        history = []
+        log: list[dict[str, float]] = []
+        kept: dict[str, Tensor] = {}
         bar = tqdm(total=total_steps, desc=f"SpatialVAE {self.preset}", unit="step", leave=False, disable=not progress)
         self.interrupted_ = False
         net.bfloat16 = self.precision_ == "bfloat16"
         self.seconds_ = []
+
+        def check(terms: dict[str, Tensor], batch: np.ndarray, lost=lambda values: ~values.isfinite()) -> None:
+            values = torch.stack([value.detach() for value in terms.values()])
+            if lost(values).any():
+                at = int(lost(values).int().argmax())
+                name, value = list(terms)[at], float(values[at])
+                raise FloatingPointError(
+                    f"the term {name!r} of the loss became {value} in epoch {len(log) + 1} "
+                    f"(lr={chosen['lr']:g}). {self._way_out(stream.read(batch))}"
+                )
 
         def terms_of(batch: np.ndarray, learning: bool) -> dict[str, Tensor]:
             x = stream.read(batch).to(device)
@@ -354,7 +307,9 @@ class SpatialVAE:
                     total: dict[str, Tensor] = {}
                     for step in range(steps):
                         # Ascending, so that what lies together on disk is read together.
-                        terms = terms_of(np.sort(order[step * chosen["batch"] : (step + 1) * chosen["batch"]]), True)
+                        batch = np.sort(order[step * chosen["batch"] : (step + 1) * chosen["batch"]])
+                        terms = terms_of(batch, True)
+                        check(terms, batch, torch.isnan)  # what is infinite is so at the next batch
                         optimiser.zero_grad(set_to_none=True)
                         sum(terms.values()).backward()
                         if chosen["clip"]:
@@ -365,28 +320,51 @@ class SpatialVAE:
                         for name, value in terms.items():
                             total[name] = total.get(name, 0) + value.detach()
                         bar.update()
+                    check(total, batch)
                     row = {name: float(value) / steps for name, value in total.items()}
-                    for name, value in row.items():
-                        if not np.isfinite(value):
-                            raise FloatingPointError(
-                                f"the term {name!r} of the loss became {value} in epoch {epoch + 1} "
-                                f"(lr={chosen['lr']:g}). Lower lr, or look for extreme values in the expression."
-                            )
                     row |= {"total": sum(row.values()), "validation": np.nan, "lr": optimiser.param_groups[0]["lr"]}
                     if len(stream.rows) > n:
                         row["validation"] = self._judge(terms_of, n, len(stream.rows))
+                        check({"validation": torch.tensor(row["validation"])}, np.arange(n, len(stream.rows)))
                     if chosen["schedule"] == "plateau":
                         schedule.step(row["validation"] if len(stream.rows) > n else row["total"])
-                    history.append(row)
+                    try:  # the last step was followed by no loss that would show it
+                        check_finite(net)
+                    except FloatingPointError as error:
+                        advice = self._way_out(stream.read(batch))
+                        raise FloatingPointError(
+                            f"{error} after epoch {epoch + 1} (lr={chosen['lr']:g}). {advice}"
+                        ) from None
+                    kept = {name: value.clone() for name, value in net.state_dict().items()}
+                    log.append(row)
                     self.seconds_.append(time.perf_counter() - begun)
         except KeyboardInterrupt:
+            if not log:
+                raise
+            net.load_state_dict(kept)
             self.interrupted_ = True
-            warnings.warn(f"training interrupted after {len(history)} of {chosen['epochs']} epochs.", stacklevel=3)
+            warnings.warn(
+                f"training interrupted after {len(log)} of {chosen['epochs']} epochs; the state after the last "
+                "finished one is kept.",
+                stacklevel=4,  # the line that calls fit
+            )
         finally:
             bar.close()
             net.eval()
             net.bfloat16 = False
-        self.history_ = pd.DataFrame(history, index=pd.RangeIndex(1, len(history) + 1, name="epoch"))
+        self.history_ = pd.DataFrame(log, index=pd.RangeIndex(1, len(log) + 1, name="epoch"))
+        self.seconds_ = self.seconds_[: len(log)]
+
+    def _way_out(self, x: Tensor) -> str:
+        """Say what to look at when a loss is lost: the data where they are extreme, else the step size."""
+        largest = x.abs().amax(dim=0)
+        if bool((largest < _EXTREME).all()):
+            return "Lower lr."
+        gene = int(torch.nan_to_num(largest, nan=torch.inf).argmax())
+        return (
+            f"The scaled expression of gene {self.genes_[gene]!r} reaches {float(largest[gene]):.3g}, expected some "
+            "units: look there for outliers and codes for missing values."
+        )
 
     @torch.no_grad()
     def _judge(self, terms_of, start: int, stop: int) -> float:
@@ -404,23 +382,45 @@ class SpatialVAE:
     def _run(self, expression, voxels, rows) -> Iterator[tuple[np.ndarray, Output]]:
         """Yield rows and the network's output at the posterior mean, block by block."""
         self._check_fitted()
+        chosen = self._checked()
+        if isinstance(expression, pd.DataFrame) and not expression.columns.equals(self.all_genes_):
+            expression = take_genes(expression, self.all_genes_)
         table = _Table(expression, voxels)
         if not table.genes.equals(self.all_genes_):
             raise ValueError(
                 f"expression has {len(table.genes)} genes, {table.genes[0]!r} first; the model was fitted on "
                 f"{len(self.all_genes_)}, {self.all_genes_[0]!r} first. Give it the same genes in the same order."
             )
-        wanted = _rows(table, rows)
+        wanted = table.rows(rows, "rows")
+        self._check_places(table, wanted)
         stream = _Stream(table, self.preprocess_, np.arange(len(table.voxels)), None)
-        if self.settings["neighbours"]:
+        if chosen["neighbours"]:
             stream.join(table.positions())
         with self._fast():
             for start in range(0, len(wanted), _PREDICT):
                 some = wanted[start : start + _PREDICT]
                 near = None
-                if self.settings["neighbours"]:
+                if chosen["neighbours"]:
                     near = stream.neighbourhood(some, None, None, self.device_)
                 yield some, self.net_(stream.read(some).to(self.device_), None, near)
+
+    def _check_places(self, table: _Table, rows: np.ndarray) -> None:
+        """Refuse to fill values in from the voxels of another brain than the one that the model was fitted on."""
+        imputer = self.preprocess_.impute_
+        if not imputer.neighbours:
+            return
+        holes = any(
+            np.isnan(table.expression[rows[start : start + _PREDICT]][:, imputer.genes_]).any()
+            for start in range(0, len(rows), _PREDICT)
+        )
+        if holes and not (
+            imputer.rows_.max() < len(table.voxels) and np.array_equal(table.positions()[imputer.rows_], imputer.place_)
+        ):
+            raise ValueError(
+                "this model fills missing values in from the voxels that it was fitted on (impute > 0), and the table "
+                f"of {len(table.voxels)} voxels is another one. Give it the table of the fit and choose by rows=…, or "
+                "fit with impute=0."
+            )
 
     @torch.no_grad()
     def _frame(self, outputs, part, columns) -> pd.DataFrame:
@@ -434,7 +434,7 @@ class SpatialVAE:
         Parameters
         ----------
         expression
-            Energies (n, p) of the genes that the model was fitted on.
+            Energies (n, p) of the genes that the model was fitted on. A table may have them in any order, and others.
         voxels
             Grid index of each (n, 3); only for a model that reads neighbours. One that fills values in from neighbours
             needs the very table that it was fitted on.
@@ -461,7 +461,7 @@ class SpatialVAE:
 
     def spread(self, expression, voxels=None, rows: np.ndarray | None = None, n: int = 20, seed: int = 0):
         """Return the standard deviation of the position over n draws of the posterior, in voxels: DataFrame (m, 3)."""
-        generator = torch.Generator().manual_seed(seed)
+        n, generator = number(n, "n", 2, whole=True), torch.Generator().manual_seed(rules.seed(seed, "seed"))
 
         def part(output: Output) -> Tensor:
             noise = torch.randn(n, *output.mean.shape, generator=generator).to(self.device_)
@@ -475,6 +475,7 @@ class SpatialVAE:
         self._check_fitted()
         if self.net_.region is None:
             raise ValueError("this SpatialVAE has no region head: set region=1.0 and fit it with region=….")
+        level = number(level, "level", -len(self.levels_), len(self.levels_) - 1, whole=True)
 
         def part(output: Output) -> Tensor:
             return self.net_.region_log_probabilities(output.region)[level].exp()
@@ -484,7 +485,7 @@ class SpatialVAE:
     def save(self, path: str | Path) -> Path:
         """Write the model to one ``.safetensors`` file, arrays and JSON, no pickle; never half a file."""
         self._check_fitted()
-        learned = self.preprocess_
+        learned, params, checked = self.preprocess_, self.get_params(), self._checked()
         arrays = {f"net.{name}": value.cpu() for name, value in self.net_.state_dict().items()}
         arrays |= {f"tree.{k}": level for k, level in enumerate(self.net_.levels)}
         for name, holder in _LEARNED.items():
@@ -493,7 +494,7 @@ class SpatialVAE:
                 arrays[f"preprocess.{name}"] = torch.from_numpy(np.asarray(value))
         facts = {
             "class": "SpatialVAE",
-            "params": self.get_params(),
+            "params": {name: checked.get(name, value) for name, value in params.items()},
             "genes": [self.all_genes_.name, self.all_genes_.tolist()],
             "levels": [level.tolist() for level in self.levels_],
             "history": self.history_.to_dict(orient="list"),
@@ -502,6 +503,7 @@ class SpatialVAE:
         return write_model(path, arrays, facts)
 
     @classmethod
+    @safe_load
     def load(cls, path: str | Path) -> SpatialVAE:
         """Read a model that `save` wrote.
 
@@ -515,27 +517,48 @@ class SpatialVAE:
         facts, arrays = read_model(path, "SpatialVAE")
         # JSON knows no tuples.
         model = cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in facts["params"].items()})
-        chosen = model.settings
-        model.all_genes_ = pd.Index(facts["genes"][1], name=facts["genes"][0])
-        model.levels_ = [pd.Index(level) for level in facts["levels"]]
-        for name, value in facts["fitted"].items():
-            setattr(model, name, value)
-        model.history_ = pd.DataFrame(facts["history"])
-        model.history_.index = pd.RangeIndex(1, len(model.history_) + 1, name="epoch")
+        chosen, fitted = model._checked(), facts["fitted"]
+        only(fitted, _FITTED)
+        model.all_genes_ = storable(pd.Index(facts["genes"][1], name=label(facts["genes"][0])), "gene")
+        model.levels_ = [storable(pd.Index(level), "region") for level in facts["levels"]]
+        model.folded_, model.interrupted_ = (flag(fitted[name], name) for name in ("folded_", "interrupted_"))
+        model.precision_ = choice(fitted["precision_"], ("float32", "bfloat16"), "precision_")
+        model.seconds_ = [number(value, "seconds_") for value in fitted["seconds_"]]
+        model.history_ = history(facts["history"])
         model.preprocess_ = Preprocessor(None, chosen["impute"], chosen["scale"])
-        for name, holder in _LEARNED.items():
-            if f"preprocess.{name}" in arrays:
-                setattr(getattr(model.preprocess_, holder), name, arrays[f"preprocess.{name}"].numpy())
-        chosen_genes = model.preprocess_.impute_.genes_ = model.preprocess_.select_.genes_
-        model.genes_ = model.all_genes_[chosen_genes]
+        learned = [name for name in arrays if name.startswith("preprocess.")]
+        model._take_preprocessing({name: arrays.pop(name).numpy() for name in learned})
+        model.genes_ = model.all_genes_[model.preprocess_.select_.genes_]
         model.device_ = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        state = {name.removeprefix("net."): value for name, value in arrays.items() if name.startswith("net.")}
-        mask = state.get("decoder.mask")
-        tree = [arrays[f"tree.{k}"] for k in range(len(model.levels_))]
+        tree = [arrays.pop(f"tree.{k}") for k in range(len(model.levels_))]
+        for names, level in zip(model.levels_, tree, strict=True):
+            whole = level.dtype == torch.int64 and set(level.tolist()) == {*range(len(names))}
+            if not whole or level.shape != tree[-1].shape:
+                raise ValueError("its tree does not belong to its regions")
+        mask = arrays.get("net.decoder.mask")
         model.net_ = model._network(None if mask is None else mask > 0, tree, np.zeros(3), np.ones(3))
-        model.net_.load_state_dict(state)
+        only((name for name in arrays if not name.startswith("net.")), ())
+        fill(model.net_, arrays)
         model.net_.eval()
         return model
+
+    def _take_preprocessing(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take over what a file says that the preprocessing has learned, if it belongs together."""
+        learned, found = self.preprocess_, {name.removeprefix("preprocess."): each for name, each in arrays.items()}
+        genes = found["genes_"]
+        q, p = len(genes), len(self.all_genes_)
+        if genes.dtype.kind != "i" or genes.ndim != 1 or not q or genes.min() < 0 or genes.max() >= p:
+            raise ValueError(f"its genes are {genes.dtype} {genes.shape}; expected positions among {p}")
+        m = found["rows_"].size
+        shapes = dict.fromkeys(("genes_", "typical_", "centre_", "spread_"), (q,)) | {"rows_": (m,), "place_": (m, 3)}
+        expected = set(shapes) - (set() if learned.impute_.neighbours else {"place_"})
+        only(found, expected)
+        for name, value in found.items():
+            kind = np.int64 if name in ("genes_", "rows_") else np.float32
+            if value.shape != shapes[name] or value.dtype != kind or not np.isfinite(value).all():
+                raise ValueError(f"{name!r} of its preprocessing is {value.dtype} {value.shape}, or not finite")
+            setattr(getattr(learned, _LEARNED[name]), name, value)
+        learned.impute_.genes_ = genes
 
 
 _WEIGHTS = ("reconstruction", "beta", "classification", "regression", "euclidean", "power", "unit")
@@ -547,53 +570,6 @@ _LEARNED = {
     **dict.fromkeys(("rows_", "place_", "typical_"), "impute_"),
     **dict.fromkeys(("centre_", "spread_"), "scale_"),
 }
-
-
-class _Table:
-    """Expression and places as `Preprocessor` reads them from a brain."""
-
-    def __init__(self, expression: pd.DataFrame | np.ndarray, voxels: pd.DataFrame | np.ndarray | None):
-        framed = isinstance(expression, pd.DataFrame)
-        self.expression = expression.to_numpy() if framed else expression
-        if np.ndim(self.expression) != 2 or not np.issubdtype(self.expression.dtype, np.floating):
-            raise ValueError(f"expression: {np.shape(expression)}; expected a float table (voxels, genes).")
-        n, p = self.expression.shape
-        self.genes = expression.columns if framed else pd.RangeIndex(p)
-        self._placed = voxels is not None
-        if isinstance(voxels, pd.DataFrame) and list(voxels.columns) != list(AXES):
-            raise ValueError(f"voxels: columns are {list(voxels.columns)}; expected {list(AXES)}.")
-        self.voxels = np.asarray(voxels) if self._placed else np.empty((n, 3))
-        if self.voxels.shape != (n, 3):
-            raise ValueError(f"voxels: shape {self.voxels.shape}; expected ({n}, 3), one place for each row.")
-        if self._placed and not ((self.voxels >= 0) & (self.voxels < SHAPE)).all():
-            raise ValueError(f"voxels: expected grid indices below {SHAPE}; found {self.voxels.max(axis=0)}.")
-
-    def positions(self, folded: bool = False) -> np.ndarray:
-        if not self._placed:
-            raise ValueError("this model looks at each voxel's neighbours: it needs voxels, the grid indices.")
-        return fold(self.voxels) if folded else self.voxels.astype(np.float32)
-
-
-def _read_tree(region, n: int) -> tuple[np.ndarray, list[pd.Index], list[Tensor]]:
-    """Give numbers to the finest labels, and find each one's label at every level above."""
-    if region is None:
-        raise ValueError("the setting region > 0 needs fit(…, region=…), a label for each voxel.")
-    frame = region if isinstance(region, pd.DataFrame) else pd.DataFrame(np.asarray(region))
-    if len(frame) != n:
-        raise ValueError(f"region: {len(frame)} rows; expected {n}, one for each voxel.")
-    frame = frame.reset_index(drop=True)
-    finest = frame.iloc[:, -1]
-    leaf, leaves = pd.factorize(finest, sort=True)
-    tree, levels = [], []
-    for name, column in frame.items():
-        pairs = pd.DataFrame({"leaf": leaf, "above": column}).drop_duplicates().sort_values("leaf")
-        if len(pairs) > len(leaves):
-            bad = leaves[pairs["leaf"][pairs["leaf"].duplicated()].iloc[0]]
-            raise ValueError(f"region: {bad!r} lies in more than one label of level {name!r}; levels must be nested.")
-        code, names = pd.factorize(pairs["above"], sort=True)
-        tree.append(torch.from_numpy(code.astype(np.int64)))
-        levels.append(pd.Index(names))
-    return leaf.astype(np.int64), levels, tree
 
 
 class _Stream:

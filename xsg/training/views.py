@@ -1,6 +1,6 @@
 """The estimator over several views, `MultiViewVAE`, and its cross-validation, many copies in one pass."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -12,12 +12,24 @@ from sklearn.base import BaseEstimator
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from xsg.atlas import Graph, align
+from xsg.atlas import Graph, SparseGraph
+from xsg.check import align, constant, folds, number, series
 from xsg.machine import one_thread
 from xsg.models.views import MultiViewNet, Output, propagation_among
-from xsg.training.files import read_model, write_model
-
-Views = Mapping[str, pd.DataFrame]
+from xsg.training import settings
+from xsg.training.files import check_finite, fill, history, label, only, read_model, safe_load, storable, write_model
+from xsg.training.tables import one_map, training_rows
+from xsg.training.view_tables import (
+    Table,
+    Views,
+    as_input,
+    checked,
+    known,
+    learn_scaling,
+    storable_views,
+    weights_among,
+)
+from xsg.training.whole import whole_fit
 
 # Copies trained side by side: so many that calling torch costs little against its work.
 _CHUNK = 100
@@ -107,23 +119,24 @@ class MultiViewVAE(BaseEstimator):
         self.epochs = epochs
         self.seed = seed
 
+    @whole_fit
     def fit(
         self,
         views: Views,
         thinning: pd.Series,
-        graph: Graph | None = None,
+        graph: Graph | SparseGraph | None = None,
         train: Sequence[str] | None = None,
         progress: bool = False,
     ) -> "MultiViewVAE":
-        """Fit the model.
+        """Fit the model; if that fails or is interrupted, the model is as it was before.
 
         The encoders see every region of their table; the loss sees the thinning of the regions in ``train`` only.
 
         Parameters
         ----------
         views
-            Tables by name: DataFrame (n_v regions, p_v features), finite, rows named as in ``thinning``. A table may
-            lack regions, and need not be in order; each region must stand in at least one.
+            Tables by name: DataFrame (n_v regions, p_v features), finite, rows named as in ``thinning`` (in any style).
+            A table may lack regions, and need not be in order; each region must stand in at least one.
         thinning
             Series (n,) by region, any unit (predictions come back in it). Its values outside ``train`` are not used.
         graph
@@ -140,27 +153,30 @@ class MultiViewVAE(BaseEstimator):
 
         Raises
         ------
+        TypeError
+            Tables without names; a setting that is none.
         ValueError
-            No view; regions given twice, unknown or in no view; values that are not finite, by view, region and
-            column; constant features or thinning; too few regions.
+            A setting out of range; no view; regions given twice, unknown or in no view; values that are not finite, by
+            view, region and column; constant features or thinning; names that a file cannot hold; too few regions.
         FloatingPointError
             A term of the loss that is not finite, by name.
         """
-        self.regions_ = thinning.index
-        y = align(thinning, self.regions_, "thinning").to_numpy(dtype=float)[None]
-        train = self.regions_ if train is None else pd.Index(train)
-        unknown = train.difference(self.regions_, sort=False)
-        if len(unknown):
-            raise ValueError(f"train: region {unknown[0]!r} has no thinning; names look like {self.regions_[0]!r}.")
-        self._take(views, graph)
+        params = settings.checked(self.get_params(), settings.MULTI_VIEW)
+        thinning = series(thinning, "thinning")
+        regions = storable(thinning.index, "thinning: region")
+        self.regions_ = regions.rename(label(regions.name))
+        thinning = one_map(thinning, self.regions_)
+        masks = training_rows(train, self.regions_)[None]
+        views = self._take(views, graph)
+        storable_views(views)
         tables = [self._table(name, views[name]) for name in self.views_]
-        masks = self.regions_.isin(train)[None]
-        found = _train(self.get_params(), tables, self._weights, y, masks, [self.seed], progress=progress)
-        self.net_ = found.net
+        y = thinning.to_numpy(dtype=float)[None]
+        found = _train(params, tables, self._weights, y, masks, [params["seed"]], progress=progress)
+        self.net_, self._settings = found.net, params
         named = {f"view {v}": f"view {name}" for v, name in enumerate(self.views_)}
         self.history_ = found.history.rename(columns=named)
         self.y_mean_, self.y_sd_ = float(found.mean[0, 0]), float(found.sd[0, 0])
-        self.thinning_name_ = thinning.name
+        self.thinning_name_ = label(thinning.name)
         residual = (thinning - self.predict(views)).to_numpy()[masks[0]]
         self.noise_sd_ = float(np.sqrt((residual**2).mean()))
         return self
@@ -199,11 +215,12 @@ class MultiViewVAE(BaseEstimator):
 
         A view left out makes the posterior, and so the draws, wider; ``noise_sd_`` stays as it is.
         """
+        n, seed = number(n, "n", 1, whole=True), settings.seed(seed, "seed")
         output, generator = self._run(views), torch.Generator().manual_seed(seed)
         spread = torch.exp(0.5 * output.log_variance[0])
         z = output.mean[0] + spread * torch.randn(n, *spread.shape, generator=generator, dtype=torch.float64)
         with torch.no_grad():
-            flat = self.net_.decode(z.reshape(1, -1, self.latent)).reshape(n, -1)
+            flat = self.net_.decode(z.reshape(1, -1, z.shape[-1])).reshape(n, -1)
         draws = self.y_mean_ + self.y_sd_ * flat
         if noise:
             draws = draws + self.noise_sd_ * torch.randn(draws.shape, generator=generator, dtype=torch.float64)
@@ -214,7 +231,7 @@ class MultiViewVAE(BaseEstimator):
         from sklearn.metrics import r2_score
 
         predicted = self.predict(views)
-        return float(r2_score(align(thinning, self.regions_, "thinning"), predicted))
+        return float(r2_score(one_map(thinning, self.regions_), predicted))
 
     def save(self, path: str | Path) -> Path:
         """Write the model to one ``.safetensors`` file, arrays and JSON, no pickle; never half a file."""
@@ -225,87 +242,76 @@ class MultiViewVAE(BaseEstimator):
             arrays |= {f"scaling.{v}.{name}": torch.tensor(value) for name, value in self._scaling[view].items()}
         facts = {
             "class": "MultiViewVAE",
-            "params": self.get_params(),
-            "regions": list(self.regions_),
+            "params": self._settings,
+            "regions": self.regions_.tolist(),
+            "regions_name": self.regions_.name,
             "views": list(self.views_),
-            "features": [list(self.features_[view]) for view in self.views_],
+            "features": [self.features_[view].tolist() for view in self.views_],
             "fitted": {name: getattr(self, name) for name in _FITTED},
             "history": self.history_.to_dict(orient="list"),
         }
         return write_model(path, arrays, facts)
 
     @classmethod
+    @safe_load
     def load(cls, path: str | Path) -> "MultiViewVAE":
         """Read a model that `save` wrote; raises as `xsg.CrossScaleVAE.load` does."""
         facts, arrays = read_model(path, "MultiViewVAE")
         model = cls(**facts["params"])
-        model.regions_, model.views_ = pd.Index(facts["regions"]), tuple(facts["views"])
+        model._settings = settings.checked(model.get_params(), settings.MULTI_VIEW)
+        model.regions_ = storable(pd.Index(facts["regions"], name=label(facts.get("regions_name"))), "regions")
+        model.views_ = tuple(storable(pd.Index(facts["views"]), "views"))
         model.features_ = dict(zip(model.views_, map(pd.Index, facts["features"]), strict=True))
-        for name, value in facts["fitted"].items():
-            setattr(model, name, value)
-        model.history_ = pd.DataFrame(facts["history"])
-        model.history_.index = pd.RangeIndex(1, len(model.history_) + 1, name="epoch")
-        model._weights = arrays["weights"].numpy()
+        fitted = facts["fitted"]
+        only(fitted, _FITTED)
+        model.y_mean_, model.y_sd_, model.noise_sd_ = (number(fitted[name], name) for name in _FITTED[:3])
+        model.thinning_name_ = label(fitted["thinning_name_"])
+        model.history_ = history(facts["history"])
+        model._weights = arrays.pop("weights").numpy()
+        n = len(model.regions_)
+        if model._weights.shape != (n, n) or not np.isfinite(model._weights).all():
+            raise ValueError(f"weights {model._weights.shape} are no graph of {n} regions")
         model._scaling = {
-            view: {name: arrays[f"scaling.{v}.{name}"].numpy() for name in ("centre", "scale", "rotation")}
+            view: {name: arrays.pop(f"scaling.{v}.{name}").numpy() for name in ("centre", "scale", "rotation")}
             for v, view in enumerate(model.views_)
         }
+        for view, scaling in model._scaling.items():
+            p = len(model.features_[view])
+            if not scaling["centre"].shape == scaling["scale"].shape == scaling["rotation"].shape[:1] == (p,):
+                raise ValueError(f"the scaling of view {view!r} is not that of {p} features")
         shapes = [model._scaling[view]["rotation"].shape for view in model.views_]
-        model.net_ = _network(facts["params"], shapes, [torch.Generator()])
-        state = {name.removeprefix("net."): value for name, value in arrays.items() if name.startswith("net.")}
-        model.net_.load_state_dict(state)
+        model.net_ = _network(model._settings, shapes, [torch.Generator()])
+        only((name for name in arrays if not name.startswith("net.")), ())
+        fill(model.net_, arrays)
         return model
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "net_"):
             raise ValueError("this MultiViewVAE is not fitted yet. Call fit(views, thinning, graph=...) first.")
 
-    def _take(self, views: Views, graph: Graph | None) -> None:
-        """Check the tables to fit, and learn their scaling and the graph."""
-        views = _checked(views, self.regions_)
+    def _take(self, views: Views, graph: Graph | SparseGraph | None) -> dict[str, pd.DataFrame]:
+        """Check the tables to fit, learn their scaling and the graph, and return them in order."""
+        views = checked(views, self.regions_)
         self.views_ = tuple(views)
         self.features_ = {name: table.columns for name, table in views.items()}
-        self._scaling = {name: _learn_scaling(name, table) for name, table in views.items()}
-        n = len(self.regions_)
-        self._weights = np.zeros((n, n))
-        if graph is not None:
-            missing = self.regions_.difference(graph.regions, sort=False)
-            if len(missing):
-                raise ValueError(
-                    f"graph {graph.name!r} has no region {missing[0]!r}; {n} regions have thinning, "
-                    f"{len(graph.regions)} are in the graph. Build it for the same parcellation."
-                )
-            self._weights = graph.subset(self.regions_).weights.to_numpy(dtype=float)
+        self._scaling = {name: learn_scaling(name, table) for name, table in views.items()}
+        self._weights = weights_among(graph, self.regions_)
+        return views
 
-    def _table(self, name: str, table: pd.DataFrame) -> "_Table":
-        """Scale and rotate a checked table; rows that it lacks become zero and are marked as absent."""
-        scaling, here = self._scaling[name], self.regions_.isin(table.index)
-        rows = table.loc[self.regions_[here], self.features_[name]].to_numpy(dtype=float)
-        x = np.zeros((len(here), scaling["rotation"].shape[1]))
-        x[here] = (rows - scaling["centre"]) / scaling["scale"] @ scaling["rotation"]
-        return _Table(torch.tensor(x), torch.tensor(here, dtype=torch.float64), len(scaling["centre"]))
+    def _table(self, name: str, table: pd.DataFrame | None) -> Table:
+        """Return a checked table, or None for one that is absent, as the network wants it."""
+        return as_input(table, self._scaling[name], self.features_[name], self.regions_)
 
     def _run(self, views: Views) -> Output:
         """Run the network at the posterior mean on some of the fitted views."""
         self._check_fitted()
-        unknown = [name for name in views if name not in self.views_]
-        if unknown:
-            raise ValueError(f"view {unknown[0]!r} is not one of the fitted ones: {', '.join(map(repr, self.views_))}.")
-        for name, table in views.items():
-            lost = self.features_[name].difference(getattr(table, "columns", []), sort=False)
-            if len(lost):
-                raise ValueError(
-                    f"view {name!r}: feature {lost[0]!r} and {len(lost) - 1} more fitted ones are missing."
-                )
-        views = _checked({name: table[self.features_[name]] for name, table in views.items()}, self.regions_)
-        tables = [
-            self._table(name, views[name] if name in views else _nothing(self.features_[name])) for name in self.views_
-        ]
+        views = known(views, self.features_, self.regions_)
+        tables = [self._table(name, views.get(name)) for name in self.views_]
         with torch.no_grad(), one_thread():
             return self.net_(*_inputs(tables, self._weights))
 
     def _programs(self, values: Tensor) -> pd.DataFrame:
-        columns = [f"program {number}" for number in range(1, self.latent + 1)]
+        columns = [f"program {k}" for k in range(1, values.shape[-1] + 1)]
         return pd.DataFrame(values.numpy(), self.regions_, columns)
 
 
@@ -316,7 +322,7 @@ def cross_val_views(
     model: MultiViewVAE,
     views: Views,
     thinning: pd.Series | pd.DataFrame,
-    graph: Graph | None = None,
+    graph: Graph | SparseGraph | None = None,
     *,
     held_out: np.ndarray,
     seeds: Sequence[int] = (0,),
@@ -334,9 +340,10 @@ def cross_val_views(
     thinning
         Series (n,) by region, or DataFrame (M, n), a map in each row.
     held_out
-        bool (F, n), each row the regions that one fold does not train on, in the order of ``thinning``.
+        bool (F, n), each row the regions that one fold does not train on, in the order of ``thinning``; a DataFrame is
+        joined by name.
     seeds
-        S seeds.
+        S seeds, or one.
     given
         Subsets of the views' names to predict from, each in turn; all views by default.
     progress
@@ -350,8 +357,10 @@ def cross_val_views(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         As `MultiViewVAE.fit`; also ``held_out`` of another shape, or a subset that leaves a region without a view.
+    KeyboardInterrupt
+        Ctrl-C ends it; nothing of what is half done is handed back.
 
     Examples
     --------
@@ -362,20 +371,31 @@ def cross_val_views(
     >>> cross_val_views(model, study.views, study.thinning, held_out=folds, seeds=range(2), progress=False).shape
     (2, 68)
     """
-    maps = thinning.to_frame().T if isinstance(thinning, pd.Series) else thinning
-    regions, held_out = maps.columns, np.asarray(held_out, dtype=bool)
-    if held_out.ndim != 2 or held_out.shape[1] != len(regions):
-        raise ValueError(f"held_out has shape {held_out.shape}; expected (folds, {len(regions)}), one column a region.")
-    values = align(maps.T, regions, "thinning").T.to_numpy(dtype=float)
-    ready = MultiViewVAE(**model.get_params())
+    if not isinstance(model, MultiViewVAE):
+        raise TypeError(f"model: expected a MultiViewVAE, got {type(model).__name__}.")
+    params = settings.checked(model.get_params(), settings.MULTI_VIEW)
+    seeds = [settings.seed(each, "seeds: a seed") for each in (seeds if np.iterable(seeds) else [seeds])]
+    many = isinstance(thinning, pd.DataFrame) and thinning.shape[1] > 1
+    maps = thinning if many else series(thinning, "thinning").to_frame().T
+    regions = maps.columns
+    maps = align(maps.T, regions, "thinning").T
+    values = maps.to_numpy(dtype=float)
+    held_out = folds(held_out, regions)
+    if not (len(seeds) and len(values)):
+        raise ValueError(f"{len(seeds)} seeds and {len(values)} maps; expected one or more of each.")
+    ready = MultiViewVAE(**params)
     ready.regions_ = regions
-    ready._take(views, graph)
-    subsets = [ready.views_] if given is None else [tuple(names) for names in given]
+    views = ready._take(views, graph)
+    if isinstance(given, str) or (given is not None and not np.iterable(given)):
+        raise TypeError(f"given is {given!r}; expected a list of lists of views' names, such as [{list(views)[:1]}].")
+    subsets = [ready.views_] if given is None else [(each,) if isinstance(each, str) else tuple(each) for each in given]
     for names in subsets:
         unknown = [name for name in names if name not in ready.views_]
         if unknown:
             raise ValueError(f"given: view {unknown[0]!r} is not among {', '.join(map(repr, ready.views_))}.")
-        _checked({name: views[name] for name in names}, regions)
+        checked({name: views[name] for name in names}, regions)
+    if not subsets:
+        raise ValueError("given is an empty list; expected subsets of the views' names, or None for all.")
     tables = [ready._table(name, views[name]) for name in ready.views_]
     combinations = list(product(range(len(maps)), range(len(seeds)), range(len(held_out))))
     predicted = np.empty((len(subsets), len(combinations), len(regions)))
@@ -383,9 +403,7 @@ def cross_val_views(
         for start in range(0, len(combinations), _CHUNK):
             chunk = combinations[start : start + _CHUNK]
             map_, seed, fold = (np.array(column) for column in zip(*chunk, strict=True))
-            found = _train(
-                model.get_params(), tables, ready._weights, values[map_], ~held_out[fold], [seeds[k] for k in seed]
-            )
+            found = _train(params, tables, ready._weights, values[map_], ~held_out[fold], [seeds[k] for k in seed])
             for number, names in enumerate(subsets):
                 some = [
                     table if name in names else table._replace(present=torch.zeros_like(table.present))
@@ -396,22 +414,14 @@ def cross_val_views(
                 predicted[number, start : start + len(chunk)] = found.mean + found.sd * thinned
             bar.update(len(chunk))
     # (subsets, maps, seeds, folds, n) → the folds that hold a region out.
-    folds = predicted.reshape(len(subsets), len(maps), len(seeds), len(held_out), -1)
+    each = predicted.reshape(len(subsets), len(maps), len(seeds), len(held_out), -1)
     times = held_out.sum(axis=0)
-    mean = np.where(times > 0, (folds * held_out).sum(axis=3) / np.maximum(times, 1), np.nan)
+    mean = np.where(times > 0, (each * held_out).sum(axis=3) / np.maximum(times, 1), np.nan)
     levels = {"map": list(maps.index), "given": [" + ".join(names) for names in subsets], "seed": list(seeds)}
     index = pd.MultiIndex.from_product(levels.values(), names=list(levels))
     table = pd.DataFrame(mean.swapaxes(0, 1).reshape(-1, len(regions)), index, regions)
-    alone = [level for level, many in (("map", maps is thinning), ("given", given is not None)) if not many]
+    alone = [level for level, kept in (("map", many), ("given", given is not None)) if not kept]
     return table.droplevel(alone)
-
-
-class _Table(NamedTuple):
-    """A view as the network wants it."""
-
-    x: Tensor  # (n, q): z-scored, rotated; zero in rows that the view lacks
-    present: Tensor  # (n,) 1 where the view has the region
-    n_features: int
 
 
 class _Trained(NamedTuple):
@@ -423,55 +433,6 @@ class _Trained(NamedTuple):
     sd: np.ndarray  # (K, 1)
 
 
-def _nothing(features: pd.Index) -> pd.DataFrame:
-    """Return a table without rows, for a view that is absent."""
-    return pd.DataFrame(columns=features, dtype=float)
-
-
-def _checked(views: Views, regions: pd.Index) -> dict[str, pd.DataFrame]:
-    """Bring the rows of all tables into order by name, or refuse them by view, region and column."""
-    if not isinstance(views, Mapping) or not len(views):
-        got = "an empty one" if isinstance(views, Mapping) else type(views).__name__
-        raise ValueError(f"views: expected a dict of tables by name, such as {{'expression': table}}, got {got}.")
-    found = {}
-    for name, table in views.items():
-        index = getattr(table, "index", regions)
-        mine = regions[regions.isin(index)]
-        if not len(mine):
-            raise ValueError(
-                f"view {name!r} has none of the {len(regions)} regions; its rows are called like {index[0]!r}, "
-                f"expected names like {regions[0]!r}. Is it of another parcellation?"
-                if len(index)
-                else f"view {name!r} has no rows. Leave it out of the dict."
-            )
-        found[name] = align(table, mine, f"view {name!r}")
-        columns = table.columns
-        if not columns.is_unique:
-            raise ValueError(f"view {name!r}: column {columns[columns.duplicated()][0]!r} is given twice.")
-    alone = regions[~np.any([regions.isin(table.index) for table in found.values()], axis=0)]
-    if len(alone):
-        raise ValueError(
-            f"region {alone[0]!r} (and {len(alone) - 1} more) stands in none of the views "
-            f"{', '.join(map(repr, found))}. Give a view that has it, or leave the region out of thinning."
-        )
-    return found
-
-
-def _learn_scaling(name: str, table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Learn centre and scale of each feature, and the rotation, from the regions that the view has."""
-    values = table.to_numpy(dtype=float)
-    centre, scale = values.mean(axis=0), values.std(axis=0)
-    if not (scale > 0).all():
-        raise ValueError(
-            f"view {name!r}: column {table.columns[scale == 0][0]!r} (and {int((scale == 0).sum()) - 1} more) has the "
-            "same value in every region, so it cannot be z-scored. Drop constant columns."
-        )
-    _, _, right = np.linalg.svd((values - centre) / scale, full_matrices=False)
-    # The sign of a singular vector is the library's whim; a rule makes it the same on every machine.
-    right *= np.sign(right[np.arange(len(right)), np.abs(right).argmax(axis=1)])[:, None]
-    return {"centre": centre, "scale": scale, "rotation": right.T.copy()}
-
-
 def _network(params: dict, shapes: Sequence[tuple[int, int]], generators: list[torch.Generator]) -> MultiViewNet:
     """Make the network for views of (p, q) features and columns."""
     fan_ins, widths = zip(*shapes, strict=True)
@@ -479,7 +440,7 @@ def _network(params: dict, shapes: Sequence[tuple[int, int]], generators: list[t
     return MultiViewNet(widths, fan_ins, *sizes, generators=generators).double()
 
 
-def _inputs(tables: Sequence[_Table], weights: np.ndarray) -> tuple[list[Tensor], list[Tensor], Tensor]:
+def _inputs(tables: Sequence[Table], weights: np.ndarray) -> tuple[list[Tensor], list[Tensor], Tensor]:
     """Return the tables, each view's propagation among the regions it has, and who is present (V, n)."""
     edges = torch.tensor(weights)
     among = [propagation_among(edges, table.present) for table in tables]
@@ -488,7 +449,7 @@ def _inputs(tables: Sequence[_Table], weights: np.ndarray) -> tuple[list[Tensor]
 
 def _train(
     params: dict,
-    tables: Sequence[_Table],
+    tables: Sequence[Table],
     weights: np.ndarray,
     y: np.ndarray,
     masks: np.ndarray,
@@ -499,13 +460,11 @@ def _train(
     fewest = int(masks.sum(axis=1).min())
     if fewest < _FEWEST:
         raise ValueError(f"only {fewest} regions to train on; expected at least {_FEWEST}. Hold fewer regions out.")
-    if not 0 <= params["drop"] < 1:
-        raise ValueError(f"drop is {params['drop']!r}; expected a probability in [0, 1).")
+    if any(constant(row[mask]) for row, mask in zip(y, masks, strict=True)):
+        raise ValueError("thinning has the same value in every training region; there is nothing to predict.")
     share = masks / masks.sum(axis=1, keepdims=True)
     mean = (y * share).sum(axis=1, keepdims=True)
     sd = np.sqrt(((y - mean) ** 2 * share).sum(axis=1, keepdims=True))
-    if not (sd > 0).all():
-        raise ValueError("thinning has the same value in every training region; there is nothing to predict.")
     target, weight = torch.tensor((y - mean) / sd), torch.tensor(masks, dtype=torch.float64)
     x, among, present = _inputs(tables, weights)
     n_features = [table.n_features for table in tables]
@@ -516,7 +475,7 @@ def _train(
     streams = [torch.Generator().manual_seed(int(seed) + 2**32) for seed in distinct]
     optimiser = torch.optim.Adam(net.parameters(), lr=params["lr"], fused=True)
     amounts = {name: params[name] for name in ("smoothness", "beta", "gamma")}
-    n, history = y.shape[1], []
+    n, terms_by_epoch = y.shape[1], []
     with one_thread():
         for epoch in tqdm(range(params["epochs"]), desc="training", leave=False, disable=not progress or None):
             draws = [torch.randn(n, params["latent"], generator=stream, dtype=torch.float64) for stream in streams]
@@ -533,8 +492,18 @@ def _train(
             optimiser.zero_grad()
             total.sum().backward()
             optimiser.step()
-            history.append(total[:, 0].detach())
-    logged = torch.stack(history).numpy() if history else np.zeros((0, 3 + len(tables)))
+            terms_by_epoch.append(total[:, 0].detach())
+    try:  # the last step was judged by no loss
+        check_finite(net)
+        with torch.no_grad(), one_thread():
+            if not net(x, among, present).thinning.isfinite().all():
+                raise FloatingPointError("the predictions are not finite")
+    except FloatingPointError as error:
+        raise FloatingPointError(
+            f"after epoch {params['epochs']} {error} (lr={params['lr']:g}). Lower lr, or look for extreme values in "
+            "the views."
+        ) from None
+    logged = torch.stack(terms_by_epoch).numpy()
     names = ["reconstruction", "smoothness", "kl", *(f"view {v}" for v in range(len(tables)))]
     frame = pd.DataFrame(logged, pd.RangeIndex(1, len(logged) + 1, name="epoch"), names)
     return _Trained(net, frame, mean, sd)
