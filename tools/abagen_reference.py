@@ -240,7 +240,9 @@ def main() -> int:
     if choices.write:
         versions = {"python": sys.version.split()[0], "pandas": pd.__version__, "numpy": np.__version__}
         told = {"input": digest_of(choices.folder), "versions": versions, "checksums": made}
-        STORED.write_text(json.dumps(told, indent=0) + "\n")
+        part = STORED.with_suffix(".part")
+        part.write_text(json.dumps(told, indent=0) + "\n")
+        part.replace(STORED)
     return int(differ > 0)
 
 

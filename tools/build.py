@@ -10,42 +10,35 @@ import copy
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
 from datetime import date
+from html import unescape
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import yaml
 from tqdm import tqdm
 
+import guard
 import notebooks
+import outcomes
 import teaching
+from outcomes import Outcome
 
 TOOLS = Path(__file__).resolve().parent
 
 
 class BuildError(Exception):
     """The book could not be built; the message says what to mend."""
-
-
-@dataclass
-class Outcome:
-    """One chapter's line in _build/chapters.json."""
-
-    chapter: str
-    status: str  # executed | kept | failed
-    data: str  # simulated | mirror | network/cache | kept
-    seconds: float | None = None
-    peak_memory_mb: int | None = None
-    date: str = ""
-    key: str = ""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -58,25 +51,32 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     root = options.root.resolve()
     try:
-        known = notebooks.chapters(root)
-        if options.chapter is None:
+        known = listed(root)
+        stem = None if options.chapter is None else pick(options.chapter, known)
+        if options.parameter and not stem:
+            raise BuildError("-p needs --chapter: parameters belong to one chapter.")
+        with guard.alone(root):
             if options.parameter:
-                raise BuildError("-p needs --chapter: parameters belong to one chapter.")
+                parameters = {name: yaml.safe_load(value) for name, value in options.parameter}
+                print(f"→ {variant(root, stem, parameters).relative_to(root)}")
+                return 0
             # A book with a chapter missing is not rendered; what failed has been told.
-            failed = report(root, execute_all(root, known))
-            return failed or render(root)
-        stem = pick(options.chapter, known)
-        if options.parameter:
-            parameters = {name: yaml.safe_load(value) for name, value in options.parameter}
-            print(f"→ {variant(root, stem, parameters).relative_to(root)}")
-            return 0
-        return report(root, execute_all(root, [stem]))
+            failed = report(root, execute_all(root, [stem] if stem else known))
+            return failed if failed or stem else render(root)
     except BuildError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped. What was finished is kept; run again to go on.", file=sys.stderr)
         return 130
+
+
+def listed(root: Path) -> list[str]:
+    """List the chapters."""
+    try:
+        return notebooks.chapters(root)
+    except ValueError as error:
+        raise BuildError(f"{error}") from error
 
 
 def pick(name: str, known: list[str]) -> str:
@@ -92,41 +92,37 @@ def pick(name: str, known: list[str]) -> str:
 
 def execute_all(root: Path, stems: list[str]) -> list[Outcome]:
     """Execute what changed, several at a time, and bring _build/chapters.json up to date after each chapter."""
-    before = read_outcomes(root)
-    outcomes = dict(before)
+    before = outcomes.read(root)
+    known = dict(before)
     pool = ThreadPoolExecutor(max_workers=os.cpu_count())
     try:
         jobs = [pool.submit(bring_up_to_date, root, stem, before.get(stem)) for stem in stems]
         bar = tqdm(as_completed(jobs), total=len(jobs), desc="Chapters", unit="chapter")
         for job in bar:
-            outcome = job.result()
+            outcome = outcomes.sealed(root, job.result())
             bar.set_postfix_str(f"{outcome.chapter} {outcome.status}")
-            outcomes[outcome.chapter] = outcome
-            known = [asdict(outcomes[stem]) for stem in notebooks.chapters(root) if stem in outcomes]
-            notebooks.write_text(root / "_build/chapters.json", json.dumps(known, indent=1) + "\n")
+            known[outcome.chapter] = outcome
+            outcomes.write(root, known)
+    except BaseException:
+        guard.STOP.set()  # running chapters are ended, with their kernels
+        raise
     finally:
-        # On Ctrl-C the terminal has interrupted the running kernels too; waiting chapters are not started.
         pool.shutdown(wait=True, cancel_futures=True)
-    return [outcomes[stem] for stem in stems]
-
-
-def read_outcomes(root: Path) -> dict[str, Outcome]:
-    path = root / "_build/chapters.json"
-    return {entry["chapter"]: Outcome(**entry) for entry in json.loads(path.read_text())} if path.is_file() else {}
+    return [known[stem] for stem in stems]
 
 
 def bring_up_to_date(root: Path, stem: str, before: Outcome | None) -> Outcome:
     """Execute one chapter unless its key says that nothing it depends on has changed."""
-    target = root / f"_build/executed/{stem}.ipynb"
+    target = outcomes.notebook_path(root, stem)
     try:
         source = notebooks.read_script(root / f"chapters/{stem}.py")
         names = notebooks.declared_data(source)
         where = data_source(names)
         key = key_of(root, stem, names)
+        if where == "kept":
+            return keep(root, stem, target, key)
     except (OSError, ValueError) as error:
         return fail(root, stem, "", f"{error}")
-    if where == "kept":
-        return keep(root, stem, target, key)
     if before and (before.status, before.key) == ("executed", key) and target.is_file():
         return before
     target.unlink(missing_ok=True)
@@ -183,22 +179,38 @@ def chapter_environment(root: Path) -> dict[str, str]:
     }
 
 
+def limits() -> tuple[int, int]:
+    """Return how many seconds and MB a chapter may take before it is ended."""
+    try:
+        return guard.limit("XSG_CHAPTER_SECONDS", guard.SECONDS), guard.limit("XSG_CHAPTER_MB", guard.MEMORY)
+    except ValueError as error:
+        raise BuildError(f"{error}") from error
+
+
 def run(root: Path, stem: str, source: nbformat.NotebookNode, parameters: dict) -> tuple[dict, nbformat.NotebookNode]:
     """Execute in a process of its own, in the chapters' folder; nothing is left there."""
     build = root / "_build"
     raw, done = build / f"raw/{stem}.ipynb", build / f"raw/{stem}.done.ipynb"
-    notebooks.write(notebooks.with_trials(copy.deepcopy(source)), raw)
+    try:
+        notebooks.write(notebooks.with_trials(copy.deepcopy(source)), raw)
+    except (ValueError, SyntaxError) as error:
+        return {"error": f"its form: {error}"}, source
+    done.unlink(missing_ok=True)
     command = [sys.executable, str(TOOLS / "execute.py"), str(raw), str(done), json.dumps(parameters)]
-    process = subprocess.run(
-        command, capture_output=True, text=True, env=chapter_environment(root), cwd=root / "chapters", check=False
-    )
+    seconds, memory = limits()
+    process = guard.run(
+        command, seconds=seconds, memory=memory, env=chapter_environment(root), cwd=root / "chapters",
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    if process.cut:
+        return {"error": f"the chapter was ended: {process.cut}."}, source
     try:
         result = json.loads(process.stdout.splitlines()[-1])
+        notebook = notebooks.without_trials(notebooks.read(done))
     except (IndexError, ValueError):
-        if process.returncode in (-signal.SIGINT, 130):
+        if process.status in (-signal.SIGINT, 130):
             raise KeyboardInterrupt from None
-        return {"error": f"papermill ended with status {process.returncode}:\n{process.stderr[-3000:]}"}, source
-    notebook = notebooks.without_trials(nbformat.read(done, as_version=4))
+        return {"error": f"papermill ended with status {process.status}:\n{process.stderr[-3000:]}"}, source
     raw.unlink()
     done.unlink()
     stderr = notebooks.stderr_text(notebook)
@@ -236,7 +248,7 @@ def keep(root: Path, stem: str, target: Path, key: str) -> Outcome:
         return fail(
             root, stem, "kept", f"its data are not here and chapters/{stem}.ipynb, which keeps outputs, is missing"
         )
-    notebook = nbformat.read(committed, as_version=4)
+    notebook = notebooks.read(committed)
     note = nbformat.v4.new_markdown_cell(
         "> **Outputs kept from an earlier run.** The data of this chapter could not be had where this copy of the book "
         "was built, so nothing below was computed again. `python -m xsg data` tells how to get them.",
@@ -248,18 +260,19 @@ def keep(root: Path, stem: str, target: Path, key: str) -> Outcome:
 
 
 def fail(root: Path, stem: str, where: str, error: str) -> Outcome:
+    outcomes.notebook_path(root, stem).unlink(missing_ok=True)
     notebooks.write_text(root / f"_build/logs/{stem}.log", error + "\n")
     return Outcome(stem, "failed", where, date=str(date.today()))
 
 
-def report(root: Path, outcomes: list[Outcome]) -> int:
+def report(root: Path, known: list[Outcome]) -> int:
     """Print one line per chapter and the end of every failure's log."""
-    for outcome in outcomes:
+    for outcome in known:
         took = f"{outcome.seconds:6.1f} s {outcome.peak_memory_mb:6d} MB" if outcome.seconds is not None else " " * 18
         print(f"{outcome.chapter:24} {outcome.status:9} {took}  {outcome.data}")
-    failed = [outcome.chapter for outcome in outcomes if outcome.status == "failed"]
+    failed = [outcome.chapter for outcome in known if outcome.status == "failed"]
     for stem in failed:
-        log = (root / f"_build/logs/{stem}.log").read_text(encoding="utf-8")
+        log = (root / f"_build/logs/{stem}.log").read_text(encoding="utf-8", errors="replace")
         print(f"\n--- {stem} failed (_build/logs/{stem}.log) ---\n{log[-3000:]}", file=sys.stderr)
     return 1 if failed else 0
 
@@ -268,31 +281,73 @@ def report(root: Path, outcomes: list[Outcome]) -> int:
 
 
 def render(root: Path) -> int:
-    """Stage the pages and run jupyter-book on them, unless the very same pages were rendered last time."""
+    """Stage the pages and run jupyter-book on them, unless the very same pages were rendered last time.
+
+    They are rendered into a new folder, and take the place of the old ones together, once all was found well.
+    """
     build = root / "_build"
-    source, kit = stage(root), teaching.write(root)  # a page links what the kit has for it
-    stamp = build / "html.key"
+    html, old, stamp = build / "html", build / "html.old", build / "html.key"
+    if old.is_dir() and not html.is_dir():
+        old.replace(html)  # a swap was cut short between its two moves
+    for left in (old, *build.glob("render-*")):
+        shutil.rmtree(left, ignore_errors=True)
+    try:
+        source, kit = stage(root), teaching.write(root)  # a page links what the kit has for it
+    except ValueError as error:
+        raise BuildError(f"{error}") from error
     state = "".join(map(tree_hash, (source, kit, root / "xsg")))  # the API page comes from the docstrings
-    if stamp.is_file() and stamp.read_text() == state and (build / "html/index.html").is_file():
+    if stamp.is_file() and stamp.read_bytes() == f"{state} {tree_hash(html)}".encode():
         print("Pages unchanged.")
         return 0
-    stamp.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(prefix="render-", dir=build, ignore_cleanup_errors=True) as folder:
+        new = rendered(root, source, kit, Path(folder))
+        complete(root, new)
+        stamp.unlink(missing_ok=True)
+        if html.is_dir():
+            html.replace(old)
+        new.replace(html)
+    shutil.rmtree(old, ignore_errors=True)
+    notebooks.write_text(stamp, f"{state} {tree_hash(html)}")
+    print("The book: _build/html/index.html")
+    return 0
+
+
+def rendered(root: Path, source: Path, kit: Path, folder: Path) -> Path:
+    """Render what was staged into a folder, with all that the pages need; return where they are."""
     # --all: a page rendered from an earlier run's cache would hide its warnings.
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "--all", "-W", "--keep-going", "--quiet"]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}  # the tools' own deprecations are not the book's warnings
-    done = subprocess.run([*command, "--path-output", str(root), str(source)], env=environment, check=False)
-    if done.returncode:
-        raise BuildError("jupyter-book found errors or warnings (above). Nothing else is wrong with the chapters.")
+    # What it says on stdout names the folder that is about to be gone; trouble goes to stderr.
+    done = guard.run([*command, "--path-output", str(folder), str(source)], env=environment, stdout=subprocess.PIPE)
+    if done.status:
+        print(done.stdout, file=sys.stderr)
+        raise BuildError(
+            "jupyter-book found errors or warnings (above). Nothing else is wrong with the chapters, and the pages of "
+            "the last build are as they were."
+        )
     import mathjax
 
-    files = Path(mathjax.__file__).parent / "static/mathjax/es5"
-    local = build / "html/_static/mathjax"
+    html = folder / "_build/html"
+    files, local = Path(mathjax.__file__).parent / "static/mathjax/es5", html / "_static/mathjax"
     shutil.copytree(files / "output/chtml/fonts/woff-v2", local / "output/chtml/fonts/woff-v2", dirs_exist_ok=True)
     shutil.copy(files / "tex-chtml.js", local)
-    shutil.copytree(kit, build / "html/teaching", dirs_exist_ok=True)
-    stamp.write_text(state)
-    print("The book: _build/html/index.html")
-    return 0
+    shutil.copytree(kit, html / "teaching", dirs_exist_ok=True)
+    return html
+
+
+def complete(root: Path, html: Path) -> None:
+    """Refuse pages of which one is missing, is half, or links to a file that is not there."""
+    wrong = []
+    for name in ("index", *notebooks.pages(root)):
+        page = html / f"{name}.html"
+        text = page.read_text(encoding="utf-8", errors="replace") if page.is_file() else ""
+        if name != "index" and not text.rstrip().endswith("</html>"):
+            wrong.append(f"{name}.html is {'cut short' if text else 'missing'}")
+        for link in sorted(set(re.findall(r'<(?:a|img|link|script)\b[^>]* (?:href|src)="([^"#?:]+)[#?"]', text))):
+            if not (page.parent / unquote(unescape(link))).exists():
+                wrong.append(f"{name}.html links to {link}, which is not there")
+    if wrong:
+        raise BuildError("\n".join([*wrong, "The pages of the last build are as they were."]))
 
 
 def stage(root: Path) -> Path:
@@ -306,7 +361,7 @@ def stage(root: Path) -> Path:
         if path.is_file():
             wanted[Path(path.name)] = path
     for stem in notebooks.chapters(root):
-        if (executed := build / f"executed/{stem}.ipynb").is_file():
+        if (executed := outcomes.notebook_path(root, stem)).is_file():
             wanted[Path(f"chapters/{stem}.ipynb")] = executed
     config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     config.setdefault("sphinx", {}).setdefault("config", {})["mathjax_path"] = (

@@ -12,8 +12,11 @@ from pathlib import Path
 
 import papermill
 
+import guard
+
 
 def main(source: str, target: str, parameters: str = "{}") -> None:
+    guard.end_with_parent()
     started = time.perf_counter()
     error = None
     try:

@@ -16,7 +16,7 @@ import pandas as pd
 from tqdm import tqdm
 
 import xsg
-from kept import kept
+from kept import kept, store
 from xsg.evaluation.localise import Places
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,7 +78,7 @@ def main() -> None:
         tables.append(table.assign(size=size, split=split, folded=folded, fold=fold))
     table = pd.concat(tables)
     table = table[["size", "split", "folded", "fold", *table.columns[:-4]]].round(4)
-    table.to_csv(ROOT / "xsg/data/localised.csv", index=False)
+    store(table, ROOT / "xsg/data/localised.csv")
 
 
 if __name__ == "__main__":

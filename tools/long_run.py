@@ -16,7 +16,7 @@ import pandas as pd
 from tqdm import tqdm
 
 import xsg
-from kept import kept
+from kept import kept, store
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import noise_genes, null_maps, rewired
 from xsg.evaluation.splits import LeakWarning, split
@@ -111,7 +111,7 @@ def main() -> None:
         rows = kept(ROOT / "_build/long_run" / file, block)
         tables.append(rows.assign(kind=kind, preset=preset, split=name))
     table = pd.concat(tables)[["kind", "preset", "split", "number", "r2", "r"]].round(4)
-    table.to_csv(ROOT / "xsg/data/refits.csv", index=False)
+    store(table, ROOT / "xsg/data/refits.csv")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from tqdm import tqdm
 
 import xsg
-from kept import kept
+from kept import kept, store
 from xsg.evaluation.localise import voxel_folds
 from xsg.machine import one_thread
 
@@ -88,7 +88,7 @@ def main() -> None:
         file = f"{variant}_{split}_{fold}_{seed}.csv".replace(" ", "-")
         rows.append(kept(ROOT / "_build/mouse_ablation" / file, row))
     table = pd.concat(rows).round(4)
-    table.to_csv(ROOT / "xsg/data/mouse_ablation.csv", index=False)
+    store(table, ROOT / "xsg/data/mouse_ablation.csv")
 
 
 if __name__ == "__main__":

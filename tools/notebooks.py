@@ -14,11 +14,34 @@ import yaml
 VOLATILE = {"papermill", "execution", "ExecuteTime"}
 
 
+def pages(root: Path) -> list[str]:
+    """All pages in the order of _toc.yml, without their endings."""
+    try:
+        toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+        listed = toc.get("chapters", []) + [page for part in toc.get("parts", []) for page in part["chapters"]]
+        return [toc["root"], *(page["file"] for page in listed)]
+    except (OSError, ValueError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+        told = " ".join(f"{error}".split())
+        raise ValueError(f"{root / '_toc.yml'} is no table of contents ({type(error).__name__}: {told}).") from error
+
+
 def chapters(root: Path) -> list[str]:
     """Stems of the executable chapters in the order of _toc.yml, e.g. '06_training'."""
-    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    pages = toc.get("chapters", []) + [page for part in toc.get("parts", []) for page in part["chapters"]]
-    return [Path(page["file"]).name for page in pages if page["file"].startswith("chapters/")]
+    return [Path(page).name for page in pages(root) if page.startswith("chapters/")]
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    """Read a notebook that is whole; ValueError says which is not, and how to get it back."""
+    try:
+        notebook = nbformat.reads(path.read_bytes().decode(), as_version=4)
+        nbformat.validate(notebook)
+    except Exception as error:  # whatever a damaged file can bring forth
+        told = " ".join(f"{error}".split())[:200]
+        raise ValueError(
+            f"{path} is no whole notebook ({type(error).__name__}: {told}). A committed one comes back with "
+            f"'git checkout -- {path.parent.name}/{path.name}' or 'make notebooks'."
+        ) from error
+    return notebook
 
 
 def read_script(script: Path) -> nbformat.NotebookNode:
@@ -196,18 +219,22 @@ def cleaned(notebook: nbformat.NotebookNode, root: Path) -> nbformat.NotebookNod
 
 def write(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Write whole or not at all, and only if something differs."""
-    text = nbformat.writes(notebook) + "\n"
-    write_text(path, text)
+    write_text(path, nbformat.writes(notebook) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
     """Write whole or not at all, and only if something differs."""
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write whole or not at all, and only if something differs."""
+    if path.is_file() and path.read_bytes() == content:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        half.write_text(text, encoding="utf-8")
+        half.write_bytes(content)
         half.replace(path)
     finally:
         half.unlink(missing_ok=True)

@@ -8,14 +8,15 @@ tools/pairs.py --replay    run the committed notebooks again under nbval: cells 
 import argparse
 import base64
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 
 import build
+import guard
 import notebooks
+import outcomes
 
 HEADLINE = "book/_static/headline.png"
 
@@ -28,11 +29,19 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[1])
     options = parser.parse_args(argv)
     root = options.root.resolve()
-    if options.sync and sync(root):
-        return 1
-    if options.replay:
-        return replay(root)
-    problems = [problem for stem in notebooks.chapters(root) for problem in check(root, stem)]
+    try:
+        if options.sync:
+            with guard.alone(root):
+                if sync(root):
+                    return 1
+        if options.replay:
+            return replay(root)
+        problems = [problem for stem in build.listed(root) for problem in check(root, stem)]
+    except build.BuildError as error:
+        problems = [f"{error}"]
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0
@@ -43,7 +52,10 @@ def check(root: Path, stem: str) -> list[str]:
     script, committed = root / f"chapters/{stem}.py", root / f"chapters/{stem}.ipynb"
     if missing := [path for path in (script, committed) if not path.is_file()]:
         return [f"chapters/{path.name} is missing" for path in missing]
-    source, notebook = notebooks.read_script(script), nbformat.read(committed, as_version=4)
+    try:
+        source, notebook = notebooks.read_script(script), notebooks.read(committed)
+    except ValueError as error:
+        return [f"{error}"]
     hint = f"chapters/{stem}.ipynb: {{}}; run make notebooks"
 
     def told(cell):
@@ -62,21 +74,22 @@ def check(root: Path, stem: str) -> list[str]:
         problems.append(hint.format("was not run once from top to bottom"))
     if any(output.output_type == "error" for cell in code for output in cell.outputs):
         problems.append(hint.format("holds an error"))
-    if (figure := headline(notebook)) and (root / HEADLINE).read_bytes() != figure:
+    shown = root / HEADLINE
+    if (figure := headline(notebook)) and not (shown.is_file() and shown.read_bytes() == figure):
         problems.append(hint.format(f"has another headline figure than {HEADLINE}"))
     return problems
 
 
 def sync(root: Path) -> int:
     """Execute changed chapters and copy their outputs into chapters/; a chapter without its data is left as it is."""
-    outcomes = build.execute_all(root, notebooks.chapters(root))
-    for outcome in outcomes:
+    known = build.execute_all(root, build.listed(root))
+    for outcome in known:
         if outcome.status == "executed":
-            executed = nbformat.read(root / f"_build/executed/{outcome.chapter}.ipynb", as_version=4)
+            executed = notebooks.read(outcomes.notebook_path(root, outcome.chapter))
             notebooks.write(executed, root / f"chapters/{outcome.chapter}.ipynb")
             if figure := headline(executed):
-                (root / HEADLINE).write_bytes(figure)
-    return build.report(root, outcomes)
+                notebooks.write_bytes(root / HEADLINE, figure)
+    return build.report(root, known)
 
 
 def headline(notebook: nbformat.NotebookNode) -> bytes | None:
@@ -91,7 +104,7 @@ def headline(notebook: nbformat.NotebookNode) -> bytes | None:
 def replay(root: Path) -> int:
     """Run nbval over the notebooks whose data are here."""
     run, left = [], []
-    for stem in notebooks.chapters(root):
+    for stem in build.listed(root):
         names = notebooks.declared_data(notebooks.read_script(root / f"chapters/{stem}.py"))
         (left if build.data_source(names) == "kept" else run).append(f"chapters/{stem}.ipynb")
     if left:
@@ -99,11 +112,16 @@ def replay(root: Path) -> int:
     if not run:
         return 0
     options = ["--nbval-lax", "--nbval-current-env", "-n", "2", "--dist", "loadscope", "-p", "no:doctest", "-q"]
+    options += ["--nbval-cell-timeout", str(build.limits()[0])]
     # pyproject's pytest options are for the package's own tests: notebooks are judged by their outputs.
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(root), *options, *run]
     # Progress bars would be outputs that the committed notebook does not hold.
     environment = {**build.chapter_environment(root), "TQDM_DISABLE": "1"}
-    return subprocess.run(command, env=environment, cwd=root, check=False).returncode
+    with guard.stoppable():
+        done = guard.run(command, memory=2 * build.limits()[1], env=environment, cwd=root)  # two at a time
+    if done.cut:
+        raise build.BuildError(f"The replay was ended: {done.cut}.")
+    return done.status
 
 
 if __name__ == "__main__":

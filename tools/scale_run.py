@@ -72,7 +72,7 @@ def problem(n: int):
 
 
 def main() -> None:
-    from kept import kept
+    from kept import kept, store
 
     def row(n: int, path: str) -> pd.DataFrame:
         command = [sys.executable, __file__, str(n), path]
@@ -82,10 +82,7 @@ def main() -> None:
 
     plan = [(n, path) for path in ("dense", "sparse") for n in SIZES if path == "sparse" or n <= DENSE_TO]
     rows = [kept(ROOT / f"_build/scale/{n}_{path}.csv", lambda n=n, path=path: row(n, path)) for n, path in tqdm(plan)]
-    target = ROOT / "xsg/data/scale.csv"
-    part = target.with_suffix(".part")
-    pd.concat(rows).to_csv(part, index=False)
-    part.replace(target)
+    store(pd.concat(rows), ROOT / "xsg/data/scale.csv")
 
 
 if __name__ == "__main__":

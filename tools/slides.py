@@ -7,7 +7,6 @@ needed.
 """
 
 import re
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from html import escape
@@ -23,6 +22,8 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
+
+import notebooks
 
 REVEAL = Path(sphinx_revealjs.__file__).parent / "_static/revealjs"
 MATHJAX = Path(mathjax.__file__).parent / "static/mathjax/es5"
@@ -88,9 +89,7 @@ def write_shared(folder: Path) -> Iterator[Path]:
     """Copy what all slides load, and yield the copies' paths."""
     for name, source in SHARED.items():
         target = folder / name
-        if not target.is_file() or target.stat().st_size != source.stat().st_size:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, target)
+        notebooks.write_bytes(target, source.read_bytes())
         yield target
 
 

@@ -10,12 +10,15 @@ slides/NN_slug.html        what one looks at, section by section, with the prose
 import copy
 import re
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import nbformat
 import yaml
 
+import guard
 import notebooks
+import outcomes
 import slides
 
 HEADER = re.compile(r"^# (?P<title>.+?)\n+\*?Prerequisites: (?P<needs>.+?)\.\s+Time:\s+(?P<time>\d+)\s+minutes", re.S)
@@ -25,9 +28,10 @@ def write(root: Path) -> Path:
     """Write the kit of every chapter, and drop what belongs to none."""
     target = root / "_build/teaching"
     wanted = set(slides.write_shared(target / "slides"))
+    built = outcomes.read(root)
     for stem in notebooks.chapters(root):
         try:
-            notebook = chapter(root, stem)
+            notebook = chapter(root, stem, built)
             pages = {"student": student(notebook, stem), "instructor": instructor(notebook, stem)}
         except (OSError, ValueError) as error:
             raise ValueError(f"chapters/{stem}: {error}") from error
@@ -43,10 +47,11 @@ def write(root: Path) -> Path:
     return target
 
 
-def chapter(root: Path, stem: str) -> nbformat.NotebookNode:
+def chapter(root: Path, stem: str, built: Collection[str] | None = None) -> nbformat.NotebookNode:
     """Read a chapter with its outputs: of the last build where there was one, else the committed ones."""
-    built = root / f"_build/executed/{stem}.ipynb"
-    return nbformat.read(built if built.is_file() else root / f"chapters/{stem}.ipynb", as_version=4)
+    path = outcomes.notebook_path(root, stem)
+    here = stem in (outcomes.read(root) if built is None else built) and path.is_file()
+    return notebooks.read(path if here else root / f"chapters/{stem}.ipynb")
 
 
 def instructor(notebook: nbformat.NotebookNode, stem: str) -> nbformat.NotebookNode:
@@ -124,6 +129,7 @@ def table(root: Path) -> str:
 
 if __name__ == "__main__":
     try:
-        print(f"The teaching kit: {write(Path(__file__).resolve().parents[1])}")
+        with guard.alone(root := Path(__file__).resolve().parents[1]):
+            print(f"The teaching kit: {write(root)}")
     except ValueError as error:
         sys.exit(f"{error}")

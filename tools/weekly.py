@@ -172,9 +172,9 @@ def gathered(folder: Path) -> tuple[list[Finding], bool]:
     findings, complete = [], True
     for kind in KINDS:
         path = folder / f"{kind}.json"
-        if path.is_file():
-            findings += [Finding(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
-        else:
+        try:
+            findings += [Finding(**entry) for entry in json.loads(path.read_bytes())]
+        except (OSError, ValueError, TypeError):  # none, or half a file
             complete = False
             findings.append(Finding(f"check of {kind}", "it did not finish; see the workflow's log."))
     return findings, complete

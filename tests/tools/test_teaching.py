@@ -10,6 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import notebooks
+import outcomes
 import slides
 import teaching
 
@@ -123,7 +124,14 @@ def root(tmp_path, chapter):
     (tmp_path / "chapters").mkdir()
     (tmp_path / "chapters/03_small.py").write_text(SCRIPT)
     notebooks.write(chapter, tmp_path / "_build/executed/03_small.ipynb")
+    seal(tmp_path)
     return tmp_path
+
+
+def seal(root):
+    """Record the executed notebook as the build does; without its digest it would not be looked at."""
+    outcome = outcomes.Outcome("03_small", "executed", "simulated", 1.0, 100)
+    outcomes.write(root, {"03_small": outcomes.sealed(root, outcome)})
 
 
 def run(notebook, places):
@@ -215,9 +223,23 @@ def test_the_kit_is_written_whole_and_only_where_something_changed(root):
     assert "[first chapter](01_first.ipynb)" in text
 
 
+def test_only_what_the_build_answers_for_is_taught(root, chapter):
+    built = root / "_build/executed/03_small.ipynb"
+    committed = root / "chapters/03_small.ipynb"
+    notebooks.write(chapter, committed)
+    built.write_text(built.read_text().replace("A small chapter", "Altered"))
+    teaching.write(root)
+    assert "Altered" not in (root / "_build/teaching/instructor/03_small.ipynb").read_text()
+    built.unlink()
+    committed.write_text(committed.read_text()[:-100])
+    with pytest.raises(ValueError, match=r"03_small\.ipynb is no whole notebook .*git checkout -- chapters/03_small"):
+        teaching.write(root)
+
+
 def test_a_chapter_without_checks_is_named(root):
     path = root / "_build/executed/03_small.ipynb"
     path.write_text(path.read_text().replace('"check"', '"other"'))
+    seal(root)
     with pytest.raises(ValueError, match=r"chapters/03_small: 'Exercise 1: a sum' is not followed by"):
         teaching.write(root)
 
