@@ -99,10 +99,10 @@ print((folder / "study.toml").read_text())
 #
 # `study.toml`, printed above, holds what tables cannot say: a name, the unit of the map, which groups of a cohort are compared, and whether the data are simulated (delete that line once they are yours). All of it is in the documentation of [`read_study`](../book/api.md).
 #
-# Two rules about names matter. Regions are matched by name in all tables, never by position. And a region of the left hemisphere called
-# `L_something` is taken for the homologue of `R_something`: such pairs are nearly copies of each other
-# ([chapter 10](10_splits.ipynb)), and every split but `"random"` and `"left-to-right"` keeps them together. If your atlas names its two sides in another
-# way, rename them first.
+# Two rules about names matter. Regions are matched by name in all tables, never by position; each table may write them in its own way (`L_insula`,
+# `lh_insula`, `ctx-lh-insula`, `insula_left`, …). And two regions are homologues if their names are the same but for the side *and* each lies opposite the
+# other. Such pairs are nearly copies of each other ([chapter 10](10_splits.ipynb)), and every split but `"random"` and `"left-to-right"` keeps them
+# together. Where an atlas only numbers its regions, the places alone decide; where pairs cannot be found, the report says so.
 
 # %%
 pd.read_csv(folder / "regions.csv").head(3)

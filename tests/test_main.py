@@ -72,6 +72,18 @@ def test_failures_are_messages_and_exit_code_1(nowhere, capsys):
     assert "Near it: human/disease/EP.GM.rda" in capsys.readouterr().err
 
 
+def test_a_mirror_is_shown_without_its_password(nowhere, capsys, monkeypatch):
+    monkeypatch.setenv("XSG_MIRROR", "https://me:s3cret@example.org/data?sig=t0ken")
+    assert main(["data"]) == 0
+    assert "mirror: https://example.org/data (XSG_MIRROR)" in capsys.readouterr().out
+    monkeypatch.setenv("XSG_MIRROR", "http://me:s3cret@example.org/data")
+    for arguments in (["data"], ["data", "fetch", NAME]):
+        assert main(arguments) == 1
+        printed = capsys.readouterr()
+        assert "error: XSG_MIRROR is http://example.org/data; expected an address with https://" in printed.err
+        assert "s3cret" not in printed.out + printed.err
+
+
 @pytest.mark.parametrize("arguments", [[], ["data", "fetch"], ["data", "fetch", "--all", NAME], ["date"]])
 def test_wrong_usage_is_exit_code_2(capsys, arguments):
     with pytest.raises(SystemExit) as stop:

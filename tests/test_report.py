@@ -215,7 +215,7 @@ def test_a_split_that_leaks_says_so(cortex):
     assert "1 fold, 34 regions scored" in found.sentence
     left = cortex.regions.str.startswith("L_")
     assert found.predictions["held out"].isna().to_list() == left.tolist()
-    copy = cortex.thinning[cortex.parcellation.homologue[cortex.regions[~left]]]
+    copy = cortex.thinning[cortex.parcellation.homologue[cortex.regions[~left]]].to_numpy()  # of others by name
     assert found.baselines.loc["contralateral copy", "R²"] == pytest.approx(r_squared(cortex.thinning[~left], copy))
     pairs = homologous_pairs(cortex.regions)
     assert len(np.unique(pairs[~left])) == 34

@@ -1,10 +1,14 @@
 """Command line: ``python -m xsg data`` lists the remote data files and fetches them, ``new`` begins a study."""
 
 import argparse
+import os
+import shlex
 import shutil
+import subprocess
 import sys
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 
 from xsg.data import fetch as data
 
@@ -23,7 +27,8 @@ def _list() -> None:
             print(f"{here[0] if here else 'no':6} {size / 1000:8.1f}  {name}")
     print(f"\n{len(table)} files, {table['bytes'].sum() / 1e6:.1f} MB.")
     print(f"cache:  {data.cache_dir()} (XSG_DATA)")
-    print(f"mirror: {data._mirror() or 'none'} (XSG_MIRROR)")
+    mirror = data._mirror() or "none"
+    print(f"mirror: {data.shown(mirror) if data.is_address(mirror) else mirror} (XSG_MIRROR)")
 
 
 def _new(folder: str) -> int:
@@ -31,11 +36,16 @@ def _new(folder: str) -> int:
     from xsg.data.own import write_template
 
     try:
-        write_template(folder)
+        path = write_template(folder)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"{folder}: a simulated study. Run it: python {folder}/analysis.py\nThen overwrite its tables with yours.")
+    # The interpreter that has xsg, which "python" need not be; quoted as the shell wants it.
+    found = shutil.which("python")
+    python = "python" if found and Path(found).absolute() == Path(sys.executable).absolute() else sys.executable
+    command = [python, str(path / "analysis.py")]
+    quoted = subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)
+    print(f"{folder}: a simulated study. Run it: {quoted}\nThen overwrite its tables with yours.")
     return 0
 
 
@@ -56,15 +66,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     get.add_argument("--all", action="store_true", help="every file of the list")
     new = parts.add_parser("new", help="begin a study of your own: tables to overwrite, and the script to run")
     new.add_argument("folder", help="a folder that is not there yet")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a path may hold what the terminal cannot show
     options = parser.parse_args(arguments)
     if options.part == "new":
         return _new(options.folder)
-    if options.action != "fetch":
-        _list()
-        return 0
-    if bool(options.names) == options.all:
+    if options.action == "fetch" and bool(options.names) == options.all:
         get.error("give either names or --all")
     try:
+        if options.action != "fetch":
+            _list()
+            return 0
         for name in data.registry().index if options.all else options.names:
             print(data.fetch(name))
     except (ValueError, data.DownloadError) as error:

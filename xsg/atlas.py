@@ -7,19 +7,32 @@ nothing is downloaded.
 import gzip
 import importlib.util
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components, dijkstra
+from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import KDTree
 
+from xsg import names as naming
+from xsg.anatomy import (
+    refuse_deep,
+    refuse_misplaced,
+    refuse_no_cortex,
+    refuse_other_units,
+    refuse_wrong_places,
+    region_names,
+    vertex_labels,
+)
+from xsg.check import align, choice, number
+from xsg.graphs import Graph, SparseGraph, undirected
+from xsg.pairs import find_pairs
+from xsg.pairs import homologous_pairs as homologous_pairs
+
 if TYPE_CHECKING:
-    import torch_geometric
     from nilearn.surface import PolyMesh
 
 # Lobes of the Desikan-Killiany regions as FreeSurfer groups them (mri_annotation2label --lobesStrict, with the
@@ -62,96 +75,6 @@ _DK_LOBES = {
 }
 REGIONS: tuple[str, ...] = tuple(f"{hemisphere}_{name}" for hemisphere in "LR" for name in _DK_LOBES)
 
-_FAR = 40.0  # mm; a centre farther from the cortex than that is in another unit or on another side
-
-Table = TypeVar("Table", pd.Series, pd.DataFrame)
-
-
-def align(obj: Table, regions: pd.Index | list[str], what: str) -> Table:
-    """Bring a table into the order of ``regions`` by name, or refuse it by name.
-
-    Parameters
-    ----------
-    obj
-        Series or DataFrame with region names as index (n rows).
-    regions
-        The n names wanted, in order.
-    what
-        What the table is called in an error, e.g. ``"thinning"``.
-
-    Returns
-    -------
-    Series or DataFrame
-        The same values, rows in the order of ``regions``.
-
-    Raises
-    ------
-    TypeError
-        If ``obj`` has no index of names (a bare array: the order could not be checked).
-    ValueError
-        If regions are missing, unknown or given twice, or values are not finite numbers.
-
-    Examples
-    --------
-    >>> align(pd.Series({"b": 2.0, "a": 1.0}), ["a", "b"], "thinning").to_list()
-    [1.0, 2.0]
-    """
-    if not isinstance(obj, (pd.Series, pd.DataFrame)):
-        raise TypeError(
-            f"{what}: expected a pandas Series or DataFrame indexed by region name, got {type(obj).__name__}. "
-            "The order of a bare array cannot be checked; give it names, e.g. pd.Series(values, index=atlas.regions)."
-        )
-    regions = pd.Index(regions)
-    duplicated = obj.index[obj.index.duplicated()].unique()
-    if len(duplicated):
-        raise ValueError(f"{what}: regions given more than once: {_some(duplicated)}. Keep one row per region.")
-    missing, unknown = regions.difference(obj.index, sort=False), obj.index.difference(regions, sort=False)
-    if len(missing) or len(unknown):
-        hint = ""
-        if len(unknown):
-            near = get_close_matches(str(unknown[0]), [str(region) for region in missing], n=1)
-            hint = f" Did you mean {near[0]!r} by {unknown[0]!r}?" if near else ""
-        raise ValueError(
-            f"{what}: {len(obj)} regions given, {len(regions)} expected; missing: {_some(missing)}; "
-            f"unknown: {_some(unknown)}.{hint} Names look like {str(regions[0])!r}; drop, mirror or rename explicitly."
-        )
-    obj = obj.loc[regions]
-    frame = obj.to_frame() if isinstance(obj, pd.Series) else obj
-    try:
-        finite = np.isfinite(frame.to_numpy(dtype=float))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{what}: not all values are numbers ({error}). Convert the columns first.") from None
-    if not finite.all():
-        row, column = np.argwhere(~finite)[0]
-        where = f"region {regions[row]!r}" + (f", column {frame.columns[column]!r}" if obj.ndim == 2 else "")
-        raise ValueError(
-            f"{what}: {int((~finite).sum())} of {finite.size} values are not finite, the first "
-            f"({frame.iloc[row, column]}) at {where}. Drop or fill them explicitly first."
-        )
-    return obj
-
-
-def homologous_pairs(regions: pd.Index | list[str]) -> np.ndarray:
-    """Return a number for each region, int array (n,), that it shares with its contralateral homologue.
-
-    Homologues carry nearly the same expression and thinning, so a split that parts them leaks.
-
-    Examples
-    --------
-    >>> homologous_pairs(["L_insula", "L_cuneus", "R_insula"]).tolist()
-    [0, 1, 0]
-    """
-    names = [str(region) for region in regions]
-    return pd.factorize(pd.Index([name[2:] if name[:2] in ("L_", "R_") else name for name in names]))[0]
-
-
-def _some(names: pd.Index, most: int = 5) -> str:
-    """Name the first few of many, so that an error stays readable."""
-    if not len(names):
-        return "none"
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(repr(str(name)) for name in names[:most]) + more
-
 
 @dataclass(frozen=True, eq=False)
 class Parcellation:
@@ -180,14 +103,44 @@ class Parcellation:
 
     @cached_property
     def homologue(self) -> pd.Series:
-        """Contralateral region of each region that has one: Series of names, indexed by region."""
-        swapped = {"L": "R", "R": "L"}
-        pairs = {
-            region: swapped[str(region)[0]] + str(region)[1:]
-            for region in self.regions
-            if str(region)[:2] in ("L_", "R_") and swapped[str(region)[0]] + str(region)[1:] in self.regions
-        }
-        return pd.Series(pairs, name="homologue", dtype=object)
+        """Contralateral region of each region that has one: Series of names, indexed by region.
+
+        Found as `homologous_pairs` finds them: by the places of the regions, confirmed by their names.
+        """
+        twin = find_pairs(self.regions, self).twin
+        paired = twin >= 0
+        return pd.Series(list(self.regions[twin[paired]]), list(self.regions[paired]), dtype=object, name="homologue")
+
+    def spelt(self, regions: pd.Index | list[str], what: str = "regions") -> pd.Index:
+        """Return names of regions as the parcellation spells them, or refuse one that it lacks or that comes twice.
+
+        Examples
+        --------
+        >>> load_parcellation("dk").spelt(["rh_insula", "ctx-lh-cuneus"]).to_list()
+        ['R_insula', 'L_cuneus']
+        """
+        regions = pd.Index(regions)
+        if regions.isin(self.regions).all() and regions.is_unique:
+            return regions
+        found = pd.Index([self._by_spelling(name) for name in regions], dtype=object)
+        odd, twice = regions[found.isna()], regions[found.duplicated()]
+        if len(odd) or len(twice):
+            near = naming.nearest(odd[0], self.regions) if len(odd) else None
+            raise ValueError(
+                f"{what}: region {str([*odd, *twice][0])!r} is {'not in' if len(odd) else 'given twice for'} "
+                f"parcellation {self.name!r}; its regions are named like {str(self.regions[0])!r}."
+                + (f" Did you mean {near!r}?" if near else "")
+            )
+        return found.rename(regions.name)
+
+    def _by_spelling(self, name: object) -> str | None:
+        return name if name in self.regions else self._spellings.get((naming.side(name), naming.stem(name)))
+
+    @cached_property
+    def _spellings(self) -> dict:
+        """Region by hemisphere and stem of its name, where only one has these."""
+        keys = pd.Series([(naming.side(name), naming.stem(name)) for name in self.regions], self.regions, dtype=object)
+        return {key: region for region, key in keys[~keys.duplicated(keep=False)].items()}
 
     @classmethod
     def from_labels(cls, name: str, labels: np.ndarray, names: dict[int, str], lobes: dict | None = None):
@@ -200,24 +153,39 @@ class Parcellation:
         labels
             int array (20484,), the label of each fsaverage5 vertex, left hemisphere first.
         names
-            Label -> region name, in the order the regions should have; labels that are not named (the medial wall)
-            belong to no region.
+            Label -> region name, in the order the regions should have. What is called unknown, medial wall, corpus
+            callosum, background or ``???`` belongs to no region, as do labels that are not named.
         lobes
             Region name -> lobe, optional.
 
         Raises
         ------
+        TypeError
+            If labels are no numbers, or names no dict.
         ValueError
-            If the number of vertices is not fsaverage5's, a name is given twice, a named region has no vertex, or a
-            region lies in both hemispheres.
+            If the number of vertices is not fsaverage5's, a label is not whole, a name is given twice, a named region
+            has no vertex, lies in both hemispheres or in the one that its name denies, is the medial wall, or is none
+            of the cortex; or if most of those that have names of the Desikan-Killiany parcellation lie elsewhere.
+
+        Warns
+        -----
+        UserWarning
+            If a label without a name has vertices of the cortex.
         """
-        labels = np.asarray(labels)
+        dk = load_parcellation("dk")
+        labels = vertex_labels(labels, len(dk.labels))
+        given = region_names(names, name)
+        regions = {label: region for label, region in given.items() if not naming.background(region)}
+        refuse_no_cortex(name, pd.Index(list(regions.values())))
+        found = cls._assembled(name, labels, regions, lobes)
+        refuse_misplaced(name, labels, given, dk.labels < 0, regions)
+        refuse_wrong_places(name, found.table, dk.table)
+        return found
+
+    @classmethod
+    def _assembled(cls, name: str, labels: np.ndarray, names: dict[int, str], lobes: dict | None = None):
+        """Put the table of the regions together."""
         coordinates = _coordinates("pial")
-        if labels.shape != (len(coordinates),):
-            raise ValueError(
-                f"labels: expected one per fsaverage5 vertex, shape ({len(coordinates)},) with the left hemisphere "
-                f"first, got {labels.shape}. Resample the parcellation to fsaverage5 first."
-            )
         if len(set(names.values())) < len(names):
             raise ValueError(f"names: a region name is given to two labels in {name!r}. Make the names unique.")
         rows = np.full(len(labels), -1)
@@ -226,8 +194,14 @@ class Parcellation:
             vertices = np.flatnonzero(labels == label)
             hemispheres = np.unique(vertices >= len(labels) // 2)
             if len(hemispheres) != 1:
-                found = "no vertex" if not len(vertices) else "vertices in both hemispheres"
-                raise ValueError(f"region {region!r} (label {label}) of {name!r} has {found}; expected one hemisphere.")
+                left = int((vertices < len(labels) // 2).sum())
+                found = "no vertex"
+                if len(vertices):
+                    found = f"vertices in both hemispheres ({left} in the left, {len(vertices) - left} in the right)"
+                raise ValueError(
+                    f"region {region!r} (label {label}) of {name!r} has {found}; expected one hemisphere. Labels must "
+                    "differ between the hemispheres, e.g. by adding 1000 to those of the right; stray vertices get -1."
+                )
             rows[vertices] = row
             centroid = coordinates[vertices].mean(axis=0)
             lobe = (lobes or {}).get(region)
@@ -258,8 +232,9 @@ class Parcellation:
         Raises
         ------
         ValueError
-            If a column is missing, a value is no number, a hemisphere is neither "L" nor "R", a centre lies farther
-            than 40 mm from the surface of its hemisphere, or a region is nearest to no vertex.
+            If a column is missing, a value is no number, a hemisphere is neither "L" nor "R", a region lies below the
+            cortex or is none, a centre lies on the other side, farther than 40 mm from the surface of its hemisphere or
+            deep below it, the centres are not in mm, or a region is nearest to no vertex.
 
         Examples
         --------
@@ -280,25 +255,25 @@ class Parcellation:
                 f"regions of {name!r}: hemisphere of {odd[0]!r} is {table['hemisphere'][odd[0]]!r}; "
                 "expected 'L' or 'R'."
             )
-        surface, wall = _coordinates("pial"), load_parcellation("dk").labels < 0
+        if not len(table):
+            raise ValueError(f"regions of {name!r}: there are none; expected a row for each.")
+        dk = load_parcellation("dk")
+        places = centres.assign(hemisphere=table["hemisphere"])
+        refuse_no_cortex(name, table.index)
+        refuse_other_units(name, places)
+        surface, wall = _coordinates("pial"), dk.labels < 0
         rows = np.full(len(surface), -1)
         for side, start in (("L", 0), ("R", len(surface) // 2)):
             mine = np.flatnonzero(table["hemisphere"] == side)
             vertices = np.arange(start, start + len(surface) // 2)
             if not len(mine):
                 continue
-            here = surface[vertices]
-            far, _ = KDTree(here).query(centres.to_numpy()[mine])
-            if far.max() > _FAR:
-                worst = mine[far.argmax()]
-                raise ValueError(
-                    f"regions of {name!r}: the centre of {table.index[worst]!r}, {centres.iloc[worst].tolist()} mm, "
-                    f"lies {far.max():.0f} mm from the {side} hemisphere. Are x, y, z in mm, and is right positive?"
-                )
             vertices = vertices[~wall[vertices]]
+            refuse_deep(name, centres.iloc[mine], side, surface[vertices])
             rows[vertices] = mine[KDTree(centres.to_numpy()[mine]).query(surface[vertices])[1]]
+        refuse_wrong_places(name, places, dk.table)
         lobes = table["lobe"].to_dict() if "lobe" in table else None
-        found = cls.from_labels(name, rows, dict(enumerate(table.index)), lobes)
+        found = cls._assembled(name, rows, dict(enumerate(table.index)), lobes)
         return cls(name, found.table.assign(**{axis: centres[axis] for axis in centres}), rows)
 
 
@@ -329,7 +304,7 @@ def load_parcellation(name: str = "dk") -> Parcellation:
         offset = len(_DK_LOBES) * (hemisphere == "rh")
         labels.append([order[key] + offset if key in order else -1 for key in image.darrays[0].data])
     lobes = {region: _DK_LOBES[region[2:]] for region in REGIONS}
-    return Parcellation.from_labels("dk", np.concatenate(labels), dict(enumerate(REGIONS)), lobes)
+    return Parcellation._assembled("dk", np.concatenate(labels), dict(enumerate(REGIONS)), lobes)
 
 
 @lru_cache
@@ -399,207 +374,6 @@ def distances(parcellation: Parcellation, kind: str = "euclidean") -> pd.DataFra
     found = dijkstra(surface, directed=False, indices=centres)[:, centres]
     # The two directions differ by rounding only; a distance is symmetric to the bit.
     return pd.DataFrame(np.minimum(found, found.T), index=regions, columns=regions)
-
-
-@dataclass(frozen=True, eq=False)
-class Graph:
-    """An undirected graph over named regions.
-
-    Attributes
-    ----------
-    weights
-        DataFrame (n, n): edge weights, symmetric, non-negative, zero on the diagonal. Checked when made.
-    name
-        What the edges are, for plots and provenance.
-    """
-
-    weights: pd.DataFrame
-    name: str = "graph"
-
-    def __post_init__(self) -> None:
-        """Refuse what is no undirected graph, naming the first offending pair of regions."""
-        weights = self.weights
-        if not isinstance(weights, pd.DataFrame) or not weights.index.equals(weights.columns):
-            raise ValueError("graph weights: expected a DataFrame with the same region names as index and columns.")
-        align(weights, weights.index, "graph weights")
-        values = weights.to_numpy(dtype=float)
-        problems = {
-            "not symmetric": ~np.isclose(values, values.T, rtol=1e-9, atol=0),
-            "negative": values < 0,
-            "not zero on the diagonal": np.diag(np.diag(values) != 0),
-        }
-        for problem, where in problems.items():
-            if where.any():
-                i, j = np.argwhere(where)[0]
-                raise ValueError(
-                    f"graph weights are {problem}: {self.regions[i]} → {self.regions[j]} is {values[i, j]:g}, "
-                    f"{self.regions[j]} → {self.regions[i]} is {values[j, i]:g}. Symmetrise with (W + W.T) / 2, "
-                    "take absolute values or zero the diagonal, as the data mean it."
-                )
-
-    @property
-    def regions(self) -> pd.Index:
-        """Region names, in order (n,)."""
-        return self.weights.index
-
-    @property
-    def adjacency(self) -> np.ndarray:
-        """Binary adjacency (n, n): 1 where an edge has weight."""
-        return (self.weights.to_numpy() > 0).astype(float)
-
-    @property
-    def edges(self) -> np.ndarray:
-        """Each undirected edge once: row numbers (2, E), smaller first."""
-        return np.stack(np.nonzero(np.triu(self.weights.to_numpy(), 1)))
-
-    @property
-    def edge_weights(self) -> np.ndarray:
-        """Weight of each edge (E,), in the order of `edges`."""
-        return self.weights.to_numpy(dtype=float)[tuple(self.edges)]
-
-    @property
-    def n_components(self) -> int:
-        """Number of connected components."""
-        return int(connected_components(self.weights.to_numpy(), directed=False, return_labels=False))
-
-    def normalised(self) -> np.ndarray:
-        """Symmetrically normalised adjacency with self-loops, D^-1/2 (A + I) D^-1/2, (n, n).
-
-        Kipf & Welling (2017), eq. 2, doi:10.48550/arXiv.1609.02907.
-        """
-        looped = self.weights.to_numpy(dtype=float) + np.eye(len(self.regions))
-        scale = 1 / np.sqrt(looped.sum(axis=1))
-        return scale[:, None] * looped * scale[None, :]
-
-    def laplacian(self) -> np.ndarray:
-        """Combinatorial Laplacian D - W, (n, n): z @ L @ z = sum over edges of w_ij (z_i - z_j)^2."""
-        weights = self.weights.to_numpy(dtype=float)
-        return np.diag(weights.sum(axis=1)) - weights
-
-    def subset(self, regions: pd.Index | list[str]) -> "Graph":
-        """Return the graph over some of the regions, edges between them kept."""
-        unknown = pd.Index(regions).difference(self.regions, sort=False)
-        if len(unknown):
-            raise ValueError(f"graph {self.name!r} has no regions {_some(unknown)}; it has {_some(self.regions)}.")
-        return Graph(self.weights.loc[list(regions), list(regions)], self.name)
-
-    def check(self, connected: bool = False) -> "Graph":
-        """Return the graph if it is usable for a model: no isolated region and, when asked, one component.
-
-        Raises
-        ------
-        ValueError
-            Naming the isolated regions, or the number of components and how to join them.
-        """
-        isolated = self.regions[self.weights.to_numpy().sum(axis=1) == 0]
-        if len(isolated):
-            raise ValueError(
-                f"graph {self.name!r}: regions without any edge: {_some(isolated)}. "
-                "Add homotopic edges (homotopic=True) or leave these regions out."
-            )
-        if connected and self.n_components > 1:
-            raise ValueError(
-                f"graph {self.name!r} has {self.n_components} components, 1 was asked for. On a cortical surface the "
-                "hemispheres do not touch: join them with build_graph(..., homotopic=True)."
-            )
-        return self
-
-    def to_pyg(self, x: pd.DataFrame | None = None, y: pd.Series | None = None) -> "torch_geometric.data.Data":
-        """Return a torch_geometric ``Data``: ``edge_index`` (2, 2E), ``edge_weight`` (2E,), ``x`` (n, p), ``y`` (n,).
-
-        Tables are aligned by region name. Both directions of every edge are listed, as PyG expects.
-        """
-        import torch
-        from torch_geometric.data import Data
-
-        rows, columns = np.nonzero(self.weights.to_numpy())
-        data = Data(
-            edge_index=torch.tensor(np.stack([rows, columns])),
-            edge_weight=torch.tensor(self.weights.to_numpy(dtype=np.float32)[rows, columns]),
-            num_nodes=len(self.regions),
-        )
-        if x is not None:
-            data.x = torch.tensor(align(x, self.regions, "x").to_numpy(dtype=np.float32))
-        if y is not None:
-            data.y = torch.tensor(align(y, self.regions, "y").to_numpy(dtype=np.float32))
-        return data
-
-
-@dataclass(frozen=True, eq=False)
-class SparseGraph:
-    """An undirected graph over so many places that a matrix of all pairs would not fit: only its edges are kept.
-
-    Attributes
-    ----------
-    regions
-        Names of the places, in order (n,).
-    edges
-        Each undirected edge once: row numbers (2, E), smaller first.
-    edge_weights
-        Weight of each edge (E,), positive.
-    name
-        What the edges are.
-    """
-
-    regions: pd.Index
-    edges: np.ndarray
-    edge_weights: np.ndarray
-    name: str = "graph"
-
-    def __post_init__(self) -> None:
-        """Refuse edges that lead nowhere, run backwards, come twice or weigh nothing."""
-        n, edges, weights = len(self.regions), self.edges, self.edge_weights
-        if edges.ndim != 2 or len(edges) != 2 or weights.shape != edges.shape[1:]:
-            raise ValueError(f"edges {edges.shape} and weights {weights.shape}: expected (2, E) and (E,).")
-        problems = {
-            "outside 0 to n - 1": (edges < 0).any(0) | (edges >= n).any(0),
-            "not from the smaller to the larger row": edges[0] >= edges[1],
-            "not positive and finite in weight": ~(np.isfinite(weights) & (weights > 0)),
-            "given twice": pd.Series(edges[0] * np.int64(n) + edges[1]).duplicated().to_numpy(),
-        }
-        for problem, where in problems.items():
-            if where.any():
-                first = int(where.argmax())
-                raise ValueError(
-                    f"graph {self.name!r} of {n} places: edge {first}, {edges[:, first].tolist()} with weight "
-                    f"{weights[first]:g}, is {problem}."
-                )
-
-    @property
-    def n_components(self) -> int:
-        """Number of connected components."""
-        n = len(self.regions)
-        return int(
-            connected_components(sparse.coo_array((self.edge_weights, self.edges), (n, n)), False, return_labels=False)
-        )
-
-    def subset(self, regions: pd.Index | list[str]) -> "SparseGraph":
-        """Return the graph over some of the places, edges between them kept."""
-        rows = self.regions.get_indexer(regions)
-        if (rows < 0).any():
-            raise ValueError(f"graph {self.name!r} has no place {pd.Index(regions)[rows < 0][0]!r}.")
-        where = np.full(len(self.regions), -1)
-        where[rows] = np.arange(len(rows))
-        edges = where[self.edges]
-        kept = (edges >= 0).all(0)
-        return SparseGraph(pd.Index(regions), np.sort(edges[:, kept], axis=0), self.edge_weights[kept], self.name)
-
-    def check(self, connected: bool = False) -> "SparseGraph":
-        """Return the graph if no place stands alone and, when asked, it is one component."""
-        alone = np.setdiff1d(np.arange(len(self.regions)), self.edges)
-        if len(alone):
-            raise ValueError(
-                f"graph {self.name!r}: {len(alone)} places without any edge, the first {self.regions[alone[0]]!r}."
-            )
-        if connected and self.n_components > 1:
-            raise ValueError(f"graph {self.name!r} has {self.n_components} components, 1 was asked for.")
-        return self
-
-    def dense(self) -> Graph:
-        """Return the same graph with a matrix of all pairs."""
-        n = len(self.regions)
-        weights = sparse.coo_array((self.edge_weights, self.edges), (n, n)).toarray()
-        return Graph(pd.DataFrame(weights + weights.T, self.regions, self.regions), self.name)
 
 
 def _touching(parcellation: Parcellation) -> np.ndarray:
@@ -691,20 +465,20 @@ def build_graph(
     """
     regions = parcellation.regions
     n = len(regions)
-    if weights not in ("binary", "distance", "connectome"):
-        raise ValueError(f"weights {weights!r} is unknown; expected 'binary', 'distance' or 'connectome'.")
+    choice(weights, ("binary", "distance", "connectome"), "weights")
     if weights == "connectome" and connectome is None:
         raise ValueError("weights='connectome' needs connectome=, a DataFrame (n, n) of strengths by region name.")
-    if not length > 0:
-        raise ValueError(f"length is {length!r}; expected a positive distance in mm.")
+    number(length, "length in mm", 0, above=True)
     if connectome is None:
         touching = _touching(parcellation)
         strength = np.zeros((n, n))
         strength[touching[:, 0], touching[:, 1]] = strength[touching[:, 1], touching[:, 0]] = 1.0
         name = "surface adjacency"
     else:
-        connectome = align(connectome, regions, "connectome").loc[:, align(connectome.T, regions, "connectome").index]
-        strength = Graph(connectome, "connectome").weights.to_numpy(dtype=float)
+        rows = align(connectome, regions, "connectome")
+        strength = undirected(align(rows.T, regions, "connectome").T).to_numpy(dtype=float)
+        if not strength.any():
+            raise ValueError("connectome: no region is joined to another; expected some strengths above 0.")
         strength = strength / strength.max()
         name = "structural connectome"
     present = strength > 0

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import cache
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 
 @contextmanager
@@ -16,6 +17,19 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let numpy's products and decompositions use one thread, so that they are rounded alike however many there are."""
+    with _pools().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    """Look for the libraries once: it takes longer than a small product."""
+    return ThreadpoolController()
 
 
 # torch hands a product, or a batch of them, to oneDNN if it takes more multiplications than this.

@@ -14,7 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 
+from xsg import names as naming
 from xsg.atlas import Graph, Parcellation, align, load_parcellation, mesh
+from xsg.check import constant, rows_of, series, some
 
 SEQUENTIAL = "viridis"
 DIVERGING = "vlag"  # seaborn's; blue-red, told apart in every common form of colour blindness
@@ -48,8 +50,8 @@ def brain(
     Parameters
     ----------
     values
-        Series by region (one row of views), or DataFrame with one column per row of views. Regions without a value are
-        left grey.
+        Series by region (one row of views), or DataFrame with one column per row of views; names in any style. Regions
+        without a row are left grey, and the figure says how many.
     label
         What the colour means, with its unit; labels the colour bar.
     parcellation
@@ -64,20 +66,25 @@ def brain(
     Returns
     -------
     Figure
+
+    Raises
+    ------
+    TypeError
+        If the values have no names.
+    ValueError
+        Regions that the parcellation lacks or that are given twice, values that are not finite, no values at all.
     """
     from nilearn.plotting import plot_surf
 
     parcellation = parcellation or load_parcellation("dk")
-    maps = values.to_frame(values.name or "") if isinstance(values, pd.Series) else values
-    maps = align(maps, maps.index, label)
-    unknown = maps.index.difference(parcellation.regions, sort=False)
-    if len(unknown):
-        raise ValueError(f"{label}: region {unknown[0]!r} is not in parcellation {parcellation.name!r}.")
+    maps = on_regions(values, parcellation, label)
     low, high = limits or (float(maps.to_numpy().min()), float(maps.to_numpy().max()))
     if low < 0 < high and limits is None:
         low, high = -max(-low, high), max(-low, high)
     cmap = cmap or (DIVERGING if low < 0 < high else SEQUENTIAL)
-    hemispheres = [h for h in ("left", "right") if maps.index.str.startswith(h[0].upper() + "_").any()]
+    sides = parcellation.table["hemisphere"]
+    hemispheres = [h for h in ("left", "right") if (sides[maps.index] == h[0].upper()).any()]
+    grey = int((~sides.index.isin(maps.index) & sides.isin([h[0].upper() for h in hemispheres])).sum())
     views = [view for view in _VIEWS if view[0] in hemispheres]
     figure, axes = plt.subplots(
         maps.shape[1],
@@ -119,11 +126,24 @@ def brain(
         box = ax.get_position()
         name = f"{hemisphere}, {'outer' if view == 'lateral' else 'inner'} face"
         figure.text((box.x0 + box.x1) / 2, 0.01, name, fontsize=8, color="0.35", ha="center")
+    if grey:
+        told = f"grey: {grey} region{'s' * (grey > 1)} without a value"
+        figure.text(0.99, 0.01, told, fontsize=8, color="0.35", ha="right")
     bar = figure.add_axes((0.88, 0.25, 0.018, 0.5))
     # A long label would be taller than a single row of views.
     wrapped = textwrap.fill(label, 22 if maps.shape[1] == 1 else 60)
     figure.colorbar(plt.cm.ScalarMappable(Normalize(low, high), cmap), cax=bar).set_label(wrapped)
     return figure
+
+
+def on_regions(values: pd.Series | pd.DataFrame, parcellation: Parcellation, what: str) -> pd.DataFrame:
+    """Return maps (regions, maps) whose rows are named as a parcellation names them, or refuse them by name."""
+    maps = values if isinstance(values, pd.DataFrame) else series(values, what)
+    maps = maps.to_frame(maps.name or "") if isinstance(maps, pd.Series) else maps
+    if not maps.size:
+        raise ValueError(f"{what}: no values; columns are {some(maps.columns)}. Expected a row for each region.")
+    maps = align(maps, maps.index, what)
+    return maps.set_axis(parcellation.spelt(maps.index, what), axis=0).astype(float)
 
 
 def sulci() -> dict[str, np.ndarray]:
@@ -134,21 +154,63 @@ def sulci() -> dict[str, np.ndarray]:
 
 
 def observed_against_predicted(
-    observed: pd.Series, predicted: pd.Series, unit: str, ax: Axes | None = None, title: str = ""
+    observed: pd.Series,
+    predicted: pd.Series,
+    unit: str,
+    ax: Axes | None = None,
+    title: str = "",
+    parcellation: Parcellation | None = None,
 ) -> Axes:
-    """Scatter one point per region with the line of identity; R² and r of what is drawn stand in the corner."""
+    """Scatter one point per region with the line of identity; R² and r of what is drawn stand in the corner.
+
+    Parameters
+    ----------
+    observed, predicted
+        Series by region, in any order and style of names. Regions without a value (NaN) in either are left out, and
+        the corner says how many are drawn.
+    unit
+        Of both.
+    ax, title
+        Axes to draw on, and their title.
+    parcellation
+        Tells the hemispheres; by default the names do.
+
+    Raises
+    ------
+    ValueError
+        Regions that one of the two lacks, or fewer than two with values.
+    """
+    observed, predicted = series(observed, "observed"), series(predicted, "predicted")
+    rows = rows_of(predicted.index, observed.index, "predicted")
+    both = pd.DataFrame({"x": observed.to_numpy(), "y": predicted.to_numpy()[rows]}, observed.index)
+    regions, both = len(both), both[np.isfinite(both).all(axis=1)]
+    if len(both) < 2:
+        raise ValueError(f"observed and predicted: {len(both)} regions have both values; expected at least 2.")
     ax = ax or plt.subplots(figsize=(4.2, 4))[1]
-    both = pd.concat([observed.rename("x"), predicted.rename("y")], axis=1)
-    left = both.index.str.startswith("L_")
+    if parcellation is None:
+        side = np.array([naming.side(name) for name in both.index], dtype=object)
+    else:
+        side = parcellation.table.loc[parcellation.spelt(both.index, "observed"), "hemisphere"].to_numpy()
+    left, right = side == "L", side == "R"
     ends = [both.to_numpy().min(), both.to_numpy().max()]
     ax.plot(ends, ends, color="0.6", lw=1, zorder=0)
     colours = sns.color_palette("colorblind")
-    for chosen, marker, colour, name in ((left, "o", colours[0], "left"), (~left, "^", colours[1], "right")):
+    for chosen, marker, colour, name in (
+        (left, "o", colours[0], "left"),
+        (right, "^", colours[1], "right"),
+        (~(left | right), "s", colours[2], "not told"),
+    ):
         if chosen.any():
             ax.scatter(both.x[chosen], both.y[chosen], marker=marker, s=22, color=colour, label=name, alpha=0.85)
-    r = np.corrcoef(both.x, both.y)[0, 1]
-    r2 = 1 - ((both.x - both.y) ** 2).sum() / ((both.x - both.x.mean()) ** 2).sum()
-    ax.text(0.04, 0.96, f"R² = {r2:.2f}\nr = {r:.2f}", transform=ax.transAxes, va="top")
+    one_value = constant(both.to_numpy())
+    told = ""
+    if not one_value[0]:  # else there is nothing to explain
+        r2 = 1 - ((both.x - both.y) ** 2).sum() / ((both.x - both.x.mean()) ** 2).sum()
+        told = f"R² = {r2:.2f}"
+    if not one_value.any():
+        told += f"\nr = {np.corrcoef(both.x, both.y)[0, 1]:.2f}"
+    told += f"\n{len(both)} of {regions} regions" * (len(both) < regions)
+    ax.text(0.04, 0.96, told, transform=ax.transAxes, va="top")
     ax.set(xlabel=f"observed thinning ({unit})", ylabel=f"predicted thinning ({unit})", title=title)
     ax.legend(loc="lower right", title="hemisphere")
     return ax
@@ -180,7 +242,8 @@ def glass_graph(graph: Graph, parcellation: Parcellation | None = None, values: 
     values
         Colour of each region, optional.
     """
-    table = (parcellation or load_parcellation("dk")).table.loc[graph.regions]
+    parcellation = parcellation or load_parcellation("dk")
+    table = parcellation.table.loc[parcellation.spelt(graph.regions, f"graph {graph.name!r}")]
     figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
     across = table.hemisphere.to_numpy()[graph.edges]
     across = across[0] != across[1]
@@ -196,8 +259,9 @@ def glass_graph(graph: Graph, parcellation: Parcellation | None = None, values: 
                 lw=0.8,
                 zorder=0,
             )
-        dots = table if title == "from above" else table[table.hemisphere == "L"]
-        colours = "0.2" if values is None else align(values, graph.regions, "values").loc[dots.index]
+        shown_dots = np.ones(len(table), bool) if title == "from above" else (table.hemisphere == "L").to_numpy()
+        dots = table[shown_dots]
+        colours = "0.2" if values is None else align(series(values, "values"), graph.regions, "values")[shown_dots]
         ax.scatter(dots[horizontal], dots[vertical], c=colours, s=26)
         names = {"x": "left to right (mm)", "y": "back to front (mm)", "z": "bottom to top (mm)"}
         ax.set(xlabel=names[horizontal], ylabel=names[vertical], title=title, aspect="equal")

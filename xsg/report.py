@@ -1,6 +1,8 @@
 """The instrument: what a fitted number is worth, as one table, one figure and one sentence per model and map."""
 
+import base64
 import html
+import io
 import tempfile
 import textwrap
 from dataclasses import dataclass, field
@@ -10,12 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from xsg.atlas import homologous_pairs
+from xsg.check import choice, number
 from xsg.data.cortex import Cortex
 from xsg.evaluation.baselines import BASELINES, baseline
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import MAP_NULLS, noise_genes, null_maps, p_value, rewired
+from xsg.evaluation.splits import parted_pairs
 from xsg.evaluation.splits import split as make_split
+from xsg.files import whole
+from xsg.pairs import about_unknown, find_pairs
 from xsg.training import CrossScaleVAE, held_out_mean, refit
 
 if TYPE_CHECKING:
@@ -60,8 +65,12 @@ class Report:
         What was evaluated, and how.
     n_folds, n_values : int
         Number of folds; number of independent values of the map: that of homologous pairs where homologues share one.
-    leaks : bool
-        Whether a model was trained on the homologue of a region that it was then judged on.
+    leaks : bool or None
+        Whether a model was trained on the homologue of a region that it was then judged on. False only where that is
+        known of every region; None: not known.
+    unpaired : tuple of str
+        Regions without a homologue that is known, though one of the others may be it. None where all lie in one
+        hemisphere.
     """
 
     cortex: str
@@ -70,7 +79,7 @@ class Report:
     null_name: str
     n_folds: int
     n_values: int
-    leaks: bool
+    leaks: bool | None
     in_sample: pd.Series
     held_out: pd.DataFrame
     null: pd.DataFrame
@@ -78,6 +87,7 @@ class Report:
     baselines: pd.DataFrame
     seeds: pd.DataFrame
     predictions: pd.DataFrame = field(repr=False)
+    unpaired: tuple[str, ...] = ()
 
     def table(self) -> pd.DataFrame:
         """Everything as one table.
@@ -136,6 +146,11 @@ class Report:
         parts = [first, second]
         if self.leaks:
             parts.append("Homologues of held-out regions were trained on, so this is no test on regions unseen.")
+        if self.leaks is None:
+            parts.append(
+                "Whether homologues of held-out regions were trained on is not known: "
+                f"{about_unknown(self.unpaired, n)}."
+            )
         if len(self.null):
             parts.append(self._about_null())
         if len(self.baselines):
@@ -194,8 +209,65 @@ class Report:
         points_with_intervals(points, ax=below)
         shown = [points[["value", "low"]].min().min(), self.null["held-out R²"].quantile(0.02), -0.1]
         below.set(xlim=(np.nanmin(shown) - 0.05, 1.05), xlabel="R² (points: held out; bar: 95 % interval over pairs)")
-        figure.suptitle(f"{self.cortex}: what the R² is worth")
+        title = f"{self.cortex}: what the R² is worth"
+        if self.leaks is None:
+            title += f"\n(leaks: not known, {len(self.unpaired)} regions without a known homologue)"
+        figure.suptitle(title)
         return figure
+
+    def save(self, path: str | Path) -> Path:
+        """Write the report to a file, whole or not at all.
+
+        Parameters
+        ----------
+        path
+            Ending in ``.html`` (table, sentence and figure on one page), ``.csv`` (the table), ``.txt`` (table and
+            sentence), or ``.png``, ``.pdf`` or ``.svg`` (the figure).
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        ValueError
+            Another ending, or a folder that is not there or cannot be written to.
+        """
+        path = Path(path)
+        kind = choice(path.suffix.lower(), (".html", ".csv", ".txt", ".png", ".pdf", ".svg"), f"ending of {path}")
+        try:
+            with whole(path) as part:
+                if kind == ".csv":
+                    self.table().to_csv(part)
+                elif kind == ".txt":
+                    part.write_text(f"{self!r}\n", encoding="utf-8")
+                elif kind == ".html":
+                    part.write_text(self._page(), encoding="utf-8")
+                else:
+                    part.write_bytes(self._picture(kind[1:]))
+        except OSError as error:
+            raise ValueError(
+                f"report: cannot write {path} ({error.strerror or error}). Name a file in a folder that is yours."
+            ) from None
+        return path
+
+    def _picture(self, kind: str) -> bytes:
+        import matplotlib.pyplot as plt
+
+        figure, written = self.plot(), io.BytesIO()
+        try:
+            figure.savefig(written, format=kind)
+        finally:
+            plt.close(figure)
+        return written.getvalue()
+
+    def _page(self) -> str:
+        title, image = html.escape(f"{self.model} on {self.cortex}"), base64.b64encode(self._picture("png")).decode()
+        return (
+            f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head><body>'
+            f'<h1>{title}</h1>{self._repr_html_()}<img src="data:image/png;base64,{image}" '
+            'alt="R² of the model, of its nulls and of simpler methods; the numbers are in the table."></body></html>\n'
+        )
 
     def __repr__(self) -> str:
         """Show the table and the sentence."""
@@ -286,6 +358,11 @@ def evaluate(
     ValueError
         Unknown split or null, 1 to 18 nulls, no seed, values that are not finite, a folder that cannot be written to.
 
+    Warns
+    -----
+    LeakWarning
+        If the split parts homologues; a PairWarning, if that is not known of all regions. Both stand in the report.
+
     Notes
     -----
     Judge by the held-out R². In-sample statistics are given because papers give them; compare them with their null.
@@ -299,10 +376,11 @@ def evaluate(
     >>> report.held_out.columns.to_list()
     ['value', 'low', 'high']
     """
-    _check(model, cortex, null, n_nulls, n_seeds, checkpoint)
+    n_nulls, n_seeds, seed = _check(model, cortex, null, n_nulls, n_seeds, seed, checkpoint)
     expression, thinning, graph, regions = cortex.expression, cortex.thinning, cortex.graph, cortex.regions
     folds = make_split(split, cortex.parcellation, regions, seed=seed)
-    pairs, seeds = homologous_pairs(regions), range(seed, seed + n_seeds)
+    found = find_pairs(regions, cortex.parcellation)
+    pairs, seeds = found.number, range(seed, seed + n_seeds)
 
     def predict(expression=expression, thinning=thinning, graph=graph, seeds=(seed,)) -> np.ndarray:
         """In-sample and held-out predictions (copies, 2, n) from one call, whose first fold holds nothing out."""
@@ -324,7 +402,7 @@ def evaluate(
             again = predict(thinning=maps)
         under_null = _statistics(thinning.to_numpy() if maps is None else maps.to_numpy(), again)
 
-    leaks = any(np.isin(pairs[fold], pairs[~fold]).any() for fold in folds)
+    leaks = bool(parted_pairs(folds, regions, cortex.parcellation)) or (None if found.unknown.any() else False)
     paired = cortex.parcellation.homologue.reindex(regions).isin(regions).any()
     simple, table = {}, pd.DataFrame(columns=["R²", "r", "p R²", "p r"], dtype=float)
     for name in BASELINES if baselines else ():
@@ -355,13 +433,21 @@ def evaluate(
         baselines=table.join(leads),
         seeds=pd.DataFrame(by_seed, pd.Index(seeds, name="seed"), STATISTICS),
         predictions=pd.DataFrame({"observed": thinning, "in-sample": observed[0, 0], "held out": observed[0, 1]}),
+        unpaired=tuple(map(str, regions[found.unknown])),
     )
 
 
-def _check(model, cortex, null: str, n_nulls: int, n_seeds: int, checkpoint: str | Path | None) -> None:
-    """Refuse early what would fail after an hour."""
+def _check(
+    model, cortex, null: str, n_nulls: int, n_seeds: int, seed: int, checkpoint: str | Path | None
+) -> tuple[int, int, int]:
+    """Refuse early what would fail after an hour; return the numbers as Python's."""
     if not isinstance(model, CrossScaleVAE):
-        raise TypeError(f"model: expected xsg.CrossScaleVAE, got {type(model).__name__}.")
+        hint = ""
+        if isinstance(model, str):
+            hint = f" For a preset: xsg.CrossScaleVAE.from_preset({model!r})."
+        elif model is CrossScaleVAE:
+            hint = " Make one: xsg.CrossScaleVAE()."
+        raise TypeError(f"model: expected xsg.CrossScaleVAE, got {type(model).__name__}.{hint}")
     if not isinstance(cortex, Cortex):
         raise TypeError(
             f"cortex: expected xsg.Cortex, got {type(cortex).__name__}. Load one by xsg.load_cortex, or make your "
@@ -369,13 +455,14 @@ def _check(model, cortex, null: str, n_nulls: int, n_seeds: int, checkpoint: str
         )
     if null not in NULLS:
         raise ValueError(f"null {null!r} is not known; there are: {', '.join(map(repr, NULLS))}.")
+    n_nulls = number(n_nulls, "n_nulls", 0, whole=True)
+    n_seeds = number(n_seeds, "n_seeds", 1, whole=True)
+    seed = number(seed, "seed", 0, 2**32 - 1, whole=True)
     if n_nulls != 0 and n_nulls < _FEWEST_NULLS:
         raise ValueError(
             f"n_nulls is {n_nulls}: the smallest p-value would be 1/{n_nulls + 1}, so p ≤ 0.05 is out of reach. "
             f"Use at least {_FEWEST_NULLS} (1000 for a p-value to report), or 0 for no null."
         )
-    if n_seeds < 1:
-        raise ValueError(f"n_seeds is {n_seeds}; expected at least 1.")
     if checkpoint is not None:
         try:
             Path(checkpoint).mkdir(parents=True, exist_ok=True)
@@ -385,6 +472,7 @@ def _check(model, cortex, null: str, n_nulls: int, n_seeds: int, checkpoint: str
             raise ValueError(
                 f"checkpoint: cannot write to {checkpoint} ({error}). Name a folder that is yours."
             ) from None
+    return n_nulls, n_seeds, seed
 
 
 def _statistics(maps: np.ndarray, predicted: np.ndarray) -> np.ndarray:

@@ -21,9 +21,9 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from xsg.atlas import Parcellation, align, load_parcellation, mesh
+from xsg.atlas import Parcellation, load_parcellation, mesh
 from xsg.data.mouse import AXES, SHAPE, SPACING
-from xsg.plotting import DIVERGING, SEQUENTIAL, brain, slices, sulci
+from xsg.plotting import DIVERGING, SEQUENTIAL, brain, on_regions, slices, sulci
 
 Limits = tuple[float, float]
 
@@ -72,8 +72,8 @@ def cortex_view(
     Parameters
     ----------
     maps
-        Series by region, or DataFrame (regions, maps) between whose columns the reader chooses. Regions of the
-        parcellation without a row are grey.
+        Series by region, or DataFrame (regions, maps) between whose columns the reader chooses; names in any style.
+        Regions of the parcellation without a row are grey.
     label
         What the colour means, with its unit: one text, or one by map.
     limits
@@ -103,13 +103,11 @@ def cortex_view(
     ['text/html', 'image/png', 'text/plain']
     """
     parcellation = parcellation or load_parcellation("dk")
-    maps = maps.to_frame(maps.name or "map") if isinstance(maps, pd.Series) else maps
-    maps = align(maps, getattr(maps, "index", []), "maps")
-    maps = maps.set_axis(maps.columns.astype(str), axis=1)
-    if maps.columns.has_duplicates or not maps.size:
-        raise ValueError(f"maps: columns are {list(maps.columns)}; expected one or more, each name once.")
-    if len(unknown := maps.index.difference(parcellation.regions, sort=False)):
-        raise ValueError(f"maps: region {unknown[0]!r} is not in parcellation {parcellation.name!r}.")
+    columns = maps.columns.astype(str) if isinstance(maps, pd.DataFrame) else pd.Index([getattr(maps, "name", "")])
+    if columns.has_duplicates or not np.size(maps):
+        raise ValueError(f"maps: columns are {list(columns)}; expected one or more, each name once.")
+    maps = on_regions(maps, parcellation, "maps")
+    maps = maps.set_axis(columns if len(columns) > 1 else [str(columns[0] or "map")], axis=1)
     scales = [_scale(name, _extremes(column), label, limits) for name, column in maps.items()]
     for scale, (_, column) in zip(scales, maps.items(), strict=True):
         step = (scale["high"] - scale["low"]) / 254  # a figure's precision, and no more of other people's tables
