@@ -282,19 +282,16 @@ def refine(
 
     def look(z, visits):
         """Residuals (B, m), their derivatives (B, m, 2)."""
-        slopes = []
+        count, ways = len(z), torch.nonzero(moves)[:, 0]
+        along = torch.eye(2)[ways].repeat_interleave(count, 0)  # one after the other, in one solution
+        still = Visits(*(part.repeat(len(ways), *[1] * (part.ndim - 1)) for part in visits))
         with forward_ad.dual_level():
-            for which in range(2):
-                if not moves[which]:
-                    slopes.append(torch.zeros_like(slopes[0]))
-                    continue
-                along = torch.zeros_like(z)
-                along[:, which] = 1.0
-                d, r = forward_ad.make_dual(z, along).exp().unbind(1)
-                solved, slope = forward_ad.unpack_dual(solver.advance(visits.u0, visits.times, d, r, law, steps))
-                still = visits._replace(values=torch.zeros_like(visits.values))
-                slopes.append(-residuals(still, slope, background))
-        return residuals(visits, solved, background), torch.stack(slopes, -1)
+            d, r = forward_ad.make_dual(z.repeat(len(ways), 1), along).exp().unbind(1)
+            solved, slope = forward_ad.unpack_dual(solver.advance(still.u0, still.times, d, r, law, steps))
+        slope = -residuals(still._replace(values=torch.zeros_like(still.values)), slope, background)
+        slopes = torch.zeros(count, slope.shape[1], 2, dtype=slope.dtype)
+        slopes[..., ways] = slope.unflatten(0, (len(ways), count)).movedim(0, -1)
+        return residuals(visits, solved[:count], background), slopes
 
     def curvature(missed, slope, z, freedom):
         weight = freedom / (missed.square().sum(1) + 1e-12 * freedom)
