@@ -7,8 +7,8 @@ smoothed by a scanner or a mask too large leave more). A model keeps the range o
 A subject departs where it lies further outside than the range is wide (and more, after few subjects: 1 + 10 / n times),
 and by more than a tenth of the intensities' scale, a hundredth where it is the residuals' size.
 
-Of 12,240 simulated subjects like those trained on (10 settings, 3 to 200 training subjects, without and with noise) none
-departs.
+Of 12,240 simulated subjects like those trained on (10 settings, 3 to 200 training subjects, without and with noise)
+none departs.
 """
 
 from __future__ import annotations
