@@ -512,7 +512,9 @@ def rows_of(given: pd.Index, wanted: pd.Index | Iterable[object], what: str, ext
         return np.arange(len(wanted))
     meant = naming.translate(given, wanted) if not wanted.isin(given).all() or len(given) > len(wanted) else {}
     known = pd.Index([meant.get(name, name) for name in given])
-    twice = [name for name in given if name not in meant and name not in wanted and _again(name, wanted)]
+    spare = [name for name in given if name not in meant and name not in wanted]
+    there = {(naming.side(name), naming.stem(name)) for name in wanted} if spare else set()
+    twice = [name for name in spare if (naming.side(name), naming.stem(name)) in there]  # a region's second spelling
     missing, unknown = wanted.difference(known, sort=False), known.difference(wanted, sort=False)
     if len(missing) or twice or (len(unknown) and not extra):
         hint = ""
@@ -526,11 +528,6 @@ def rows_of(given: pd.Index, wanted: pd.Index | Iterable[object], what: str, ext
             "drop, mirror or rename explicitly."
         )
     return known.get_indexer(wanted)
-
-
-def _again(name: object, wanted: pd.Index) -> bool:
-    """Tell whether a name that fits nothing free is a second spelling of a region wanted."""
-    return any((naming.side(name), naming.stem(name)) == (naming.side(each), naming.stem(each)) for each in wanted)
 
 
 def align(obj: Table, regions: pd.Index | list[str], what: str) -> Table:
@@ -570,7 +567,7 @@ def align(obj: Table, regions: pd.Index | list[str], what: str) -> Table:
     regions = pd.Index(regions)
     if obj.index.equals(regions):
         rows_of(obj.index, regions, what)
-        obj = obj.loc[regions]
+        obj = obj.copy()  # in one block: the next to read it will not walk through hundreds of columns
     else:
         attrs = obj.attrs
         obj = obj.iloc[rows_of(obj.index, regions, what)].set_axis(regions.rename(obj.index.name), axis=0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 
 SIDES = {"l": "L", "lh": "L", "left": "L", "r": "R", "rh": "R", "right": "R"}
 _GAP = r"[-_.:/\s]+"
@@ -32,7 +33,12 @@ def parse(name: object) -> tuple[str | None, str]:
     >>> parse("lingual"), parse("lh.L_V1_ROI")
     ((None, 'lingual'), ('L', 'V1'))
     """
-    rest = str(name).strip()
+    return _parse(str(name))
+
+
+@lru_cache(2**14)  # the same few names are joined in every fold and null
+def _parse(name: str) -> tuple[str | None, str]:
+    rest = name.strip()
     found: set[str] = set()
     while True:
         before = rest
@@ -61,8 +67,13 @@ def stem(name: object) -> str:
     >>> stem("L_bankssts") == stem("rh_BanksSTS_thickness") == stem("banks-sts.right")
     True
     """
-    rest = re.sub(r"(?<=\d)[^0-9a-z]+(?=\d)", "_", parse(name)[1].casefold())  # Vis_1_1 is not Vis_11
-    return re.sub(r"[^0-9a-z_]+|(?<!\d)_+|_+(?!\d)", "", rest) or str(name)
+    return _stem(str(name))
+
+
+@lru_cache(2**14)
+def _stem(name: str) -> str:
+    rest = re.sub(r"(?<=\d)[^0-9a-z]+(?=\d)", "_", _parse(name)[1].casefold())  # Vis_1_1 is not Vis_11
+    return re.sub(r"[^0-9a-z_]+|(?<!\d)_+|_+(?!\d)", "", rest) or name
 
 
 def counted(name: object) -> bool:

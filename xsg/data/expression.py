@@ -95,11 +95,11 @@ def load_ahba(genes: str | Sequence[str] = "landmark", missing: str = "drop") ->
     empty = table.isna().all(axis=1)
     unmeasured = [region for region in REGIONS if region in table.index and empty[region]]
     table, chosen = _choose(table, genes)
+    table = table.astype(float).copy()  # one block: taking or setting rows of many is slow
     if missing == "drop":
         table = align(table.drop(index=unmeasured), [region for region in REGIONS if region not in unmeasured], _MATRIX)
         done = "are left out"
     else:
-        table = table.astype(float).copy()  # one block: setting a row of many is slow
         for region in unmeasured:
             twin = homologue(region, table.index)
             if twin is None or twin in unmeasured:
