@@ -403,6 +403,7 @@ def cell(column, value, rows=(3,)):
         ("cohort", lambda t: t.assign(group="CN"), ["group 'AD' has 0 subjects", "'CN': 200"]),
         ("cohort", lambda t: pd.concat([t, t[:1]]), ["given twice"]),
         ("cohort", lambda t: t[:0], ["no rows"]),
+        ("cohort", lambda t: t.assign(L_cuneus="2.7"), ["thickness of 'L_cuneus' is the same in all 200 subjects"]),
         ("expression", lambda t: t.mask(t == t.iloc[3, 5], "-9999"), ["is -9999", "code for missing"]),
         ("expression", lambda t: t.iloc[:, :1], ["no column of expression"]),
         ("expression", cell("region", "lh_insulla"), ["'lh_insulla' is not in regions.csv", "Did you mean 'L_insula'"]),
@@ -418,7 +419,7 @@ def cell(column, value, rows=(3,)):
 )
 def test_what_cannot_be_true_is_refused_by_row_and_column(study, file, change, words):
     edit(study / f"{file}.csv", change)
-    with pytest.raises(ValueError, match=f"{file}.csv|group") as error:
+    with pytest.raises(ValueError, match=f"{file}.csv|group|thickness") as error:
         read_study(study)
     for word in words:
         assert word in str(error.value)
@@ -492,6 +493,11 @@ def test_a_map_holds_numbers(study, value, words):
         read_study(study)
     for word in words:
         assert word in str(error.value)
+
+
+def test_a_map_of_one_value_is_no_map(study):
+    with pytest.raises(ValueError, match=r"thinning\.csv: thinning is 0\.1 in all 68 regions"):
+        read_study(mapped(study, np.full(68, 0.1)))
 
 
 def test_a_map_of_large_numbers_is_a_map(study):

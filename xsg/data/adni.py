@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from xsg.check import RANGES, why_implausible
+from xsg.check import RANGES, constant, some, why_implausible
 from xsg.data import adni_tables
 from xsg.data.adni_tables import (
     BASELINE,
@@ -412,6 +412,11 @@ def _design(cohort: Cohort, patients: str, controls: str, adjust: Sequence[str])
     x = np.column_stack(columns)
     x = np.column_stack([x[:, 0], x[:, 1:] - x[:, 1:].mean(axis=0)])
     y = cohort.thickness.loc[people.index].to_numpy(float)
+    if (flat := constant(y)).any():
+        raise ValueError(
+            f"thickness of {some(cohort.thickness.columns[flat])} is the same in all {len(y)} subjects compared; was "
+            "it filled in rather than measured? Leave the region out."
+        )
     return _Design(x, y, stratum, patient, notes)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from xsg import names
 from xsg.atlas import Graph, Parcellation, build_graph, load_parcellation
-from xsg.check import MISSING_TEXT, choice, gene_names, plausible, some
+from xsg.check import MISSING_TEXT, choice, constant, gene_names, plausible, some
 from xsg.data.adni import Cohort, thinning_map
 from xsg.data.adni_tables import sexes
 from xsg.data.cortex import Cortex
@@ -297,6 +297,8 @@ def _thinning(folder: Path, options: dict, regions: pd.Index) -> tuple[pd.Series
         values = floats(table[["thinning"]], str(path))
         uncoded(values, str(path))
         thinning = values["thinning"]
+        if constant(thinning):
+            raise ValueError(f"{path}: thinning is {thinning.iloc[0]:g} in all {len(thinning)} regions: no map.")
         thinning.attrs["unit"] = options.get("unit", "unit not given")
         return thinning, None, [f"Thinning: {folder.name}/{path.name}, {len(thinning)} regions."]
     cohort, notes = _cohort(folder, regions)
