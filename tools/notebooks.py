@@ -1,9 +1,10 @@
 """Chapters as files: which there are, what they declare, and how a script becomes a notebook and back into git."""
 
+import dis
 import json
 import os
 import re
-import symtable
+import types
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,14 +133,18 @@ def _stand_alone(cells: list[nbformat.NotebookNode], found: list[Exercise]) -> N
 
 def _names(code: str) -> tuple[set[str], set[str]]:
     """Names that a cell assigns, and names that it reads, both of the notebook's own scope."""
-    table = symtable.symtable(code, "cell", "exec")
-    mine = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
-    read = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()}
-    below = list(table.get_children())
+    # Read off the bytecode: from Python 3.12 on a symbol table counts a comprehension's variables among the notebook's.
+    whole = compile(code, "cell", "exec", dont_inherit=True)
+    mine, read, below = set(), set(), [whole]
     while below:
         scope = below.pop()
-        read |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global() and symbol.is_referenced()}
-        below += scope.get_children()
+        below += [each for each in scope.co_consts if isinstance(each, types.CodeType)]
+        steps = [(step.opname, step.argval) for step in dis.get_instructions(scope)]
+        stored = {name for what, name in steps if what == "STORE_NAME"}
+        mine |= {name for what, name in steps if what == "STORE_GLOBAL"} | (stored if scope is whole else set())
+        # A class body's own names are no one else's.
+        own = set() if scope is whole else stored
+        read |= {name for what, name in steps if what in ("LOAD_NAME", "LOAD_GLOBAL")} - own
     return mine, read
 
 

@@ -44,6 +44,13 @@ def test_an_exercise_is_found_with_the_names_its_check_reads():
     assert second.stub == '# Your answer. The check below reads: total\nraise NotImplementedError("Exercise 2")'
 
 
+def test_variables_of_comprehensions_and_functions_are_no_answers():
+    solution = "total = sum([each for each in numbers])\ndef helper(step):\n    kept = step\n    return kept"
+    check = "assert total == sum([each for each in numbers])\nassert helper(step := 2) == 2"
+    (only,) = notebooks.exercises(chapter((solution, check)))
+    assert only.names == ("helper", "total")
+
+
 @pytest.mark.parametrize(
     ("solution", "check", "told"),
     [
