@@ -369,7 +369,12 @@ def test_limits_are_numbers(root, monkeypatch, capsys):
 
 def start(root, *options):
     command = [sys.executable, str(build.TOOLS / "build.py"), "--root", str(root), *options]
-    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # A shell that starts tests in the background makes them, and what they start, deaf to SIGINT; a person's is not.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
