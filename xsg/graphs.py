@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from xsg import names as naming
 from xsg.check import align, array, rows_of, some
 
 if TYPE_CHECKING:
@@ -261,3 +262,30 @@ class SparseGraph:
         n = len(self.regions)
         weights = sparse.coo_array((self.edge_weights, self.edges), (n, n)).toarray()
         return Graph(pd.DataFrame(weights + weights.T, self.regions, self.regions), self.name)
+
+
+def joined(graph: Graph | SparseGraph, regions: pd.Index, having: str) -> Graph | SparseGraph:
+    """Bring a graph into the order and the names of regions, in whatever style it has them, or refuse it by name.
+
+    ``having`` is what the regions have, in the error of one that the graph lacks.
+    """
+    if not isinstance(graph, (Graph, SparseGraph)):
+        raise TypeError(
+            f"graph: expected xsg.Graph, xsg.SparseGraph or None, got {type(graph).__name__}. Make one by build_graph, "
+            "or of a table of weights: xsg.Graph(weights)."
+        )
+    if not regions.isin(graph.regions).all():
+        meant = naming.translate(graph.regions, regions)
+        called = pd.Index([meant.get(name, name) for name in graph.regions])
+        if isinstance(graph, SparseGraph):
+            graph = SparseGraph(called, graph.edges, graph.edge_weights, graph.name)
+        else:
+            graph = Graph(graph.weights.set_axis(called, axis=0).set_axis(called, axis=1), graph.name)
+    missing = regions.difference(graph.regions, sort=False)
+    if len(missing):
+        raise ValueError(
+            f"graph {graph.name!r} has no region {missing[0]!r}; {len(regions)} regions have {having}, "
+            f"{len(graph.regions)} are in the graph, such as {some(graph.regions, 2)}. Build it for the same "
+            "parcellation."
+        )
+    return graph.subset(regions)

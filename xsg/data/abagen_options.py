@@ -10,7 +10,7 @@ import pandas as pd
 
 from xsg.check import choice, number
 from xsg.data.genesets import as_text
-from xsg.data.microarrays import options
+from xsg.data.microarrays import NAMES, options
 from xsg.data.simulate_microarrays import DONORS
 
 _NORMS = (
@@ -33,10 +33,6 @@ _CHOICES = {
     "agg_metric": ("mean", "median"),
 }
 _OR_NONE = ("lr_mirror", "missing", "sample_norm", "gene_norm", "sim_threshold")
-_UIDS = {
-    **{"H0351.2001": "9861", "H0351.2002": "10021", "H0351.1009": "12876"},
-    **{"H0351.1012": "14380", "H0351.1015": "15496", "H0351.1016": "15697"},
-}
 
 
 def check_options(choices: Mapping[str, object], n_donors: int = 6, *, by_donor: bool = False) -> dict[str, object]:
@@ -127,7 +123,7 @@ def donor_names(donors: object) -> tuple[str, ...] | None:
     found = []
     for donor in donors:
         text = "True or False" if isinstance(donor, (bool, np.bool_)) else as_text(donor)
-        text = _UIDS.get(text, text)
+        text = NAMES.get(text, text)
         if text not in DONORS:
             raise ValueError(f"donor {donor!r} is unknown; expected some of {', '.join(DONORS)}, or None for all.")
         found.append(text)

@@ -46,7 +46,7 @@ _RNASEQ = {
 }
 _SEQUENCED = {"9861": "278447594", "10021": "278448166"}  # numbers of the downloads at the Allen Institute
 # The donors' names at the Allen Institute.
-_NAMES = {
+NAMES = {
     **{"H0351.2001": "9861", "H0351.2002": "10021", "H0351.1009": "12876"},
     **{"H0351.1012": "14380", "H0351.1015": "15496", "H0351.1016": "15697"},
 }
@@ -311,7 +311,7 @@ def _known(donors: Iterable[str]) -> tuple[str, ...]:
         donors = DONORS
     many = isinstance(donors, Iterable) and not isinstance(donors, str)
     given = [str(donor).strip().removesuffix(".0") for donor in (donors if many else [donors])]
-    named = [_NAMES.get(donor.upper(), donor) for donor in given]
+    named = [NAMES.get(donor.upper(), donor) for donor in given]
     unknown = [donor for donor in named if donor not in DONORS]
     if unknown or not named:
         raise ValueError(f"donor {unknown[0] if unknown else None!r} is unknown; expected some of {', '.join(DONORS)}")

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from xsg import names as naming
-from xsg.atlas import Graph, SparseGraph
+from xsg.graphs import Graph, SparseGraph, joined
 from xsg.models.cross_scale import DENSE_UP_TO, CrossScaleNet, Propagate, dense_propagation, sparse_propagation
 from xsg.models.cross_scale_gradient import HandGradient
 
@@ -56,18 +55,7 @@ def wire(graph: Graph | SparseGraph | None, regions: pd.Index) -> Wiring:
     if graph is None:
         empty = torch.zeros(2, 0, dtype=torch.long), torch.zeros(0)
         return Wiring(n, *empty, *((torch.eye(n)[None], torch.zeros(1, n, n)) if n <= DENSE_UP_TO else (None, None)))
-    if not isinstance(graph, (Graph, SparseGraph)):
-        raise TypeError(
-            f"graph: expected xsg.Graph, xsg.SparseGraph or None, got {type(graph).__name__}. Make one by build_graph."
-        )
-    graph = _named_as(graph, regions)
-    missing = regions.difference(graph.regions, sort=False)
-    if len(missing):
-        raise ValueError(
-            f"graph {graph.name!r} has no region {missing[0]!r}; {len(regions)} regions have expression, "
-            f"{len(graph.regions)} are in the graph. Build it for the same parcellation."
-        )
-    graph = graph.subset(regions).check()
+    graph = joined(graph, regions, "expression").check()
     edges = torch.tensor(graph.edges)
     weight = torch.tensor(graph.edge_weights, dtype=torch.float32)
     if n > DENSE_UP_TO:
@@ -76,17 +64,6 @@ def wire(graph: Graph | SparseGraph | None, regions: pd.Index) -> Wiring:
         graph = graph.dense()
     dense = (torch.tensor(matrix, dtype=torch.float32)[None] for matrix in (graph.normalised(), graph.laplacian()))
     return Wiring(n, edges, weight, *dense)
-
-
-def _named_as(graph: Graph | SparseGraph, regions: pd.Index) -> Graph | SparseGraph:
-    """Return a graph whose regions are called as those of the expression, in whatever style it has them."""
-    if regions.isin(graph.regions).all():
-        return graph
-    meant = naming.translate(graph.regions, regions)
-    called = pd.Index([meant.get(name, name) for name in graph.regions])
-    if isinstance(graph, SparseGraph):
-        return SparseGraph(called, graph.edges, graph.edge_weights, graph.name)
-    return Graph(graph.weights.set_axis(called, axis=0).set_axis(called, axis=1), graph.name)
 
 
 class Trained(NamedTuple):

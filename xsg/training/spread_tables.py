@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from xsg import names as naming
-from xsg.atlas import Graph, SparseGraph
 from xsg.check import MISSING_CODES, align, constant, series, some
+from xsg.graphs import SparseGraph, joined
 from xsg.training.files import storable
 
 _LARGEST = 1e30  # beyond, squares leave the range of floats
@@ -130,18 +130,8 @@ def laplacian_of(graph: object, regions: pd.Index) -> np.ndarray:
     """Return the Laplacian of a graph over the regions, joined by name, of mean degree 1; zeros for None."""
     if graph is None:
         return np.zeros((len(regions), len(regions)))
-    if isinstance(graph, SparseGraph):
-        graph = graph.dense()
-    if not isinstance(graph, Graph):
-        raise TypeError(
-            f"graph: expected xsg.Graph, xsg.SparseGraph or None, got {type(graph).__name__}. Make one of a table of "
-            "weights: xsg.Graph(weights)."
-        )
-    own = {region: name for name, region in naming.translate(graph.regions, regions).items()}
-    missing = [region for region in regions if region not in own]
-    if missing:
-        raise ValueError(f"graph {graph.name!r} has no region {missing[0]!r}; programs have {len(regions)}.")
-    laplacian = graph.subset([own[region] for region in regions]).laplacian()
+    graph = joined(graph, regions, "programs")
+    laplacian = (graph.dense() if isinstance(graph, SparseGraph) else graph).laplacian()
     degree = np.diag(laplacian).mean()
     if not degree > 0:
         raise ValueError(f"graph {graph.name!r} joins none of the {len(regions)} regions; graph=None says the same.")

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from xsg import names as naming
-from xsg.atlas import Graph, SparseGraph
-from xsg.check import align, constant, some
+from xsg.check import align, constant
+from xsg.graphs import Graph, SparseGraph, joined
 from xsg.training.files import storable
 from xsg.training.tables import moderate
 
@@ -107,18 +107,7 @@ def weights_among(graph: Graph | SparseGraph | None, regions: pd.Index) -> np.nd
     n = len(regions)
     if graph is None:
         return np.zeros((n, n))
-    if not isinstance(graph, (Graph, SparseGraph)):
-        raise TypeError(
-            f"graph: expected xsg.Graph, xsg.SparseGraph or None, got {type(graph).__name__}. Make one by build_graph."
-        )
-    meant = {region: name for name, region in naming.translate(graph.regions, regions).items()}
-    missing = [region for region in regions if region not in meant]
-    if missing:
-        raise ValueError(
-            f"graph {graph.name!r} has no region {missing[0]!r}; {n} regions have thinning, {len(graph.regions)} are "
-            f"in the graph, such as {some(graph.regions, 2)}. Build it for the same parcellation."
-        )
-    graph = graph.subset([meant[region] for region in regions])
+    graph = joined(graph, regions, "thinning")
     return (graph.dense() if isinstance(graph, SparseGraph) else graph).weights.to_numpy(dtype=float)
 
 
