@@ -19,14 +19,24 @@ who = "us"
 kind = "held-out"
 text = "R² held out"
 chapter = "01_a"
+verdict = "> 0.4 and < paper-r2"
 
 [genes]
+verdict = "= 12668"
 value = 12668
 tolerance = 0
 digits = 0
 who = "us"
 kind = "other"
 text = "genes"
+chapter = "01_a"
+
+[paper-r2]
+value = 0.8604
+digits = 4
+who = "paper"
+kind = "in-sample"
+text = "R²"
 chapter = "01_a"
 
 [paper-r]
@@ -52,6 +62,7 @@ def test_numbers_are_written_with_the_digits_their_tolerance_needs(toml):
     assert {name: entry.formatted for name, entry in load_claims().items()} == {
         "ours-r2": "0.52",
         "genes": "12,668",
+        "paper-r2": "0.8604",
         "paper-r": "-0.9439",
     }
 
@@ -59,7 +70,9 @@ def test_numbers_are_written_with_the_digits_their_tolerance_needs(toml):
 def test_a_claim_that_holds_prints_the_same_line_for_every_value(toml, capsys):
     for value in (0.52, 0.47, 0.57, 0.5200001):
         claim("ours-r2", value)
-    assert set(capsys.readouterr().out.splitlines()) == {"✓ ours-r2 (held-out): 0.52 ± 0.05 holds"}
+    assert set(capsys.readouterr().out.splitlines()) == {
+        "✓ ours-r2 (held-out): 0.52 ± 0.05 holds: > 0.4 and < paper-r2"
+    }
 
 
 @pytest.mark.parametrize("value", [0.4699, 0.5701, math.nan, math.inf])
@@ -69,6 +82,68 @@ def test_a_claim_that_does_not_hold_stops_a_strict_run_and_informs_a_reader(toml
     monkeypatch.delenv("XSG_STRICT")
     claim("ours-r2", value)
     assert capsys.readouterr().out.startswith("✗ ours-r2 (held-out): the book says 0.52 ± 0.05; this run gives ")
+
+
+def test_a_reader_who_changed_a_parameter_learns_whether_the_verdict_still_stands(toml, capsys, monkeypatch):
+    monkeypatch.delenv("XSG_STRICT")
+    claim("ours-r2", 0.6)
+    claim("ours-r2", 0.39)
+    claim("ours-r2", 0.9)
+    lines = capsys.readouterr().out.splitlines()[::2]
+    assert [line.rpartition(", ")[2] for line in lines] == ["still stands.", "falls.", "falls."]
+
+
+def test_a_verdict_on_two_numbers_is_on_those_of_the_run(toml, capsys, monkeypatch):
+    toml.write_text(
+        TOML
+        + TOML[: TOML.index("[genes]")].replace("ours-r2", "ridge-r2").replace("0.52", "0.7").replace("0.4", "ours-r2")
+    )
+    assert load_claims()["ridge-r2"].unsupported(load_claims()) == []
+    monkeypatch.setattr(claims, "_seen", {"ours-r2": 0.72})
+    with pytest.raises(ClaimError, match=r"this run gives 0\.7100, claimed is 0\.70 ± 0\.05\. Its verdict, .*, falls"):
+        claim("ridge-r2", 0.71)
+    claims._seen.clear()
+    claim("ridge-r2", 0.71)
+
+
+@pytest.mark.parametrize(
+    ("value", "tolerance", "verdict", "says"),
+    [
+        (0.52, 0.05, "> 0.4 and < 0.6", ""),
+        (0.6, 0.1, ">= 0.5", ""),  # 0.6 - 0.1 is below 0.5 by rounding only
+        (0.6, 0.1, "> 0.5", "reaches across its verdict '> 0.5': 0.6 ± 0.1"),
+        (0.07, 0.03, "> 0.05", "reaches across its verdict '> 0.05': 0.07 ± 0.03"),
+        (0.05, 0.01, "< 0.05", "reaches across"),
+        (0.052, 0.001, "> 0.05", ""),
+        (0.82, 0.05, "< paper-r2", "reaches across its verdict '< paper-r2': 0.82 ± 0.05 and 0.8604"),
+        (0.80, 0.05, "< paper-r2", ""),
+        (0.60, 0.05, "> other", "reaches across its verdict '> other': 0.60 ± 0.05 and 0.52 ± 0.05"),
+        (0.63, 0.05, "> other", ""),
+        (0.63, 0.05, "> nobody", "is judged against 'nobody', which is no other claim"),
+        (0.63, 0.05, "> ours", "is judged against 'ours', which is no other claim"),
+        (3, 0, "= 3", ""),
+        (3, 1, "= 3", "reaches across"),
+        (3, 0, None, "has no verdict"),
+    ],
+)
+def test_no_tolerance_reaches_across_its_verdict(value, tolerance, verdict, says):
+    about = {"who": "us", "kind": "null", "text": "", "chapter": "01_a"}
+    ours = claims.Claim("ours", value, tolerance=tolerance, digits=None if tolerance else 0, verdict=verdict, **about)
+    other = claims.Claim("other", 0.52, tolerance=0.05, **about)
+    paper = claims.Claim("paper-r2", 0.8604, digits=4, **(about | {"who": "paper"}))
+    found = ours.unsupported({"ours": ours, "other": other, "paper-r2": paper})
+    assert len(found) == bool(says)
+    assert says in "".join(found)
+    assert paper.unsupported({}) == []
+
+
+def test_a_number_is_not_written_against_its_verdict():
+    about = {"who": "us", "kind": "null", "text": "", "chapter": "01_a", "tolerance": 0.001, "verdict": "> 0.05"}
+    assert claims.Claim("p", 0.053, digits=2, **about).unsupported({}) == []  # written 0.05, which is not below
+    found = claims.Claim("p", 0.048, digits=1, **(about | {"verdict": "< 0.05"})).unsupported({})
+    assert found == []  # 0.0
+    found = claims.Claim("p", 0.072, digits=1, **(about | {"verdict": "< 0.08"})).unsupported({})
+    assert found == ["is written 0.1, against its verdict '< 0.08'"]
 
 
 def test_wrong_ids_are_answered_with_near_ones(toml):
@@ -81,6 +156,10 @@ def test_wrong_ids_are_answered_with_near_ones(toml):
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
+        ('"= 12668"', '"about 12668"', "verdict has 'about 12668', expected a sign and a number"),
+        ('"= 12668"', '"> 1 or < 2"', "verdict has '> 1 or < 2'"),
+        ('"= 12668"', '""', "verdict has ''"),
+        ("digits = 0", "digits = 0\nfloor = 1", "floor is 1, expected true or false"),
         ("tolerance = 0.05", "", "tolerance is None"),
         ("tolerance = 0.05", "tolerance = nan", "tolerance is nan"),
         ("digits = 0", "", "digits is missing"),
@@ -132,7 +211,7 @@ def problems(root):
 def test_prose_and_cells_that_agree_are_let_through(root, capsys):
     assert problems(root) == []
     assert tool.main(["--check", "--root", str(root)]) == 0
-    assert "3 claims" in capsys.readouterr().out
+    assert "4 claims" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -144,7 +223,10 @@ def test_prose_and_cells_that_agree_are_let_through(root, capsys):
         ("chapters/01_a.py", "nbval-check-output", "other", "lacks the tag nbval-check-output"),
         ("chapters/01_a.py", '"ours-r2"', '"ours"', "claim('ours') is not in claims.toml"),
         ("chapters/01_a.py", '"ours-r2"', "name", "claim('name') is not in claims.toml, or no plain string"),
-        ("chapters/01_a.py", 'claim("genes", 1)', "", "quotes 'genes', which no chapter cell checks"),
+        ("chapters/01_a.py", 'claim("genes", 1)', "", "README.md:1: has 'genes', which no chapter cell checks"),
+        ("chapters/claims.toml", "tolerance = 0\n", "tolerance = 0\nfloor = true\n", "write '≤ 12,668'"),
+        ("chapters/claims.toml", "> 0.4 and", "> 0.5 and", "ours-r2 reaches across its verdict '> 0.5'"),
+        ("chapters/claims.toml", 'verdict = "= 12668"', "", "genes has no verdict"),
         (
             "chapters/claims.toml",
             'chapter = "01_a"',
@@ -158,6 +240,14 @@ def test_every_disagreement_is_found(root, name, old, new, says):
     path.write_text(path.read_text().replace(old, new))
     assert any(says in problem for problem in problems(root))
     assert tool.main(["--check", "--root", str(root)]) == 1
+
+
+@pytest.mark.parametrize("before", ["≤ ", "≤ **", "$\\le "])
+def test_a_floor_is_written_as_one(root, before):
+    toml, readme = root / "chapters/claims.toml", root / "README.md"
+    toml.write_text(toml.read_text().replace("tolerance = 0\n", "tolerance = 0\nfloor = true\n"))
+    readme.write_text(readme.read_text().replace("12,668", before + "12,668"))
+    assert problems(root) == []
 
 
 def test_update_rewrites_the_prose_from_the_file(root):

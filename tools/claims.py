@@ -1,7 +1,8 @@
 """Keep the book's numbers and chapters/claims.toml the same.
 
-tools/claims.py --check     every number before <!-- claim:id --> is the claim's, every claim of ours that is quoted
-                            is earned by a chapter cell, every such cell is compared between runs
+tools/claims.py --check     every number before <!-- claim:id --> is the claim's, every claim of ours is earned by a
+                            chapter cell, every such cell is compared between runs, no tolerance reaches across the
+                            verdict, and a p-value that is a floor is written with ≤
 tools/claims.py --update    rewrite the numbers in the prose from claims.toml
 """
 
@@ -37,7 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     for problem in problems:
         print(problem, file=sys.stderr)
     if not problems:
-        print(f"{len(claims)} claims, all as in claims.toml")
+        ours = sum(claim.who == "us" for claim in claims.values())
+        print(f"{len(claims)} claims, all as in claims.toml; {ours} are ours, each with a verdict that its run keeps")
     return 1 if problems else 0
 
 
@@ -74,6 +76,8 @@ def check(root: Path, claims: dict[str, Claim]) -> list[str]:
                 problems.append(f"{where}: no number stands before the comment of claim {name!r}")
             elif number["number"].replace("−", "-") != claims[name].formatted:
                 problems.append(f"{where}: says {number['number']}, claim {name!r} is {claims[name].formatted}")
+            elif claims[name].floor and not re.search(r"(≤|\\leq?) ?[$*]*$", text[: number.start()]):
+                problems.append(f"{where}: {name!r} is the least p its draws can give; write '≤ {number['number']}'")
             else:
                 quoted.setdefault(name, where)
     earned = {}
@@ -89,8 +93,9 @@ def check(root: Path, claims: dict[str, Claim]) -> list[str]:
     for name, ours in claims.items():
         if name in earned and ours.chapter not in earned[name]:
             problems.append(f"claims.toml: {name} says chapter {ours.chapter}, it is checked in {sorted(earned[name])}")
-        if ours.who == "us" and name in quoted and name not in earned:
-            problems.append(f"{quoted[name]}: quotes {name!r}, which no chapter cell checks")
+        if ours.who == "us" and name not in earned:
+            problems.append(f"{quoted.get(name, 'claims.toml')}: has {name!r}, which no chapter cell checks")
+        problems += [f"claims.toml: {name} {problem}" for problem in ours.unsupported(claims)]
     return problems
 
 

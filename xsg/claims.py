@@ -1,18 +1,26 @@
-"""Numbers the book claims, and the check that a run still earns them.
+"""Numbers the book claims, what they support, and the check that a run still earns both.
 
-Every claimed number lives in ``chapters/claims.toml``. A chapter that computes one calls :func:`claim`, which prints
-the same line on every machine as long as the number holds, so that the line itself can be compared between runs.
+Every claimed number lives in ``chapters/claims.toml``, with a verdict: the bound that the sentence around it rests on.
+A chapter that computes one calls :func:`claim`, which prints the same line on every machine as long as the number
+holds, so that the line itself can be compared between runs. No tolerance reaches across its verdict
+(`Claim.unsupported`).
 """
 
 import math
+import operator
 import os
+import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 
 WHO = ("paper", "us")
 KINDS = ("in-sample", "held-out", "null", "other")
+_BOUND = re.compile(r"(?P<sign>>=|<=|=|>|<) (?P<than>[-\w.]+)")
+_SIGNS = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le, "=": operator.eq}
+_seen: dict[str, float] = {}  # what this run found, for verdicts on two of its numbers
 
 
 class ClaimError(AssertionError):
@@ -37,6 +45,10 @@ class Claim:
         What the number is, with its unit.
     chapter : str
         Chapter that earns or quotes it, e.g. ``"06_training"``.
+    verdict : str or None
+        What the number supports (ours only): ``"> 0.05"``, ``"< other-claim"``, ``">= 0.88 and <= 0.92"``, ``"= 87"``.
+    floor : bool
+        Whether `value` is the least p-value that its number of draws can give, 1 / (n + 1): written with ≤ before it.
     tolerance : float or None
         How far a run may be from `value` (ours only), in the unit of `value`.
     digits : int or None
@@ -51,6 +63,8 @@ class Claim:
     chapter: str
     tolerance: float | None = None
     digits: int | None = None
+    verdict: str | None = None
+    floor: bool = False
 
     def __post_init__(self):
         """Refuse a claim that could not be shown or checked."""
@@ -68,6 +82,11 @@ class Claim:
             refuse(f"tolerance is {self.tolerance}, expected a number ≥ 0: how far may a run be from {self.value}?")
         if not self.tolerance and self.digits is None:
             refuse("digits is missing: without a tolerance they say how the number is written")
+        if not isinstance(self.floor, bool):
+            refuse(f"floor is {self.floor!r}, expected true or false")
+        for part in [] if self.verdict is None else str(self.verdict).split(" and "):
+            if not _BOUND.fullmatch(part):
+                refuse(f"verdict has {part!r}, expected a sign and a number or another claim's id, such as '> 0.05'")
 
     @property
     def decimals(self) -> int:
@@ -80,6 +99,62 @@ class Claim:
     def formatted(self) -> str:
         """The number as prose writes it, e.g. ``'0.8604'`` or ``'12,668'``."""
         return f"{self.value:,.{self.decimals}f}"
+
+    @property
+    def band(self) -> str:
+        """The number with its tolerance, e.g. ``'0.52 ± 0.05'``; a floor as ``'≤ 0.01'``."""
+        return f"≤ {self.formatted}" if self.floor else f"{self.formatted} ± {self.tolerance:g}"
+
+    def bounds(self) -> list[tuple[str, str | float]]:
+        """Return the verdict as pairs of a sign and a number or another claim's id."""
+        found = [_BOUND.fullmatch(part) for part in (self.verdict or "").split(" and ") if part]
+        return [(each["sign"], _number(each["than"])) for each in found]
+
+    def unsupported(self, claims: Mapping[str, "Claim"]) -> list[str]:
+        """Say in words why the number, with its tolerance and as it is written, does not carry its verdict.
+
+        Parameters
+        ----------
+        claims : mapping of str to Claim
+            All claims of the file, for verdicts against another's number.
+
+        Returns
+        -------
+        list of str
+            Empty where it does, and for the paper's numbers.
+        """
+        if self.who == "paper":
+            return []
+        if not self.verdict:
+            return ["has no verdict: what does the number support? A number that supports nothing is no claim"]
+        problems = []
+        for sign, than in self.bounds():
+            other = claims.get(than) if isinstance(than, str) else None
+            if isinstance(than, str) and (other is None or than == self.id):
+                problems.append(f"is judged against {than!r}, which is no other claim")
+                continue
+            at, reach = (than, 0.0) if other is None else (other.value, other.tolerance or 0.0)
+            ends = (self.value - self.tolerance - reach, self.value + self.tolerance + reach)
+            beside = self.band + (f" and {other.band if other.who == 'us' else other.formatted}" if other else "")
+            if not all(_keeps(end, sign, at) for end in ends):
+                problems.append(f"reaches across its verdict '{sign} {than}': {beside}")
+            elif not _keeps(float(self.formatted.replace(",", "")), sign.rstrip("=") + "=", at):
+                problems.append(f"is written {self.formatted}, against its verdict '{sign} {than}'")
+        return problems
+
+
+def _number(than: str) -> str | float:
+    try:
+        return float(than)
+    except ValueError:
+        return than
+
+
+def _keeps(value: float, sign: str, bound: float) -> bool:
+    """Whether the value keeps to a bound, up to the rounding of a sum: 0.6 - 0.1 is >= 0.5."""
+    if math.isclose(value, bound, rel_tol=1e-12, abs_tol=1e-12):
+        return "=" in sign
+    return _SIGNS[sign](value, bound)
 
 
 def claims_path() -> Path:
@@ -118,7 +193,7 @@ def load_claims(path: Path | None = None) -> dict[str, Claim]:
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path.name} is not valid TOML: {error}") from None
     known = {field.name for field in fields(Claim)} - {"id"}
-    required = known - {"tolerance", "digits"}
+    required = known - {"tolerance", "digits", "verdict", "floor"}
     claims = {}
     for name, entry in entries.items():
         if not isinstance(entry, dict):
@@ -126,7 +201,7 @@ def load_claims(path: Path | None = None) -> dict[str, Claim]:
         if wrong := sorted(entry.keys() - known) or sorted(required - entry.keys()):
             raise ValueError(
                 f"Claim {name!r} in {path.name}: missing or unknown field {', '.join(wrong)}; "
-                f"a claim has {', '.join(sorted(required))} and, where needed, tolerance and digits."
+                f"a claim has {', '.join(sorted(required))} and, where needed, tolerance, digits, verdict and floor."
             )
         claims[name] = Claim(id=name, **entry)
     return claims
@@ -135,9 +210,9 @@ def load_claims(path: Path | None = None) -> dict[str, Claim]:
 def claim(id: str, value: float) -> None:
     """Check a computed number against the book's claim and print one line.
 
-    While the number holds, the line shows the claimed value and its tolerance, not the computed digits, so it is the
-    same on every machine. When it does not hold, a book build or test run (``XSG_STRICT=1``) stops; a reader, who may
-    have changed a parameter on purpose, is told the difference.
+    While the number and its verdict hold, the line shows the claimed value and its tolerance, not the computed digits,
+    so it is the same on every machine. When they do not, a book build or test run (``XSG_STRICT=1``) stops; a reader,
+    who may have changed a parameter on purpose, is told the difference, and whether the verdict still stands.
 
     Parameters
     ----------
@@ -149,7 +224,7 @@ def claim(id: str, value: float) -> None:
     Raises
     ------
     ClaimError
-        If ``XSG_STRICT=1`` and `value` is further from the claim than its tolerance.
+        If ``XSG_STRICT=1`` and `value` is further from the claim than its tolerance, or against its verdict.
     ValueError
         If there is no such claim, or it is the paper's (those are quoted, not re-run).
     """
@@ -160,19 +235,23 @@ def claim(id: str, value: float) -> None:
     ours = claims[id]
     if ours.who == "paper":
         raise ValueError(f'Claim {id!r} is the paper\'s: quote it, and check a claim of ours (who = "us") beside it.')
-    value = float(value)
-    band = f"{ours.formatted} ± {ours.tolerance:g}"
+    value = _seen[id] = float(value)
+    # A verdict on two numbers is on those of this run, where it has both.
+    against = {than: _seen.get(than, claims[than].value) for _, than in ours.bounds() if than in claims}
+    kept = all(_keeps(value, sign, against.get(than, than)) for sign, than in ours.bounds())
+    supports = f": {ours.verdict}" if ours.verdict else ""
     # The last term forgives only the rounding of the subtraction itself: 0.55 is within 0.5 ± 0.05.
-    if abs(value - ours.value) <= ours.tolerance + 1e-12 * max(1.0, abs(ours.value)):
-        print(f"✓ {id} ({ours.kind}): {band} holds")
+    if kept and abs(value - ours.value) <= ours.tolerance + 1e-12 * max(1.0, abs(ours.value)):
+        print(f"✓ {id} ({ours.kind}): {ours.band} holds{supports}")
         return
     shown = f"{value:,.{ours.decimals + 2}f}"
+    stands = f" Its verdict, {ours.verdict}, {'still stands' if kept else 'falls'}." if ours.verdict else ""
     if os.environ.get("XSG_STRICT") == "1":
         raise ClaimError(
-            f"Claim {id!r} ({ours.kind}; {ours.text}): this run gives {shown}, claimed is {band}. "
+            f"Claim {id!r} ({ours.kind}; {ours.text}): this run gives {shown}, claimed is {ours.band}.{stands} "
             f"Find out what changed the result; if the new number is right, correct chapters/claims.toml."
         )
     gap = f"{abs(value - ours.value):,.{ours.decimals + 2}f}"
     side = "" if math.isnan(value) else f", {gap} {'above' if value > ours.value else 'below'}"
-    print(f"✗ {id} ({ours.kind}): the book says {band}; this run gives {shown}{side}.")
+    print(f"✗ {id} ({ours.kind}): the book says {ours.band}; this run gives {shown}{side}.{stands}")
     print("  To be expected after a change of parameters or data; otherwise the result has changed.")
