@@ -250,6 +250,14 @@ def test_a_floor_is_written_as_one(root, before):
     assert problems(root) == []
 
 
+def test_a_quiz_is_read_as_well(root):
+    (root / "book/quizzes").mkdir()
+    (root / "book/quizzes/q.toml").write_text('why = "It is 0.53<!-- claim:ours-r2 -->."\n')
+    assert problems(root) == ["book/quizzes/q.toml:1: says 0.53, claim 'ours-r2' is 0.52"]
+    tool.main(["--update", "--root", str(root)])
+    assert problems(root) == []
+
+
 def test_update_rewrites_the_prose_from_the_file(root):
     toml = root / "chapters/claims.toml"
     toml.write_text(toml.read_text().replace("0.52", "0.55"))

@@ -45,7 +45,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def pages(root: Path) -> list[Path]:
     """Files in which a claim may be quoted."""
-    found = [*root.glob("README.md"), *root.glob("book/*.md"), *root.glob("chapters/*.py")]
+    patterns = ("README.md", "book/*.md", "book/quizzes/*.toml", "chapters/*.py")
+    found = [page for pattern in patterns for page in root.glob(pattern)]
     return sorted(found)
 
 
