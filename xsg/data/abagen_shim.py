@@ -1,6 +1,6 @@
 """Let abagen 0.1.3, its last release, run under today's Python, pandas, numpy and setuptools.
 
-abagen breaks in six places and slows down in a seventh; inside `mended_abagen` all are mended, outside none is:
+abagen breaks in seven places and slows down in an eighth; inside `mended_abagen` all are mended, outside none is:
 
 1. ``pkg_resources``, gone from setuptools 82, is imported for the paths of bundled files;
 2. ``numpy.row_stack``, gone from numpy 2.5;
@@ -8,10 +8,14 @@ abagen breaks in six places and slows down in a seventh; inside `mended_abagen` 
 4. ``DataFrame.set_axis(inplace=…)``, gone from pandas 2.0;
 5. ``DataFrame.groupby(axis=1)``, gone from pandas 3.0;
 6. ``AtlasTree._assign_sample`` returns an array of one where a number is wanted, refused by numpy 2.5;
-7. ``groupby.aggregate(numpy.mean)``, which pandas up to 2 took for its own ``"mean"``, loops over columns in pandas 3:
+7. ``utils.load_gifti`` knows an image that is loaded already by the words of the error that nibabel raises for it, and
+   the words have changed;
+8. ``groupby.aggregate(numpy.mean)``, which pandas up to 2 took for its own ``"mean"``, loops over columns in pandas 3:
    minutes instead of seconds, and other last bits.
 
 That its output is then what it was under pandas 1.5.3 and numpy 1.26.4 is tested: `tests/data/test_microarrays.py`.
+That nothing else is broken which `make_expression` could reach is tested by abagen's own tests, in
+`tests/data/test_abagen_suite.py`.
 """
 
 import importlib
@@ -22,7 +26,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -55,13 +59,14 @@ def mended_abagen() -> Iterator[ModuleType]:
     with _LOCK, warnings.catch_warnings(), ExitStack() as mendings:
         warnings.simplefilter("ignore")
         abagen = sys.modules.get("abagen") or _import_abagen()
-        tree, frame = abagen.AtlasTree, pd.DataFrame
+        tree, frame, nibabel = abagen.AtlasTree, pd.DataFrame, abagen.utils.nib
         for owner, name, replacement in (
             (np, "row_stack", np.vstack),
             (frame, "append", _append),
             (frame, "set_axis", _accepting_inplace(frame.set_axis)),
             (frame, "groupby", _accepting_axis(frame.groupby)),
             (tree, "_assign_sample", _returning_a_number(tree._assign_sample)),
+            (abagen.utils, "nib", SimpleNamespace(load=_passing_on(nibabel), GiftiImage=nibabel.GiftiImage)),
         ):
             mendings.enter_context(mock.patch.object(owner, name, replacement, create=True))
         mendings.enter_context(mock.patch.dict(abagen.utils.AGG_FUNCS, mean="mean", median="median"))
@@ -71,7 +76,7 @@ def mended_abagen() -> Iterator[ModuleType]:
 def _import_abagen() -> ModuleType:
     """Import abagen with a stand-in for pkg_resources; leave the root logger, which it configures, as it was."""
     stand_in = ModuleType("pkg_resources")
-    stand_in.resource_filename = lambda package, name: str(Path(sys.modules[package].__file__).parent / name)
+    stand_in.resource_filename = lambda package, name: str(Path(sys.modules[package].__file__).parent.resolve() / name)
     root = logging.getLogger()
     level, handlers, known = root.level, list(root.handlers), sys.modules.get("pkg_resources")
     sys.modules["pkg_resources"] = stand_in
@@ -86,9 +91,9 @@ def _import_abagen() -> ModuleType:
             root.removeHandler(handler)
 
 
-def _append(self: pd.DataFrame, other: pd.DataFrame, ignore_index: bool = False) -> pd.DataFrame:
-    """Put rows under rows; as in pandas 1.5, a frame without a value has no say in the dtype."""
-    if not len(other):
+def _append(self: pd.DataFrame, other: pd.DataFrame | None, ignore_index: bool = False) -> pd.DataFrame:
+    """Put rows under rows, or nothing; as in pandas 1.5, a frame without a value has no say in the dtype."""
+    if other is None or not len(other):
         return self.copy()
     if not len(self):
         return other.reindex(columns=self.columns)
@@ -128,3 +133,10 @@ def _returning_a_number(original):
         return np.ravel(original(self, possible, sample))[0]
 
     return _assign_sample
+
+
+def _passing_on(nibabel: ModuleType):
+    def load(image):
+        return image if isinstance(image, nibabel.GiftiImage) else nibabel.load(image)
+
+    return load
