@@ -75,7 +75,7 @@ use_style()
 # A fitted model turns the genes of each region into 64 numbers $z_i$, its **latent programs**. Column $k$ of these
 # numbers is a map of the cortex, and it is tempting to call it "the model's $k$-th program" and to look for its biology.
 # (The paper that this part follows, [Vaithianathan 2026](https://arxiv.org/abs/2606.05870), reads clusters of regions and
-# disease-associated modules off its programs, as far as it is described.) Let us look. We train the same model on the same simulated cortex several times; only the seed differs. Here are three
+# disease-associated modules off its programs, as far as its abstract and public summaries tell; we have not read more.) Let us look. We train the same model on the same simulated cortex several times; only the seed differs. Here are three
 # programs of two such models, each in standard deviations of its own map.
 
 # %%
@@ -101,8 +101,8 @@ figure = brain((shown - shown.mean()) / shown.std(), "program (standard deviatio
 
 # %% [markdown]
 # Compare the rows: program 1 of one model is not program 1 of the other. The third row is the best match to the first among all 64
-# programs of the second model (turned over if need be), and it is similar, not equal. Yet both models fit thinning
-# equally well. What, then, is a latent program, and what may one say about it?
+# programs of the second model (turned over if need be), and it is similar, not equal. Yet the two models differ in their
+# seed alone. What, then, is a latent program, and what may one say about it?
 #
 # ## What a program is
 #
@@ -477,6 +477,7 @@ claim("programs-xsg-precision-acting", median.loc["xsg"].loc[acting, "precision"
 claim("programs-xsg-likeness-acting", median.loc["xsg"].loc[acting, "likeness"].mean())
 claim("programs-paper-likeness-acting", median.loc["paper"].loc[acting, "likeness"].mean())
 claim("programs-pca-likeness-acting", median.loc["PCA of expression"].loc[acting, "likeness"].mean())
+claim("programs-xsg-likeness-worst", median.loc["xsg", "likeness"].min())
 claim("programs-pca-likeness-worst", median.loc["PCA of expression", "likeness"].min())
 
 # %% [markdown]
@@ -484,14 +485,15 @@ claim("programs-pca-likeness-worst", median.loc["PCA of expression", "likeness"]
 # at a mean |r| of 0.96<!-- claim:programs-xsg-likeness-acting --> and those of `"paper"` at
 # 0.75<!-- claim:programs-paper-likeness-acting -->. Of the 50 genes that load highest, 1.00<!-- claim:programs-xsg-precision-acting -->
 # and 0.97<!-- claim:programs-paper-precision-acting --> truly carry the program. For P6, which does not act and which
-# `"paper"` therefore drops, precision is 0.2<!-- claim:programs-paper-precision-p6 -->, close to
+# `"paper"` therefore drops, precision is 0.1<!-- claim:programs-paper-precision-p6 -->, close to
 # what chance gives.
 #
 # And PCA? The same rotation of six plain principal components of expression has
-# 0.99<!-- claim:programs-pca-likeness-acting --> for the acting programs, and 0.98<!-- claim:programs-pca-likeness-worst -->
-# at worst. **On this cortex, two plain linear methods, the younger of 1958, find the programs better than the graph VAE does.** Part of the
-# reason is the simulator, whose genes are nearly linear in the programs; part is the graph convolution, which averages
-# neighbours and so blurs what a region has of its own. What PCA cannot tell is which of its components matters for the
+# 0.995<!-- claim:programs-pca-likeness-acting --> for the acting programs, and at worst
+# 0.98<!-- claim:programs-pca-likeness-worst --> (`"xsg"`: 0.7<!-- claim:programs-xsg-likeness-worst -->). **On this cortex,
+# two plain linear methods, the younger of 1958, find the programs better than the graph VAE does.** The simulator favours
+# them: its genes are nearly linear in the programs. And a graph convolution averages neighbours, so that it blurs what a
+# region has of its own; how much each of the two matters we have not measured. What PCA cannot tell is which of its components matters for the
 # disease. Does the VAE know?
 #
 # ## Which module acts?
@@ -617,11 +619,11 @@ claim("programs-removal-xsg-excess", (table.loc["xsg", "P1"] / table.loc["truth"
 # 0.82<!-- claim:programs-modules-p1 -->, that of P4, which acts, 0.02<!-- claim:programs-modules-p4 -->, and that of P6, which
 # does not, 0.18<!-- claim:programs-modules-p6 -->.
 #
-# **Ridge knows** about two of the three causes: its sensitivity to P1 and P2 is 4.2<!-- claim:programs-removal-ridge-p1 --> and
+# **Ridge tells** two of the three causes from the rest: its sensitivity to P1 and P2 is 4.2<!-- claim:programs-removal-ridge-p1 --> and
 # 4.8<!-- claim:programs-removal-ridge-p2 --> times that to the programs that do nothing (medians over cortices). To P4 it is
 # 1.5<!-- claim:programs-removal-ridge-p4 --> times: a linear model cannot represent an interaction.
 #
-# **The graph VAE hardly knows.** For `"xsg"` the three ratios are 1.4<!-- claim:programs-removal-xsg-p1 -->,
+# **The graph VAE hardly does.** For `"xsg"` the three ratios are 1.4<!-- claim:programs-removal-xsg-p1 -->,
 # 1.3<!-- claim:programs-removal-xsg-p2 --> and 1.2<!-- claim:programs-removal-xsg-p4 -->, for `"paper"`
 # 1.4<!-- claim:programs-removal-paper-p1 --> with P1 and 0.9<!-- claim:programs-removal-paper-p4 --> with P4, and the dots of
 # single brains overlap throughout. It also overreacts: `"xsg"` moves 2.2<!-- claim:programs-removal-xsg-excess --> times as
@@ -638,11 +640,11 @@ claim("programs-removal-xsg-excess", (table.loc["xsg", "P1"] / table.loc["truth"
 #
 # | the paper says | we get | differs because |
 # |---|---|---|
-# | latent programs with meaning, as far as it is described: clusters of regions and disease-associated modules | the *space* of the programs repeats over seeds (sixth canonical correlation 0.79<!-- claim:programs-xsg-sixth-angle --> for `"xsg"`, 0.3<!-- claim:programs-paper-sixth-angle --> for `"paper"`); single programs do not (0.68<!-- claim:programs-one-to-one -->) | the loss does not know axes; no code or seeds are public, so we cannot tell how the paper dealt with it |
-# | 64 programs | an effective dimension of 2.8<!-- claim:programs-paper-dimension --> | thinning needs few, and the smoothness term makes each program pay for existing |
+# | latent programs with meaning, as far as it is described: clusters of regions and disease-associated modules | the six-dimensional *space* of the programs of `"xsg"` repeats over seeds (sixth canonical correlation 0.79<!-- claim:programs-xsg-sixth-angle -->), that of `"paper"` in its first directions only (sixth 0.3<!-- claim:programs-paper-sixth-angle -->); single programs do not (0.68<!-- claim:programs-one-to-one -->) | the loss does not know axes; no code or seeds are public, so we cannot tell how the paper dealt with it |
+# | 64 programs | an effective dimension of 2.8<!-- claim:programs-paper-dimension --> | our reading: thinning needs few, and the smoothness term makes each program pay for existing |
 # | clusters of regions | stable (ARI 1.00<!-- claim:programs-xsg-cluster-stability -->), not apart (silhouette 0.17<!-- claim:programs-xsg-silhouette -->) | our truth is continuous; k-means always returns clusters |
-# | modules associated with the disease | **in-sample**, on eight simulated brains: sensitivity to acting over idle programs 1.4<!-- claim:programs-removal-xsg-p1 --> (P1) and 1.2<!-- claim:programs-removal-xsg-p4 --> (P4) for `"xsg"`; ridge has 4.2<!-- claim:programs-removal-ridge-p1 --> for P1 | 68 regions and one map leave a flexible model free to use any smooth pattern |
-# | – | PCA of expression matches the true programs better (correlation at least 0.98<!-- claim:programs-pca-likeness-worst -->) than either preset | genes are nearly linear in the programs in our simulator, and graph convolution blurs |
+# | modules associated with the disease | **in-sample**, on eight simulated brains: sensitivity to acting over idle programs 1.4<!-- claim:programs-removal-xsg-p1 --> (P1) and 1.2<!-- claim:programs-removal-xsg-p4 --> (P4) for `"xsg"`; ridge has 4.2<!-- claim:programs-removal-ridge-p1 --> for P1 | our reading: 68 regions and one map leave a flexible model free to use any smooth pattern |
+# | – | PCA of expression matches the true programs better (correlation at least 0.98<!-- claim:programs-pca-likeness-worst -->) than either preset | genes are nearly linear in the programs in our simulator, which suits PCA |
 #
 # Everything here is **simulated**, and all fits are **in-sample**: programs are read off regions the model was trained on.
 # [Training](06_training.ipynb) has the recovery of the programs, read off by a map that is held out. The bar by which chance is judged is given as
@@ -658,7 +660,7 @@ claim("programs-removal-xsg-excess", (table.loc["xsg", "P1"] / table.loc["truth"
 # - Compare models by canonical correlations of few main directions, against noise:
 #   [comparing two models](#comparing-two-models).
 # - Clusters can be stable without being real: [clusters of regions](#clusters-of-regions).
-# - The genes behind the programs are found, by PCA better than by the VAE:
+# - The genes behind the simulated programs are found, by PCA better than by the VAE:
 #   [the genes behind a program](#the-genes-behind-a-program).
 # - A module that acts may not correlate, and a model that fits may not know which modules act; one brain can mislead:
 #   [which module acts?](#which-module-acts)
