@@ -25,6 +25,7 @@
 # %% tags=["parameters"]
 SEED = 0  # of the simulated cortex, the model and the folds
 FOLDS = 5  # folds of homologous pairs for the held-out number
+DEALINGS = 5  # times that the pairs are dealt into folds
 
 # %% tags=["remove-cell"]
 import importlib.util
@@ -152,10 +153,12 @@ cortex_view(
 # y_i \mid z_i \sim \mathcal N\big(f(z_i),\, \sigma^2\big),
 # $$
 #
-# and, where the model also explains expression, $x_i \mid z_i \sim \mathcal N(g(z_i), I_p)$. In words: each program is
-# drawn from a standard normal distribution ($I_d$ is the identity matrix); the decoder $f$, a neural network, turns a
-# region's programs into its expected thinning; and the observed value scatters around that with variance $\sigma^2$. A
-# second decoder $g$ does the same for the genes.
+# and, where the model also explains expression, $x_i \mid z_i \sim \mathcal N(g(z_i), \sigma_x^2 I_p)$. In words: each
+# program is drawn from a standard normal distribution ($I_d$ is the identity matrix); the decoder $f$, a neural network,
+# turns a region's programs into its expected thinning; and the observed value scatters around that with variance
+# $\sigma^2$. A second decoder $g$ does the same for the genes, which scatter with variance $\sigma_x^2$. (The weights of the
+# terms in the loss decide what variances the model believes in, and they tie the programs of neighbours to each other:
+# see [the model on one page](../book/model_cross_scale.md).)
 #
 # Nobody observes $z_i$. The encoder guesses it from $X$, the genes of all regions, mixing each region with its neighbours
 # on the graph of regions, and states its doubt: it returns a mean and a standard deviation for each program,
@@ -248,8 +251,9 @@ print(cortex)
 #
 # The map that a model gets to see is not the true one: it is an average over a finite number of patients, and their
 # differences leave an error in each region. The **noise ceiling** is the R² (the share of variance explained, 1 at best;
-# [below](#a-first-prediction)) that a model could be expected to reach if it knew the true map:
-# 0.980<!-- claim:question-ceiling -->.
+# [below](#a-first-prediction)) that a model could be expected to reach if it knew the true map and were free to move it up
+# or down as a whole, as every fitted model is: 0.987<!-- claim:question-ceiling -->. It is an expectation; in one cohort
+# the true map does a little better than that, in another a little worse ([exercise 3](#exercise-3-is-the-ceiling-right)).
 
 # %% tags=["nbval-check-output"]
 claim("question-ceiling", cortex.truth.reliability)
@@ -291,28 +295,47 @@ print(f"R² = {model.score(cortex.expression, cortex.thinning):.2f} on the regio
 # **What does it predict where it has not looked?** Hide a fifth of the regions, fit on the rest, predict the hidden
 # ones, and go round until each region has been predicted once by a model that did not train on its thinning. A number
 # computed from such predictions is called **held out**. Left and right go into hiding *together*: a region and its twin
-# in the other hemisphere, its **homologue**, are so alike that a model which has seen one merely copies it.
+# in the other hemisphere, its **homologue**, are so alike that whoever has seen one can do well by copying it
+# ([exercise 2](#exercise-2-copy-the-other-hemisphere)).
+
+#
+# Which pairs share a fold is up to chance, and so is the start of a model's training. One dealing may be lucky, so we deal
+# five times, with another seed of the model each time, and state the median of the five.
 
 # %%
 rng = np.random.default_rng(SEED)
 noise = pd.DataFrame(rng.standard_normal(cortex.expression.shape), cortex.regions, cortex.expression.columns)
 from_noise = xsg.CrossScaleVAE(seed=SEED).fit(noise, cortex.thinning, graph=cortex.graph).predict(noise)
 
-folds = homologous(cortex.regions, n_folds=FOLDS, seed=SEED)  # (folds, regions), True where held out
-held_out = cross_val_predict(
-    xsg.CrossScaleVAE(seed=SEED),
-    cortex.expression,
-    cortex.thinning,
-    cortex.graph,
-    held_out=folds,
-    seeds=[SEED],
-    progress=False,
-).iloc[0]
+
+def predict_hidden(thinning: pd.Series, folds: np.ndarray, seed: int) -> pd.Series:
+    """Predict each region by a model that did not see its thinning."""
+    predicted = cross_val_predict(
+        xsg.CrossScaleVAE(),
+        cortex.expression,
+        thinning,
+        cortex.graph,
+        held_out=folds,
+        seeds=[seed],
+        progress=False,
+    )
+    return predicted.iloc[0]
+
+
+seeds = range(SEED, SEED + DEALINGS)
+# Each dealing is a table (folds, regions), True where held out.
+dealings = [homologous(cortex.regions, n_folds=FOLDS, seed=k) for k in seeds]
+dealt = zip(dealings, seeds, strict=True)
+held_out = pd.DataFrame(
+    [predict_hidden(cortex.thinning, folds, seed) for folds, seed in dealt],
+    index=pd.RangeIndex(DEALINGS, name="dealing"),
+)
 
 # %% mystnb={"image": {"alt": "Three scatter plots of predicted against observed thinning. In-sample, and in-sample with genes of pure noise, the points lie on the diagonal. Held out, they form a loose cloud."}}
 figure, axes = plt.subplots(1, 3, figsize=(11, 4), sharex=True, sharey=True, layout="constrained")
-titles = ["in-sample", "in-sample, genes of pure noise", "held out by homologous pairs"]
-for ax, title, predicted in zip(axes, titles, [in_sample, from_noise, held_out], strict=True):
+titles = ["in-sample", "in-sample, genes of pure noise", "held out, first of five dealings"]
+shown = [in_sample, from_noise, held_out.iloc[0]]
+for ax, title, predicted in zip(axes, titles, shown, strict=True):
     plotting.observed_against_predicted(cortex.thinning, predicted, "mm", ax=ax, title=title)
     ax.set_aspect("equal")
     ax.label_outer()
@@ -323,16 +346,18 @@ for ax in axes[1:]:
 claim("question-in-sample-r2", r_squared(cortex.thinning, in_sample))
 claim("question-in-sample-r", correlation(cortex.thinning, in_sample))
 claim("question-noise-r2", r_squared(cortex.thinning, from_noise))
-claim("question-held-out-r2", r_squared(cortex.thinning, held_out))
-claim("question-held-out-r", correlation(cortex.thinning, held_out))
+held_out_r2 = r_squared(cortex.thinning, held_out)  # one value for each dealing
+claim("question-held-out-r2", np.median(held_out_r2))
+claim("question-held-out-r", np.median(correlation(cortex.thinning, held_out)))
 
 # %% [markdown]
 # Each dot is a region, and on the grey line the prediction is right. Look at the middle panel. Genes that are pure noise give an in-sample R² of 0.94<!-- claim:question-noise-r2 -->. So the
 # 0.95<!-- claim:question-in-sample-r2 --> on the left is no evidence that genes have anything to do with thinning. It is
 # what a flexible model does with few regions.
 #
-# On the right is the same model, asked about regions it did not train on: R² = -0.07<!-- claim:question-held-out-r2 -->,
-# no better than the mean, though the pattern is not all lost (r = 0.44<!-- claim:question-held-out-r -->).
+# On the right is the same model, asked about regions it did not train on. Over the five dealings the median is
+# R² = 0.00<!-- claim:question-held-out-r2 -->, no better than the mean, though the pattern is not all lost
+# (r = 0.45<!-- claim:question-held-out-r -->).
 #
 # Is the task impossible, then? No. A plain linear model on the same genes and the same folds tells us how much there was
 # to be found. **Ridge regression** ([Hoerl & Kennard 1970](https://doi.org/10.1080/00401706.1970.10488634)) is linear
@@ -340,14 +365,25 @@ claim("question-held-out-r", correlation(cortex.thinning, held_out))
 
 # %%
 ridge = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 5, 25)))
-which_fold = PredefinedSplit(folds.argmax(axis=0))
-linear = cross_val_predict_linear(ridge, cortex.expression, cortex.thinning, cv=which_fold)
+
+
+def predict_linear(folds: np.ndarray) -> np.ndarray:
+    """Predict each region by ridge regression on the other folds."""
+    fold_of = PredefinedSplit(folds.argmax(axis=0))
+    return cross_val_predict_linear(ridge, cortex.expression, cortex.thinning, cv=fold_of)
+
+
+linear = pd.DataFrame([predict_linear(folds) for folds in dealings], columns=cortex.regions)
+linear_r2 = r_squared(cortex.thinning, linear)
+pd.DataFrame({"graph VAE": held_out_r2, "ridge": linear_r2}, held_out.index).round(2)
 
 # %% tags=["nbval-check-output"]
-claim("question-ridge-held-out-r2", r_squared(cortex.thinning, linear))
+claim("question-ridge-held-out-r2", np.median(linear_r2))
+claim("question-ridge-ahead", (linear_r2 - held_out_r2).min())
 
 # %% [markdown]
-# Ridge reaches a held-out R² of 0.69<!-- claim:question-ridge-held-out-r2 -->. The genes of this cortex do tell something
+# Ridge reaches a held-out R² of 0.69<!-- claim:question-ridge-held-out-r2 --> in the median, and is ahead of the graph model
+# by 0.55<!-- claim:question-ridge-ahead --> or more in each of the five dealings. The genes of this cortex do tell something
 # about its thinning, and our graph model, with these settings, misses it. Why? What would help? And is the real brain any different? This is
 # what the other chapters are for.
 #
@@ -383,11 +419,15 @@ claim("question-ridge-held-out-r2", r_squared(cortex.thinning, linear))
 # |---|---|---|
 # | R² = 0.8604<!-- claim:paper-r2 -->, r = 0.9439<!-- claim:paper-r -->, real brain | *in-sample*, simulated cortex: R² = 0.95<!-- claim:question-in-sample-r2 -->, r = 0.98<!-- claim:question-in-sample-r --> | another cortex; settings that the paper does not state are ours; both are, as far as is known, fits to all regions |
 # | p < 0.001 | *null*: noise instead of genes gives in-sample R² = 0.94<!-- claim:question-noise-r2 --> | what the p-value was computed against is not known to us; against genes of noise, our in-sample fit shows nothing |
-# | no held-out number in the abstract | *held-out*, simulated cortex: R² = -0.07<!-- claim:question-held-out-r2 -->, r = 0.44<!-- claim:question-held-out-r --> | homologous pairs are hidden together; another seed of the model gives another number ([chapter 6](06_training.ipynb)) |
-# | | *held-out*, ridge regression: R² = 0.69<!-- claim:question-ridge-held-out-r2 --> | the linear baseline wins on this cortex |
+# | no held-out number in the abstract | *held-out*, simulated cortex, median of five dealings: R² = 0.00<!-- claim:question-held-out-r2 -->, r = 0.45<!-- claim:question-held-out-r --> | homologous pairs are hidden together |
+# | | *held-out*, ridge regression, the same dealings: R² = 0.69<!-- claim:question-ridge-held-out-r2 --> | the linear baseline wins on this cortex |
+#
+# **What was read.** Of the paper we have read the abstract and public summaries by others, which contradict each other in
+# places; not the paper itself. Its code is not public, as far as we know. So "the paper says" means, here and in every
+# chapter, what these say.
 #
 # One remark on "held out": the encoder sees the *expression* of the hidden regions, since it mixes neighbours. It never
-# sees their thinning. We have read the paper's abstract and descriptions by others; its code is not public, as far as we know.
+# sees their thinning.
 #
 # ## Key takeaways
 #
@@ -406,13 +446,13 @@ claim("question-ridge-held-out-r2", r_squared(cortex.thinning, linear))
 # ### Exercise 1: a map of nonsense
 #
 # Keep the genes and shuffle the *thinning* over the regions, so that no gene can have anything to do with it. Fit the model
-# to the shuffled map. Call its R² on the regions it was fitted to `shuffled_in_sample`, and its R² held out by the same
-# folds as above `shuffled_held_out`. Which of the two would have warned you?
+# to the shuffled map. Call its R² on the regions it was fitted to `shuffled_in_sample`, and its R² held out by the first of
+# the dealings above `shuffled_held_out`. Which of the two would have warned you?
 #
 # <details><summary>Hint</summary>
 #
 # `np.random.default_rng(1).permutation(cortex.thinning)` shuffles; put the result into a `pd.Series` with the index
-# `cortex.regions`. For the held-out number, repeat the call of `cross_val_predict` above with the shuffled map.
+# `cortex.regions`. For the held-out number, call `predict_hidden` with the shuffled map and `dealings[0]`.
 #
 # </details>
 
@@ -420,16 +460,7 @@ claim("question-ridge-held-out-r2", r_squared(cortex.thinning, linear))
 shuffled = pd.Series(np.random.default_rng(1).permutation(cortex.thinning), cortex.regions)
 on_nonsense = xsg.CrossScaleVAE(seed=SEED).fit(cortex.expression, shuffled, graph=cortex.graph)
 shuffled_in_sample = on_nonsense.score(cortex.expression, shuffled)
-guessed = cross_val_predict(
-    xsg.CrossScaleVAE(seed=SEED),
-    cortex.expression,
-    shuffled,
-    cortex.graph,
-    held_out=folds,
-    seeds=[SEED],
-    progress=False,
-)
-shuffled_held_out = r_squared(shuffled, guessed.iloc[0])
+shuffled_held_out = r_squared(shuffled, predict_hidden(shuffled, dealings[0], SEED))
 print(f"shuffled map: R² = {shuffled_in_sample:.2f} in-sample, {shuffled_held_out:.2f} held out")
 # The model has room for any map, so a good in-sample fit needs no meaning on either side. The held-out number is not fooled.
 
@@ -465,20 +496,22 @@ print(f"R² of copying the twin: {copied_r2:.2f}")
 assert copied_r2 < 0.999, (
     "copied_r2 is 1: that is the map predicted by itself; are the copied values named by their twins?"
 )
-assert copied_r2 > r_squared(cortex.thinning, linear), (
+assert copied_r2 > linear_r2.max(), (
     f"copied_r2 is {copied_r2:.2f}; expected more than ridge reaches: hemispheres are more alike than genes can tell"
 )
 
 # %% [markdown]
 # ### Exercise 3: is the ceiling right?
 #
-# The noise ceiling is the R² of the *true* map that one expects before seeing the cohort. Load five simulated
-# cortices, with seeds `SEED` to `SEED + 4`. Collect their ceilings (`.truth.reliability`) in a list `ceilings`, and in a list `reached` the R² that the
-# true map (`.truth.thinning`) has against the observed one. Do the two agree on average? In each?
+# The noise ceiling is the R² that one expects of the *true* map, moved to the mean of the observed one. Load five simulated
+# cortices, with seeds `SEED` to `SEED + 4`. Collect their ceilings (`.truth.reliability`) in a list `ceilings`, and in a
+# list `reached` the R² that the true map (`.truth.thinning`), so moved, has against the observed one. Do the two agree on
+# average? In each? How far apart may they be (`.truth.reliability_sd`)?
 #
 # <details><summary>Hint</summary>
 #
-# One loop over `xsg.load_cortex("simulated", seed=k)`. In `r_squared(observed, predicted)` the truth plays the prediction.
+# One loop over `xsg.load_cortex("simulated", seed=k)`. In `r_squared(observed, predicted)` the truth plays the prediction;
+# take its mean away first and add that of the observed map.
 #
 # </details>
 
@@ -487,15 +520,16 @@ ceilings, reached = [], []
 for k in range(5):
     world = xsg.load_cortex("simulated", seed=SEED + k)
     ceilings.append(world.truth.reliability)
-    reached.append(r_squared(world.thinning, world.truth.thinning))
+    true = world.truth.thinning
+    reached.append(r_squared(world.thinning, true - true.mean() + world.thinning.mean()))
 print("expected", np.round(ceilings, 3), "reached", np.round(reached, 3))
-# One cohort is one draw, and may lie above or below what is expected of it. On average the ceiling is right.
+# One cohort is one draw, and lies above or below what is expected of it, by a few thousandths. On average the two agree.
 
 # %% tags=["check"]
 assert np.shape(ceilings) == np.shape(reached) == (5,), "ceilings and reached need one value for each of the five seeds"
 assert np.isclose(ceilings[0], cortex.truth.reliability), "ceilings should begin with that of the cortex above"
 apart = abs(np.mean(ceilings) - np.mean(reached))
-assert apart < 0.02, f"the means of ceilings and reached are {apart:.3f} apart; expected less than 0.02"
+assert apart < 0.004, f"the means of ceilings and reached are {apart:.3f} apart; expected less than 0.004"
 
 # %% [markdown]
 # ## See also

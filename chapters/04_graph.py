@@ -308,7 +308,7 @@ plt.show()
 # ## The normalised adjacency
 #
 # A graph convolution ([Kipf & Welling 2017](https://doi.org/10.48550/arXiv.1609.02907)) replaces the value of each region
-# by a weighted mean over itself and its neighbours. Let $x$ be a map, one value a region, and $I$ the identity matrix. The
+# by a weighted sum over itself and its neighbours. Let $x$ be a map, one value a region, and $I$ the identity matrix. The
 # plain sum $(A + I)\,x$ would mix each region with its neighbours, but regions with many of them would get large values.
 # So it is scaled on both sides by the degrees $\tilde d_i = 1 + \sum_j A_{ij}$, the region itself included, which form the
 # diagonal matrix $\tilde D$. With $j \sim i$ for the neighbours $j$ of $i$,
@@ -323,9 +323,14 @@ scale = np.diag(1 / np.sqrt(looped.sum(axis=1)))
 A_hat = scale @ looped @ scale
 
 assert np.allclose(A_hat, graph.normalised())
+row_sums = A_hat.sum(axis=1)
+print(f"row sums of Â from {row_sums.min():.2f} to {row_sums.max():.2f}")
 print(f"eigenvalues of Â from {np.linalg.eigvalsh(A_hat)[0]:.3f} to {np.linalg.eigvalsh(A_hat)[-1]:.3f}")
 
 # %% [markdown]
+# The row sums say that this is no mean: a map that is 1 everywhere does not stay so, but comes out larger in regions with
+# many neighbours. (Scaled on the left only, by $\tilde D^{-1}$, it would be a mean; then $\hat A$ would not be symmetric.)
+#
 # The largest eigenvalue is exactly 1, so repeated convolution does not explode, and all others are smaller in size, so
 # it shrinks everything but one pattern ([exercise 1](#exercise-1-too-many-steps)).
 #
@@ -422,8 +427,8 @@ claim("graph-two-step-r", np.corrcoef(z, twice)[0, 1])
 # It blurs. After one step 0.28<!-- claim:graph-kept-one --> of the variance is left, after two
 # 0.13<!-- claim:graph-kept-two -->. A map of pure noise keeps 0.13<!-- claim:graph-kept-noise-one --> and
 # 0.05<!-- claim:graph-kept-noise-two -->. And it is not only paler but another map: its correlation with the original is
-# 0.78<!-- claim:graph-two-step-r -->. What a region has in common with its neighbours comes through; what it has of its own is
-# averaged away.
+# 0.78<!-- claim:graph-two-step-r -->. What a region has in common with its neighbours comes through; what it has of its own
+# fades.
 #
 # In terms of modes: $\hat A$ has eigenvectors $v_k$ of its own (near those of $L$), and a step multiplies the part of the
 # map along $v_k$ by the eigenvalue $\mu_k$. Two steps multiply it by $\mu_k^2$, and its variance by $\mu_k^4$. The graph
@@ -617,7 +622,7 @@ for what, attempt in mistakes.items():
 # - Regions that share a mesh edge are neighbours; homotopic edges make two hemispheres one graph.
 #   [Neighbours](#neighbours-shared-mesh-edges)
 # - Along the surface is nearly twice as far as straight through. [Distances](#distances)
-# - $\hat A$ averages over neighbours; dense or through PyTorch Geometric, it is one function.
+# - $\hat A$ sums over a region and its neighbours, with weights that add up to about one, not exactly; dense or through PyTorch Geometric, it is one function.
 #   [The normalised adjacency](#the-normalised-adjacency)
 # - $z^\top L z$ is the smoothness term, and the eigenvectors of $L$ are the graph's Fourier modes.
 #   [The Laplacian and smoothness](#the-laplacian-and-smoothness)
@@ -718,7 +723,7 @@ for name, g in graphs.items():
     two_steps = np.linalg.matrix_power(g.normalised(), 2)
     kept_map[name], kept_noise[name] = (two_steps @ z).var(), (two_steps @ white).var(axis=0).mean()
     print(f"{name:15s} map {kept_map[name]:.2f}, noise {kept_noise[name]:.2f}")
-# The gentler filter leaves more of both, and more of the map for each unit of noise: what it still averages fully are
+# The gentler filter leaves more of both, and more of the map for each unit of noise: what it still mixes fully are
 # homologues, and those are the regions that are truly alike.
 
 # %% tags=["check"]

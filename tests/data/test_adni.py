@@ -6,7 +6,15 @@ import pytest
 
 from xsg.atlas import REGIONS
 from xsg.data import adni
-from xsg.data.adni import Cohort, bootstrap_thinning, cohort_from_tables, read_adni, thickness_codes, thinning_map
+from xsg.data.adni import (
+    Cohort,
+    bootstrap_thinning,
+    cohort_from_tables,
+    noise_ceiling,
+    read_adni,
+    thickness_codes,
+    thinning_map,
+)
 
 CODES = list(thickness_codes())
 GROUP_NAMES = np.repeat(["NC", "MCI", "AD"], [13, 5, 11])
@@ -326,6 +334,50 @@ def test_the_map_is_ordinary_least_squares_with_site_dummies():
     assert set(found["n_patients"]) == {23}
     assert found.attrs["units"]["thinning"] == "mm"
     assert np.corrcoef(found["thinning"], np.arange(7))[0, 1] > 0.9  # the effect grows with the region's number
+
+
+def test_the_ceiling_counts_the_error_around_the_maps_mean():
+    """Simulated studies, scored as a model is that knows the truth and has an intercept: truth + observed mean."""
+    truth = 0.2 * np.arange(1, 8) / 7
+    rng = np.random.default_rng(8)
+    design = make_cohort(effect=0)
+    patient = (design.subjects["group"] == "AD").to_numpy()[:, None]
+    expected, reached, old = [], [], []
+    for _ in range(150):
+        # What a subject has of its own: a shift of all regions, a pattern, and noise of each region.
+        own = 0.15 * rng.standard_normal((64, 1)) + np.outer(rng.standard_normal(64), 0.05 * np.arange(-3, 4))
+        own = own + 0.1 * rng.standard_normal((64, 7))
+        cohort = Cohort(pd.DataFrame(2.5 - patient * truth + own, design.thickness.index), design.subjects)
+        found = thinning_map(cohort)
+        y = found["thinning"].to_numpy()
+        around = ((y - y.mean()) ** 2).sum()
+        expected.append(noise_ceiling(cohort))
+        reached.append(1 - ((y - (truth - truth.mean() + y.mean())) ** 2).sum() / around)
+        old.append(1 - (found["se"] ** 2).sum() / around)
+    ceiling, sd = np.transpose(expected)
+    apart, apart_old = reached - ceiling, np.subtract(reached, old)
+    assert abs(apart.mean()) < 2 * apart.std() / np.sqrt(150)
+    assert apart_old.mean() > 4 * apart_old.std() / np.sqrt(150)
+    assert 0.8 < (apart / sd).std() < 1.25  # the spread is what it says, too
+
+
+def test_the_ceiling_is_the_regression_about_each_subjects_mean():
+    cohort = make_cohort()
+    x = dummies(cohort)
+    y = cohort.thickness.sub(cohort.thickness.mean(axis=1), axis=0).to_numpy()
+    beta, _, rank, _ = np.linalg.lstsq(x, y, rcond=None)
+    left = y - x @ beta
+    covariance = np.linalg.inv(x.T @ x)[1, 1] * left.T @ left / (len(x) - rank)
+    around = (beta[1] ** 2).sum()
+    ceiling, sd = noise_ceiling(cohort)
+    assert np.isclose(ceiling, 1 - np.trace(covariance) / around)
+    assert np.isclose(sd, np.sqrt(2 * np.trace(covariance @ covariance)) / around)
+    # A shift of a whole brain is nobody's error.
+    shifts = np.random.default_rng(3).normal(0, 0.3, len(x))
+    shifted = Cohort(cohort.thickness.add(shifts, axis=0), cohort.subjects)
+    np.testing.assert_allclose(noise_ceiling(shifted), (ceiling, sd), rtol=1e-9)
+    with pytest.raises(ValueError, match="at least 10 are needed"):
+        noise_ceiling(make_cohort(n_ad=9))
 
 
 def test_without_covariates_it_is_the_difference_of_means_and_the_textbook_interval():

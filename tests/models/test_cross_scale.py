@@ -126,6 +126,21 @@ def test_kl_agrees_with_torch_distributions_and_smoothness_with_the_laplacian(x)
     assert torch.allclose(terms["smoothness"], 0.7 / N * quadratic, rtol=1e-4)
 
 
+def test_the_weights_are_the_variances_that_the_model_page_states(x):
+    """Times n/β, two sets of predictions differ by as much in the loss as in the negative log-likelihood."""
+    beta, gamma, y = 0.02, 5.0, torch.linspace(-1, 1, N)
+    edges, weight = torch.tensor(weighted_graph().edges), torch.ones(weighted_graph().edges.shape[1])
+    loss, stated = [], []
+    for seed in (3, 4):
+        output = make_net(seed, reconstruct=True)(x, dense(weighted_graph()))
+        terms = CrossScaleNet.loss(output, y, torch.ones(N), edges, weight, beta=beta, gamma=gamma, x=x)
+        loss.append([N / beta * terms[name].item() for name in ("reconstruction", "expression")])
+        thinning = Normal(output.thinning, (beta / 2) ** 0.5).log_prob(y)
+        expression = Normal(output.expression, (beta * P / (2 * gamma)) ** 0.5).log_prob(x)
+        stated.append([-thinning.sum().item(), -expression.sum().item()])
+    np.testing.assert_allclose(np.diff(loss, axis=0), np.diff(stated, axis=0), rtol=1e-3)
+
+
 def test_a_smoothness_per_copy(x):
     graph, net = weighted_graph(), make_net(1, 1)
     output = net(x, dense(graph))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -519,6 +519,58 @@ def thinning_map(
         *design.notes,
     ]
     return out
+
+
+def noise_ceiling(
+    cohort: Cohort, patients: str = "AD", controls: str = "NC", adjust: Sequence[str] = ("age", "sex", "site")
+) -> tuple[float, float]:
+    r"""Expect the R² that the true map, given an intercept, has against the map of `thinning_map`.
+
+    The observed map is :math:`y = \tau + e`. Every fitted model has an intercept, so a part of the error that is the
+    same in all regions costs a model that knows :math:`\tau` nothing: with
+    :math:`\hat y = \tau - \bar\tau + \bar y` as the prediction,
+
+    .. math::
+        R^2 = 1 - \frac{\sum_r (e_r - \bar e)^2}{\sum_r (y_r - \bar y)^2}, \qquad
+        \mathrm{E} \sum_r (e_r - \bar e)^2 = \operatorname{tr} C, \qquad
+        \operatorname{var} \sum_r (e_r - \bar e)^2 = 2 \operatorname{tr} C^2,
+
+    where C is the covariance of the errors about their mean, that is, of the regression of each subject's thickness
+    *minus that subject's mean over regions*; the variance holds for normal errors. The ceiling is an expectation: about
+    half of all cohorts have a map that the truth describes better than that.
+
+    Parameters
+    ----------
+    cohort, patients, controls, adjust
+        As in `thinning_map`.
+
+    Returns
+    -------
+    ceiling : float
+        Expected R², given the observed map.
+    sd : float
+        Standard deviation of that R² over the errors that the map may have.
+
+    Raises
+    ------
+    ValueError
+        As `thinning_map`.
+
+    References
+    ----------
+    Lage-Castellanos et al. (2019), PLoS Computational Biology 15, e1006397, for ceilings in general.
+    """
+    relative = replace(cohort, thickness=cohort.thickness.sub(cohort.thickness.mean(axis=1), axis=0))
+    centred = thinning_map(relative, patients, controls, adjust)["thinning"].to_numpy()
+    design = _design(relative, patients, controls, adjust)
+    # Within sites, as in `_moments`; the coefficients are those of thinning_map.
+    own = np.eye(design.stratum.max() + 1)[design.stratum]
+    x, y = (v - own @ (own.T @ v / own.sum(axis=0)[:, None]) for v in (design.x, design.y))
+    left = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    dof = len(x) - x.shape[1] - own.shape[1]
+    covariance = np.linalg.inv(x.T @ x)[0, 0] * (left.T @ left) / dof
+    around = (centred**2).sum()
+    return float(1 - np.trace(covariance) / around), float(np.sqrt(2 * (covariance**2).sum()) / around)
 
 
 def bootstrap_thinning(

@@ -32,7 +32,10 @@ class Truth:
     noise_sd : Series, shape (68,)
         Standard error of the observed map, mm.
     reliability : float
-        Noise ceiling: the R² that a model knowing the true map is expected to reach against the observed one.
+        Noise ceiling: the R² that the true map, given an intercept, is expected to have against the observed one
+        (`xsg.data.adni.noise_ceiling`).
+    reliability_sd : float
+        Standard deviation of that R²; what the truth does reach lies within about two of it.
     relevant : tuple of str
         The programs that act on thinning; the others do not.
     equation : str
@@ -44,6 +47,7 @@ class Truth:
     thinning: pd.Series
     noise_sd: pd.Series
     reliability: float
+    reliability_sd: float
     relevant: tuple[str, ...]
     equation: str
 
@@ -196,7 +200,7 @@ class Cortex:
         if truth is not None:
             lines.append(
                 f"  truth       {truth.programs.shape[1]} programs, {', '.join(truth.relevant)} act on thinning; "
-                f"noise ceiling R² = {truth.reliability:.3f}"
+                f"noise ceiling R² = {truth.reliability:.3f} (expected; sd {truth.reliability_sd:.3f})"
             )
         return "\n".join([*lines, "  provenance", *(f"    - {line}" for line in self.provenance)])
 

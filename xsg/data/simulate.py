@@ -28,7 +28,7 @@ import pandas as pd
 
 from xsg.atlas import build_graph, load_parcellation
 from xsg.check import number
-from xsg.data.adni import cohort_from_tables, thickness_codes, thinning_map
+from xsg.data.adni import cohort_from_tables, noise_ceiling, thickness_codes, thinning_map
 from xsg.data.cortex import Cortex, Truth
 
 EQUATION = "thinning = 0.12 mm · s(u) / mean(s(u)),  u = s(1.5 P1) + 0.8 tanh(1.5 P2) + 0.3 P2 P4,  s(x) = ln(1 + eˣ)"
@@ -81,7 +81,8 @@ def simulate_cortex(
     observed.attrs = {"unit": "mm"}
     noise_sd = estimate["se"].round(6).rename("noise_sd")
     noise_sd.attrs = {"unit": "mm"}
-    truth = Truth(programs, loadings, true, noise_sd, _ceiling(observed, noise_sd), _RELEVANT, EQUATION)
+    ceiling, ceiling_sd = (round(value, 6) for value in noise_ceiling(cohort))
+    truth = Truth(programs, loadings, true, noise_sd, ceiling, ceiling_sd, _RELEVANT, EQUATION)
     parcellation = load_parcellation("dk")
     provenance = [
         f"simulated by xsg, seed {seed}: {n_programs} programs, {n_genes} genes that do not exist, {_DONORS} donors of "
@@ -173,16 +174,6 @@ def vulnerability(programs: pd.DataFrame) -> pd.Series:
     out = (_MEAN_THINNING * v / v.mean()).round(6).rename("thinning")
     out.attrs = {"unit": "mm"}
     return out
-
-
-def _ceiling(observed: pd.Series, noise_sd: pd.Series) -> float:
-    """R² that knowing the true map is expected to give against the observed one.
-
-    Observed = true + error, error of variance se². For the truth as the prediction, R² = 1 − Σ error² / Σ (observed −
-    mean)², and Σ error² is expected to be Σ se². Correlation of errors between regions changes its spread, not its
-    mean.
-    """
-    return float(1 - (noise_sd**2).sum() / ((observed - observed.mean()) ** 2).sum())
 
 
 def _stream(seed: int, what: int) -> np.random.Generator:

@@ -4,7 +4,7 @@ Generative story, for regions i = 1…n joined by a graph with edges E:
 
     z_i ~ N(0, I_d)                                   latent programs
     y_i | z_i ~ N(f(z_i), σ²)                         thinning, f a multilayer perceptron
-    x_i | z_i ~ N(g(z_i), I)                          expression (optional view), g linear
+    x_i | z_i ~ N(g(z_i), σ_x² I)                     expression (optional view), g linear
 
 with the posterior q(z_i | X, graph) = N(μ_i, diag exp(log σ²_i)) given by a two-layer graph convolution of the
 expression of all regions. The loss is the sum of the terms that `CrossScaleNet.loss` returns by name.
@@ -195,7 +195,13 @@ class CrossScaleNet(nn.Module):
         smoothness, beta, gamma
             λ, β and γ. λ may be a tensor (K,), one value per copy.
         x
-            Expression (n, p), for the last term.
+            Expression (n, p), for the last term; p is the number of columns read, after any rotation.
+
+        Notes
+        -----
+        Times n/β and where all regions train, this is a negative evidence lower bound up to a constant, with normal
+        likelihoods of variance β/2 for thinning and σ_x² = β p / 2γ for each column of expression, and a prior in which
+        each program has precision I + 2 (λ/β) L over the regions, L the graph's Laplacian.
         """
         n = y.shape[-1]
         error = (y - output.thinning).square() * weight

@@ -30,9 +30,9 @@ from xsg.training.tables import (
 from xsg.training.tables import standardise as _standardise
 from xsg.training.whole import whole_fit
 
-# What is described of arXiv:2606.05870 is in "paper" as described; what is not known of it, and is therefore ours, is
-# listed beside it. "xsg" differs where the simulated cortex showed that it helps: the programs must explain the
-# expression too, and training goes on for longer.
+# Of arXiv:2606.05870 the abstract and public summaries by others were read, not the paper itself. What they describe is
+# in "paper"; what is not known of it, and is therefore ours, is listed beside it. "xsg" differs where the simulated
+# cortex showed that it helps: the programs must explain the expression too, and training goes on for longer.
 PRESETS: dict[str, dict] = {
     "paper": {"latent": 64, "smoothness": 0.1, "lr": 1e-3},
     "xsg": {"gamma": 10.0, "epochs": 1000},
@@ -95,7 +95,9 @@ class CrossScaleVAE(BaseEstimator):
     Notes
     -----
     The defaults are the preset "paper": latent 64, λ = 0.1, Adam 1e-3 and a full batch are as described for
-    arXiv:2606.05870; what is not known of it is listed in `PAPER_UNKNOWN`. See `from_preset` for the other.
+    arXiv:2606.05870 by public summaries, which contradict each other in places. What was read is these and the
+    abstract, not the paper itself; what is not known of it is listed in `PAPER_UNKNOWN`. See `from_preset` for the
+    other.
 
     The model trains and predicts on one thread: on the same machine the same seed gives the same numbers, to the bit,
     however many threads there are.
@@ -142,6 +144,8 @@ class CrossScaleVAE(BaseEstimator):
     @classmethod
     def from_preset(cls, name: str, **changes) -> "CrossScaleVAE":
         """Make a model from a named preset: ``"paper"`` (the defaults) or ``"xsg"`` (with both decoders).
+
+        "paper" is what the abstract and public summaries of arXiv:2606.05870 say; the paper itself was not read.
 
         Examples
         --------
