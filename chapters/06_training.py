@@ -308,7 +308,7 @@ claim("training-ridge-above-xsg", (scores["ridge, all genes"] > scores['"xsg"'])
 #   $r$ 0.50<!-- claim:training-noise-held-out-r -->). So its score is no evidence of genes: the graph alone, which carries thinning from region to neighbouring region, earns as much. A correlation of a half is what *place* is worth here.
 # - `"xsg"` does use the genes: 0.48<!-- claim:training-xsg-held-out-r2 -->, against -0.03<!-- claim:training-xsg-noise-held-out-r2 --> on noise, and more than on noise in 5<!-- claim:training-xsg-above-noise --> of five dealings.
 # - The **linear baseline wins**: ridge has 0.69<!-- claim:training-ridge-held-out-r2 --> ($r$ 0.83<!-- claim:training-ridge-held-out-r -->), more than `"xsg"` in 5<!-- claim:training-ridge-above-xsg --> of five dealings, and a single principal component already 0.61<!-- claim:training-pc1-held-out-r2 -->. The
-#   neighbours' mean, without any gene and without any training, has 0.04<!-- claim:training-neighbours-held-out-r2 -->, no less than `"paper"` has.
+#   neighbours' mean, without any gene and without any training, has 0.04<!-- claim:training-neighbours-held-out-r2 -->, about as much as `"paper"`.
 # - Nobody comes near the ceiling of 0.987<!-- claim:training-ceiling -->. There is room.
 #
 # All this is one cortex of 34 pairs. The columns *lowest* and *highest* show how far a single dealing may lie from the median ([exercise 2](#exercise-2-other-folds)): who reports one has reported luck.

@@ -460,10 +460,10 @@ claim("smooth-maps-variogram-70", percent["variogram", 70])
 # - **Variogram**: 6.3<!-- claim:smooth-maps-variogram-40 --> and 7.0<!-- claim:smooth-maps-variogram-70 -->, with an
 #   interval too wide to rank it.
 #
-# None of the spatial nulls keeps exactly to 5 %. [Markello & Misic (2021)](https://doi.org/10.1016/j.neuroimage.2021.118052), who compared
-# ten of them, found the same: all are better than a naive test, and none is right everywhere. In this package `null="spin"`
-# means the nearest rule, the best of the three; we read its 0.05 as "0.05 to 0.08", and nothing that follows hangs on a p-value of
-# 0.04.
+# On these maps Moran's rates cannot be told from 5 %, and every spin rule raises too many alarms at 70 mm.
+# [Markello & Misic (2021)](https://doi.org/10.1016/j.neuroimage.2021.118052), who compared ten spatial nulls, found all of
+# them better than a naive test, and none right everywhere. In this package `null="spin"` means the nearest rule, the best of
+# the three; we read its 0.05 as "0.05 to 0.08", so that a p-value of 0.04 alone decides nothing.
 #
 # ### Does it also find what is there?
 #
@@ -502,7 +502,7 @@ claim("smooth-maps-power-naive-34", 100 * tests["Pearson, 34 values"](signal, re
 #
 # | the paper says | we get | differs because |
 # |---|---|---|
-# | $p$ < 0.001 for $r$ = 0.9439<!-- claim:paper-r --> (**in-sample**) | this chapter has no number to set against it | we do not know which null was used; a spatial null of a *fitted* map has to be fitted anew, see chapter 11 |
+# | $p$ < 0.001 for $r$ = 0.9439<!-- claim:paper-r --> (as far as is known **in-sample**) | this chapter has no number to set against it | we do not know which null was used; a spatial null of a *fitted* map has to be fitted anew, see chapter 11 |
 # | – | **null** (simulated): Pearson's nominal 5 % are 32.4<!-- claim:smooth-maps-naive-40 --> to 41.0<!-- claim:smooth-maps-naive-70 --> % over 68 regions with equal sides | regions are not independent values |
 # | – | **null** (simulated): the recommended spin test's are 5.4<!-- claim:smooth-maps-nearest-40 --> to 7.4<!-- claim:smooth-maps-nearest-70 --> % | the sphere is a distorted picture of the cortex, regions are coarse, and the medial wall moves |
 #
