@@ -637,7 +637,7 @@ _ = ax.set(xlabel="correlation of the two maps", ylabel="transfer (held-out r of
 # **From Alzheimer's to Parkinson's disease**, the case the paper names, ridge transfers with
 # $r$ = 0.53<!-- claim:disorders-transfer-ad-pd --> (the median over the ways of dealing; the cell above prints all), much like
 # a model trained on Parkinson's itself (0.54<!-- claim:disorders-transfer-pd-pd -->). Under rotated Parkinson's maps,
-# $p$ = 0.003<!-- claim:disorders-transfer-ad-pd-p -->. So transfer works, in the sense in which the word is used. But hold it
+# $p$ = 0.0025<!-- claim:disorders-transfer-ad-pd-p -->. So transfer works, in the sense in which the word is used. But hold it
 # against two simpler things:
 #
 # - the Alzheimer's map *itself*, without gene or model, correlates with the Parkinson's map at
@@ -645,8 +645,8 @@ _ = ax.set(xlabel="correlation of the two maps", ylabel="transfer (held-out r of
 # - the graph VAE transfers with 0.37<!-- claim:disorders-transfer-vae-ad-pd -->, and with *noise* for genes with
 #   0.35<!-- claim:disorders-transfer-vae-noise-ad-pd -->.
 #
-# Of all 420 pairs, 67<!-- claim:disorders-transfer-raw --> pass at $p < 0.05$ and
-# 9<!-- claim:disorders-transfer-survive --> after correction for having asked 420 times. Transfer of this kind shows that
+# Of all 420 pairs, 66<!-- claim:disorders-transfer-raw --> pass at $p < 0.05$ and
+# 7<!-- claim:disorders-transfer-survive --> after correction for having asked 420 times. Transfer of this kind shows that
 # two diseases thin similar places. It takes more, a gene or program that does in both what a rotated one does not, to say
 # that they do so for a common reason.
 
