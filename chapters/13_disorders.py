@@ -554,7 +554,7 @@ ax.text(
 ax.axhline(0, color="0.85", lw=1, zorder=0)
 ax.plot(reliability[known], r2.loc[known, "ridge"], "o", color="C0")
 for name in known:
-    offset = (-6, 10) if name == "BD-adolescent" else (5, 4)  # else it would cover its neighbour
+    offset = (-6, -13) if name == "BD-adolescent" else (5, 4)  # else it would cover its neighbour
     ax.annotate(name, (reliability[name], r2.loc[name, "ridge"]), offset, textcoords="offset points", fontsize=8)
 _ = ax.set(
     xlabel="reliability of the map (errs on the low side)",
