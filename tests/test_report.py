@@ -16,9 +16,9 @@ import xsg
 from xsg.atlas import homologous_pairs
 from xsg.evaluation.baselines import BASELINES, baseline
 from xsg.evaluation.metrics import correlation, r_squared
-from xsg.evaluation.nulls import null_maps
+from xsg.evaluation.nulls import null_maps, p_text, p_value
 from xsg.evaluation.splits import homologous
-from xsg.report import STATISTICS, _bootstrap, evaluate
+from xsg.report import STATISTICS, _bootstrap, _given_out, evaluate
 from xsg.training import CrossScaleVAE, cross_val_predict, refit
 
 SMALL = {"latent": 8, "hidden": 32, "decoder": 16, "lr": 1e-2}
@@ -63,40 +63,101 @@ def test_it_lets_spun_maps_go(cortex):
 
 
 def test_numbers_are_those_of_the_parts(cortex, report):
-    model, folds, y = CrossScaleVAE(**SMALL, epochs=40), homologous(cortex.regions), cortex.thinning
+    model, y = CrossScaleVAE(**SMALL, epochs=40), cortex.thinning
+    dealt = [homologous(cortex.regions, seed=dealing) for dealing in range(5)]
     inside = refit(model, cortex.expression, y, cortex.graph, seeds=(0, 1), progress=False).to_numpy()
-    outside = cross_val_predict(
-        model, cortex.expression, y, cortex.graph, held_out=folds, seeds=(0, 1), progress=False
-    ).to_numpy()
-    expected = np.column_stack([f(y, p) for p in (inside, outside) for f in (r_squared, correlation)])
+    outside = [
+        cross_val_predict(
+            model, cortex.expression, y, cortex.graph, held_out=folds, seeds=(0, 1), progress=False
+        ).to_numpy()
+        for folds in dealt
+    ]
+    both = (r_squared, correlation)
+    by_dealing = np.array([[f(y, predicted) for f in both] for predicted in outside])  # (dealings, 2, seeds)
+    expected = np.column_stack([*(f(y, inside) for f in both), *np.median(by_dealing, axis=0)])
     assert np.allclose(report.seeds, expected, atol=1e-5)
+    assert report.n_dealings == 5
+    assert np.allclose(report.dealings.loc["CrossScaleVAE"], by_dealing[:, :, 0], atol=1e-5)
+    assert np.allclose(report.held_out[["lowest", "highest"]].T, [by_dealing[..., 0].min(0), by_dealing[..., 0].max(0)])
     assert [*report.in_sample, *report.held_out["value"]] == report.seeds.loc[0].to_list()
     assert list(report.seeds) == list(report.null) == list(report.p_value.index) == list(STATISTICS)
     assert report.null.shape == (39, 4)
     for name, p in report.p_value.items():
         assert p == (1 + (report.null[name] >= report.seeds.loc[0, name]).sum()) / 40
-    null = null_maps(y, cortex.parcellation, n=39, progress=False)
-    again = cross_val_predict(model, cortex.expression, null.iloc[7], cortex.graph, held_out=folds, progress=False)
-    assert report.null.loc[7, "held-out R²"] == pytest.approx(r_squared(null.iloc[7], again.iloc[0]), abs=1e-5)
+    null, which = null_maps(y, cortex.parcellation, n=39, progress=False), _given_out(39, 5, 0)
+    assert sorted(np.bincount(which)) == [7, 8, 8, 8, 8]
+    for number in (7, 8):
+        given = cortex.expression, null.iloc[number], cortex.graph
+        again = cross_val_predict(model, *given, held_out=dealt[which[number]], progress=False)
+        found = r_squared(null.iloc[number], again.iloc[0])
+        assert report.null.loc[number, "held-out R²"] == pytest.approx(found, abs=1e-5)
     assert list(report.baselines.index) == list(BASELINES)
-    guess = baseline("ridge", cortex.expression, pd.concat([y.to_frame().T, null]), cortex.parcellation, folds)
-    scores = [r_squared(m, g) for m, g in zip([y, *null.to_numpy()], guess, strict=True)]
-    assert report.baselines.loc["ridge", "R²"] == pytest.approx(scores[0])
-    assert report.baselines.loc["ridge", "p R²"] == (1 + np.sum(np.array(scores[1:]) >= scores[0])) / 40
+    guess = [baseline("ridge", cortex.expression, y, cortex.parcellation, folds)[0] for folds in dealt]
+    scores = r_squared(y, np.array(guess))
+    line = report.baselines.loc["ridge"]
+    assert line["R²"] == pytest.approx(np.median(scores))
+    assert [line["R² lowest"], line["R² highest"]] == pytest.approx([scores.min(), scores.max()])
+    chance = [
+        r_squared(m, baseline("ridge", cortex.expression, m, cortex.parcellation, dealt[which[k]])[0])
+        for k, (_, m) in enumerate(null.iterrows())
+    ]
+    assert line["p R²"] == (1 + np.sum(np.array(chance) >= line["R²"])) / 40
     assert report.baselines["p R²"].isna().to_list() == [True] + [False] * 4 + [True]
-    assert report.predictions["held out"].to_numpy() == pytest.approx(outside[0], abs=1e-5)
+    shown = report.predictions["held out"]
+    assert any(np.allclose(shown, predicted[0], atol=1e-5) for predicted in outside)
+    assert r_squared(y, shown) == report.held_out.loc["R²", "value"]
+
+
+def test_one_dealing_is_the_first_of_five_and_seeds_go_on(cortex, report):
+    one = evaluate(CrossScaleVAE(**SMALL, epochs=40), cortex, n_nulls=0, n_dealings=1, seed=1, progress=False)
+    assert one.n_dealings == 1
+    expected = cross_val_predict(
+        CrossScaleVAE(**SMALL, epochs=40),
+        cortex.expression,
+        cortex.thinning,
+        cortex.graph,
+        held_out=homologous(cortex.regions, seed=1),
+        seeds=(1,),
+        progress=False,
+    )
+    assert np.allclose(one.predictions["held out"], expected.iloc[0], atol=1e-5)
+    ridge = report.dealings.loc["ridge"]
+    assert one.baselines.loc["ridge", "R²"] == pytest.approx(ridge.loc[1, "R²"])  # dealing 1 has seed 1
+    assert "dealt" not in one.sentence
+    assert not any("dealing" in what for what, _ in one.table().index)
+
+
+def test_a_null_on_one_dealing_raises_no_false_alarms_for_a_median_over_five(cortex):
+    """Rotated maps, each in the place of the real one, get a p below a level no more often than the level says."""
+    maps = null_maps(cortex.thinning, cortex.parcellation, n=500, seed=1, progress=False)
+    scores = np.empty((5, 500))
+    for dealing in range(5):
+        folds = homologous(cortex.regions, seed=dealing)
+        guess = baseline("ridge", cortex.expression, maps, cortex.parcellation, folds)
+        scores[dealing] = [r_squared(m, g) for m, g in zip(maps.to_numpy(), guess, strict=True)]
+    observed, null = np.median(scores, axis=0), scores[_given_out(500, 5, 0), np.arange(500)]
+    p = np.array([p_value(value, np.delete(null, k)) for k, value in enumerate(observed)])
+    for level, fewest in ((0.05, 0.02), (0.1, 0.05), (0.2, 0.12)):
+        assert fewest < (p <= level).mean() <= level + 0.01, level
+    # A null of the best dealing would be another test, and the best of five against one dealing is none.
+    best = np.array([p_value(value, np.delete(null, k)) for k, value in enumerate(scores.max(axis=0))])
+    assert (best <= 0.05).mean() > 0.06
 
 
 def test_it_says_what_it_shows(report):
     table = report.table()
     assert table.index.is_unique
-    assert len(table) == 2 + 2 + 2 + len(BASELINES)
+    assert len(table) == 2 + 1 + 2 + 2 + len(BASELINES)
+    spread = table.loc[("CrossScaleVAE, 5 dealings", "held out")]
+    assert [spread["R² low"], spread["R² high"]] == report.held_out.loc["R²", ["lowest", "highest"]].to_list()
+    assert table.loc[("ridge", "held out"), "R² high"] == report.baselines.loc["ridge", "R² highest"]
     assert table.loc[("CrossScaleVAE", "held out"), "R²"] == report.held_out.loc["R²", "value"]
     assert table.loc[("CrossScaleVAE, spin", "null, held out"), "R² high"] == report.null["held-out R²"].quantile(0.95)
     assert (table["R² low"].dropna() <= table["R² high"].dropna()).all()
     shown = repr(report)
+    assert f"By dealing, R² goes from {spread['R² low']:.2f} to {spread['R² high']:.2f}" in shown.replace("\n", " ")
     assert f"R² = {report.held_out.loc['R²', 'value']:.2f}" in shown.replace("\n", " ")
-    assert f"p = {report.p_value['held-out R²']:.3f}" in shown.replace("\n", " ")
+    assert p_text(report.p_value["held-out R²"], 39, "p") in shown.replace("\n", " ")
     assert report.table().to_html()[:6] == report._repr_html_()[:6]
     best = report.baselines["R²"].idxmax()
     assert best in report.sentence
@@ -109,6 +170,16 @@ def test_a_baseline_that_does_as_well_is_named(report):
     for low, words in ((-0.1, "cannot be told from the model on 68 values"), (0.1, "does less well")):
         worse = report.baselines.assign(**{"R²": 0.1, "lead low": low})
         assert words in replace(report, baselines=worse).sentence
+
+
+def test_a_p_value_at_its_floor_is_a_bound_everywhere(report):
+    floor = report.p_value.copy()
+    floor["held-out R²"], floor["held-out r"] = 1 / 40, 2 / 40
+    found = replace(report, p_value=floor)
+    assert "(R²: p ≤ 0.025; r: p = 0.050)" in found.sentence
+    assert "≤ 0.025" in repr(found)
+    assert "≤ 0.025" in found._repr_html_()
+    assert found.table().loc[("CrossScaleVAE", "held out"), "p R²"] == 1 / 40  # a number in the table and the CSV
 
 
 def test_no_praise_for_a_model_worse_than_the_mean(report):
@@ -176,7 +247,7 @@ def test_other_nulls_and_a_checkpoint(cortex, tmp_path):
 
 
 def test_without_nulls_or_baselines(cortex):
-    bare = evaluate(QUICK, cortex, n_nulls=0, baselines=False, progress=False)
+    bare = evaluate(QUICK, cortex, n_nulls=0, baselines=False, n_dealings=1, progress=False)
     assert bare.p_value.isna().all()
     assert len(bare.table()) == 2
     assert "p =" not in bare.sentence
@@ -232,6 +303,10 @@ def test_what_is_wrong_is_named(cortex, tmp_path):
         evaluate(QUICK, cortex, split="halves")
     with pytest.raises(ValueError, match=r"n_nulls is 10: .* p ≤ 0\.05 is out of reach"):
         evaluate(QUICK, cortex, n_nulls=10)
+    with pytest.raises(ValueError, match="n_dealings is 0"):
+        evaluate(QUICK, cortex, n_dealings=0)
+    with pytest.raises(ValueError, match="n_dealings is 3, but the split 'lobe' can be dealt in one way only"):
+        evaluate(QUICK, cortex, split="lobe", n_dealings=3)
     with pytest.raises(ValueError, match="n_seeds is 0"):
         evaluate(QUICK, cortex, n_seeds=0)
     (tmp_path / "file").touch()

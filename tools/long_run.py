@@ -1,4 +1,4 @@
-"""Make xsg/data/refits.csv, the refits on the real brain that chapter 11 draws: 15,000, about 40 minutes on one core.
+"""Make xsg/data/refits.csv, the refits on the real brain that chapter 11 draws: 10,000, about 20 minutes on one core.
 
 tools/long_run.py [--workers 2]     goes on where it was cut short (_build/long_run)
 
@@ -49,7 +49,7 @@ def plan() -> list[tuple[str, str, str, int, range]]:
         rows += once("observed", "paper", name, 20)
         if name in DEALT:
             rows += again("paper", name, 3 if name == "homologous" else 1)
-    rows += dealt("spin", "paper", "homologous", 399) + once("spin", "paper", "in-sample", 1000)
+    rows += dealt("spin", "paper", "homologous", 199) + once("spin", "paper", "in-sample", 1000)
     for kind in ("noise genes", "rewired"):
         rows += once(kind, "paper", "in-sample", 200) + dealt(kind, "paper", "homologous", 99)
     # Five seeds of each λ, and each seed a dealing of its own.
@@ -57,7 +57,7 @@ def plan() -> list[tuple[str, str, str, int, range]]:
     rows += dealt("λ", "paper", "homologous", len(LAMBDAS) * 5, dealings=5)
     rows += once("observed", "xsg", "in-sample", 20) + once("observed", "xsg", "homologous", 20)
     rows += again("xsg", "homologous", 3)
-    rows += dealt("spin", "xsg", "homologous", 199) + dealt("noise genes", "xsg", "homologous", 199)
+    rows += dealt("spin", "xsg", "homologous", 99) + dealt("noise genes", "xsg", "homologous", 99)
     rows += dealt("spin", "paper", "spatial", 99)
     return rows + [row for name in ("lobe", "left-to-right") for row in once("spin", "paper", name, 300)]
 

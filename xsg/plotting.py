@@ -297,10 +297,11 @@ def null_distributions(observed: pd.Series, null: pd.DataFrame, label: str, ax: 
     return ax
 
 
-def points_with_intervals(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def points_with_intervals(table: pd.DataFrame, ax: Axes | None = None, each: list | None = None) -> Axes:
     """Draw one labelled point per row of ``value``, with a bar from ``low`` to ``high`` where these are given.
 
-    The first row, at the top, is the one that the others are compared with: a thin line leads down from it.
+    The first row, at the top, is the one that the others are compared with: a thin line leads down from it. The values
+    behind each point, if given as ``each``, are drawn as ticks.
     """
     ax = ax or plt.subplots(figsize=(6, 0.4 * len(table) + 1))[1]
     colours = sns.color_palette("colorblind")
@@ -309,6 +310,8 @@ def points_with_intervals(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     for place, (_, line) in enumerate(table.iterrows()):
         colour = colours[0] if place == 0 else "0.25"
         ax.plot([line["low"], line["high"]], [place, place], color=colour, lw=5, alpha=0.35, solid_capstyle="butt")
+        if each is not None:
+            ax.plot(each[place], [place] * len(each[place]), "|", color=colour, ms=11, mew=1.3)
         ax.plot(line["value"], place, "o" if place == 0 else "D", color=colour, ms=8 if place == 0 else 6)
     labels = [f"{name}  {value:.2f}".replace("-", "−") for name, value in table["value"].items()]
     ax.set_yticks(range(len(table)), labels)

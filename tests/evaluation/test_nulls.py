@@ -236,6 +236,14 @@ def test_false_alarms():
             assert 0.03 <= np.mean(np.array(p) <= 0.05) <= most, (length, method)
 
 
+def test_p_text_bounds_what_its_draws_cannot_go_below():
+    assert nulls.p_text(nulls.p_value(9.0, np.arange(8)), 8) == "≤ 0.112"  # 1 / 9, rounded up
+    assert nulls.p_text(1 / 20, 19, "p") == "p ≤ 0.050"
+    assert nulls.p_text(2 / 1001, 1000, "p") == "p = 0.002"
+    assert nulls.p_text(0.7, 19) == "0.700"
+    assert nulls.p_text(np.nan, 0) == nulls.p_text(np.nan, 19, "p") == ""
+
+
 def test_p_value_counts_the_observed_one():
     null = np.array([1.0, 2.0, 3.0, -4.0])
     assert nulls.p_value(2.0, null) == 3 / 5

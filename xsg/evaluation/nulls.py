@@ -252,6 +252,31 @@ def p_value(observed: float, null: np.ndarray | pd.Series, tail: str = "greater"
     return float((1 + extreme.sum()) / (1 + len(null)))
 
 
+def p_text(p: float, n: int, name: str = "") -> str:
+    """Write a p-value with three decimals, and one that is as small as n nulls allow, 1 / (n + 1), as a bound.
+
+    Parameters
+    ----------
+    p
+        As `p_value` returns it; NaN (no p-value) becomes "".
+    n
+        Number of nulls behind it.
+    name
+        What stands before it, such as ``"p"``: then with ``=`` where it is no bound.
+
+    Examples
+    --------
+    >>> p_text(0.0349, 999), p_text(1 / 1001, 1000), p_text(1 / 300, 299, "p")
+    ('0.035', '≤ 0.001', 'p ≤ 0.004')
+    """
+    if np.isnan(p):
+        return ""
+    floor = p <= (1 + 1e-9) / (1 + n)
+    # A bound is rounded up, or it would promise too much.
+    number, sign = (np.ceil(p * 1000 - 1e-9) / 1000, "≤ ") if floor else (p, "= " if name else "")
+    return f"{name} {sign}{number:.3f}".strip()
+
+
 def noise_genes(expression: pd.DataFrame, n: int, seed: int = 0) -> list[pd.DataFrame]:
     """Replace expression by independent standard normal numbers: n tables with the same regions and genes.
 

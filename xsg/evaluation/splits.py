@@ -18,6 +18,7 @@ from xsg.check import choice, number
 from xsg.pairs import Pairs, about_unknown, find_pairs
 
 SPLITS = ("random", "homologous", "spatial", "distance", "lobe", "left-to-right")
+DEALT = ("random", "homologous", "spatial")  # by a seed, so that there are many ways; the others are unique
 
 
 class LeakWarning(UserWarning):
