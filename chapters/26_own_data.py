@@ -17,6 +17,7 @@
 #
 # - how to put your own regions, expression and map (or cohort) into five small tables, and get from them the report that
 #   [chapter 11](11_refits.ipynb) is made of;
+# - how the report compares methods on the same held-out regions, and which one to use;
 # - how mistakes in such tables show themselves, before they turn into results;
 # - what changes when a cortex has 400 regions instead of 68, and why a finer parcellation needs a coarser split;
 # - what time and memory the model costs from 68 regions to the 20,484 vertices of a cortical mesh, and with which power
@@ -79,7 +80,7 @@ use_style()
 # python analysis.py
 # ```
 #
-# That makes a folder with a small simulated example, complete enough to run, and a script `analysis.py` that reads the folder and ends in the report, for two splits (homologous pairs and patches) with 99 rotated maps each. You overwrite the tables one at a time; after each, the script either runs or tells what is wrong. In this notebook
+# That makes a folder with a small simulated example, complete enough to run, and a script `analysis.py` that reads the folder and ends in the report, for two splits (homologous pairs and patches) with 99 rotated maps each. It fits the graph VAE and six simpler methods, and says which to use. You overwrite the tables one at a time; after each, the script either runs or tells what is wrong. In this notebook
 # we call the function behind the command, in a folder that is thrown away afterwards.
 
 # %%
@@ -157,30 +158,49 @@ for change in (
 # %% [markdown]
 # ## The report
 #
-# `analysis.py` calls `xsg.evaluate` and writes what it returns. With 19 rotated maps the p-value cannot fall below 0.05; that is enough to
-# look at, and not to report.
+# `analysis.py` calls `xsg.evaluate` and writes what it returns. The regions are dealt into folds five times, every method gets the same
+# folds, and what counts is the median. With 19 rotated maps the p-value cannot fall below 0.05; that is enough to look at, and not to report.
 
 # %%
 report = xsg.evaluate(
-    xsg.CrossScaleVAE(seed=SEED), study, split="homologous", n_nulls=N_NULLS, seed=SEED, progress=False
+    xsg.CrossScaleVAE(seed=SEED),
+    study,
+    split="homologous",
+    n_nulls=N_NULLS,
+    seed=SEED,
+    progress=False,
 )
 report
 
 # %% mystnb={"image": {"alt": "Two panels. Above, histograms of the R squared of 19 rotated maps, in-sample near 0.9 and held out from about minus 0.5 to 0.6, with lines at the observed 0.89 and 0.05. Below, held-out R squared of the model with its interval and of six simpler methods; ridge and PLS are highest, near 0.6."}}
 figure = report.plot()
 # %% tags=["nbval-check-output"]
+use = report.recommended
+print("recommended:", use)
 claim("own-data-example-in-sample", report.in_sample["R²"])
 claim("own-data-example-held-out", report.held_out.loc["R²", "value"])
-claim("own-data-example-pls", report.baselines.loc["PLS", "R²"])
+claim("own-data-example-recommended", report.baselines.loc[use, "R²"])
 
 # %% [markdown]
-# Read the sentence under the table first. **In-sample** the model reaches 0.89<!-- claim:own-data-example-in-sample -->;
-# **held out** 0.05<!-- claim:own-data-example-held-out -->, while partial least squares on the same genes gets
-# 0.62<!-- claim:own-data-example-pls -->. The example is simulated with a thinning that follows a few expression programs linearly, so a linear
+# Read the sentence under the table first. **In-sample** the graph VAE reaches 0.89<!-- claim:own-data-example-in-sample -->;
+# **held out** 0.05<!-- claim:own-data-example-held-out -->, while ridge on the same genes gets
+# 0.62<!-- claim:own-data-example-recommended -->. So the report ends in "Use …", and this is the rule behind it: use the method with the
+# highest median held-out $R^2$, and the graph VAE only where the interval of its lead over the best simpler one lies above zero. If none
+# predicts better than the mean, it says so, and there is nothing to use.
+#
+# The example is simulated with a thinning that follows a few expression programs linearly, so a linear
 # method ought to win, and [chapter 6](06_training.ipynb) says why the graph does not help there. In your own data it may be otherwise. The report
-# is there to find out.
+# is there to find out. Once a method is chosen, its held-out predictions are a column of `report.predictions`, and `analysis.py` draws them
+# beside the map:
+
+# %% mystnb={"image": {"alt": "Two rows of four views of the inflated cortex: the example's thinning map, and below it what the recommended method predicts of regions held out. The prediction has the same pattern, strongest behind the corpus callosum and in the insula, and is paler."}}
+shown = report.predictions[["observed", use]].rename(columns={use: f"held out, {use}"})
+figure = brain(shown, "thinning (mm), simulated", study.parcellation)
 
 # %% [markdown]
+# Choosing the best of seven methods by these scores and then reporting that score is a choice made with the answer in view. The more
+# methods, the more luck is in the best. Report the whole table, as here, or judge the chosen method on another map.
+#
 # ## Another parcellation
 #
 # Nothing above depends on the Desikan–Killiany regions. We now make a study with 400 regions: small cells around vertices drawn at random on the left and their mirror images on the right. All that `regions.csv` says of them is where their centres lie; each vertex of the mesh then goes to the
@@ -244,20 +264,30 @@ figure = brain(cortex.thinning, "simulated thinning (standard deviations)", cort
 #
 # We hold regions out in three ways: at random, in homologous pairs, and in connected patches (`"spatial"`, homologues together). At 68 regions a
 # homologous pair is a fair thing to hold out, for the nearest region is some 18 mm away. At 400 it is some 7 mm away, and knows much of the answer.
+# Each of the four maps is held out in a dealing of its own.
 
 # %%
 methods = ("graph VAE", "position (kriging)", "ridge")
+model = xsg.CrossScaleVAE(epochs=EPOCHS, seed=SEED)
+
+
+def held_out_r2(method, number, folds):
+    """R² of one map's held-out predictions."""
+    given = (cortex.expression, maps.loc[number])
+    if method == "graph VAE":
+        found = cross_val_predict(model, *given, cortex.graph, held_out=folds, progress=False).to_numpy()
+    else:
+        found = baseline(method, *given, cortex.parcellation, folds)
+    return r_squared(maps.loc[number], found[0])
+
+
 rows = {}
 for name in ("random", "homologous", "spatial"):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LeakWarning)  # the random split leaks; that is what is shown
-        held_out = split(name, cortex.parcellation, cortex.regions, seed=SEED)
-    model = xsg.CrossScaleVAE(epochs=EPOCHS, seed=SEED)
-    given = (cortex.expression, maps)
-    found = {each: baseline(each, *given, cortex.parcellation, held_out) for each in methods[1:]}
-    found["graph VAE"] = cross_val_predict(model, *given, cortex.graph, held_out=held_out, progress=False).to_numpy()
+        warnings.simplefilter("ignore", LeakWarning)  # random leaks; it is to show
+        dealt = [split(name, cortex.parcellation, names, seed=SEED + m) for m in maps.index]
     for each in methods:
-        rows[name, each] = [r_squared(maps.loc[m], found[each][m]) for m in maps.index]
+        rows[name, each] = [held_out_r2(each, m, dealt[m]) for m in maps.index]
 scores = pd.DataFrame(rows).T.rename_axis(["held out", "method"])
 spread = pd.DataFrame({"median": scores.median(axis=1), "lowest": scores.min(axis=1), "highest": scores.max(axis=1)})
 spread.round(2)
@@ -440,7 +470,11 @@ place_5, place_40 = (
     for folds in (5, 40)
     for predicted in [
         baseline(
-            "position (kriging)", *given, cortex.parcellation, split("spatial", cortex.parcellation, names, folds, SEED)
+            "position (kriging)",
+            cortex.expression,
+            maps,
+            cortex.parcellation,
+            split("spatial", cortex.parcellation, names, folds, SEED),
         )
     ]
 )
@@ -448,8 +482,8 @@ print(f"5 patches: {place_5:.2f}; 40 patches: {place_40:.2f}")
 # The smaller the patches, the nearer a training region. Print both, with the distance; neither is the true one.
 
 # %% tags=["check"]
-assert abs(place_5 - spread.loc[("spatial", "position (kriging)"), "median"]) < 1e-6, (
-    f"place_5 is {place_5:.3f}; the table above has it too"
+assert abs(place_5) < 0.25, (
+    f"place_5 is {place_5:.3f}; the table above, with other dealings, has hardly anything for kriging either"
 )
 assert place_40 > place_5 + 0.05, f"place_40 is {place_40:.2f}: with smaller patches the score should rise"
 

@@ -172,6 +172,23 @@ def test_a_baseline_that_does_as_well_is_named(report):
         assert words in replace(report, baselines=worse).sentence
 
 
+def test_it_says_which_method_to_use(report):
+    line = report.baselines["R²"].idxmax()
+    assert report.baselines.loc[line, "lead low"] <= 0
+    assert report.recommended == line
+    assert report.sentence.endswith(f"Use {line}.")
+    assert r_squared(report.predictions["observed"], report.predictions[line]) == report.baselines.loc[line, "R²"]
+    ahead = replace(report, baselines=report.baselines.assign(**{"R²": 0.1, "lead low": 0.05}))
+    assert ahead.recommended == "CrossScaleVAE"
+    useless = report.held_out.copy()
+    useless["value"] = -0.1
+    nothing = replace(report, held_out=useless, baselines=report.baselines.assign(**{"R²": -0.2, "lead low": -0.3}))
+    assert nothing.recommended is None
+    assert nothing.sentence.endswith("None predicts better than the mean.")
+    assert replace(report, leaks=True).recommended is None
+    assert replace(report, baselines=report.baselines.iloc[:0]).recommended == "CrossScaleVAE"
+
+
 def test_a_p_value_at_its_floor_is_a_bound_everywhere(report):
     floor = report.p_value.copy()
     floor["held-out R²"], floor["held-out r"] = 1 / 40, 2 / 40

@@ -68,7 +68,8 @@ class Report:
         Held-out ``R²`` and ``r`` of the model and of each baseline by (``what``, ``dealing``), the seed of the dealing.
     predictions : DataFrame
         By region: ``observed``, ``in-sample`` and ``held out`` (NaN where no fold holds the region out), the last from
-        the dealing whose R² is the median (of two middle ones the lower).
+        the dealing whose R² is the median (of two middle ones the lower); then in the same way, by its name, what each
+        baseline predicts held out.
     cortex, model, split, null_name : str
         What was evaluated, and how.
     n_folds, n_values : int
@@ -156,6 +157,20 @@ class Report:
         return len(self.dealings.loc[_MODEL])
 
     @property
+    def recommended(self) -> str | None:
+        """Which method to use on this map: the best baseline, unless the model's lead over it is told from chance.
+
+        None where no method predicts better than the mean, and under a split that leaks, which cannot tell.
+        """
+        held_out = self.held_out.loc["R²", "value"]
+        best = self.baselines["R²"].idxmax() if len(self.baselines) else _MODEL
+        if best != _MODEL and self.baselines.loc[best, "lead low"] <= 0:
+            held_out = self.baselines.loc[best, "R²"]
+        else:
+            best = _MODEL
+        return best if held_out > 0 and not self.leaks else None
+
+    @property
     def sentence(self) -> str:
         """What was found, in plain words."""
         n, inside, outside = len(self.predictions), self.in_sample, self.held_out
@@ -208,10 +223,14 @@ class Report:
         best = self.baselines.sort_values("R²").iloc[-1]
         name = f"{best.name} (held-out R² = {best['R²']:.2f})"
         if best["R²"] >= own:
-            return f"Something simpler does as well: {name}."
-        if best["lead low"] <= 0:
-            return f"The best baseline, {name}, cannot be told from the model on {self.n_values} values."
-        return f"The best baseline, {name}, does less well on the same folds."
+            text = f"Something simpler does as well: {name}."
+        elif best["lead low"] <= 0:
+            text = f"The best baseline, {name}, cannot be told from the model on {self.n_values} values."
+        else:
+            text = f"The best baseline, {name}, does less well on the same folds."
+        if self.leaks:
+            return text
+        return f"{text} Use {self.recommended}." if self.recommended else f"{text} None predicts better than the mean."
 
     def plot(self) -> "Figure":
         """Draw the null distributions of R² with the observed values, and the baselines beneath, on one axis.
@@ -242,9 +261,8 @@ class Report:
             above.remove()
         points_with_intervals(points, ax=below, each=each)
         shown = [points[["value", "low", "lowest"]].min().min(), self.null["held-out R²"].quantile(0.02), -0.1]
-        what = "points: held out, median" + (f"; ticks: {self.n_dealings} dealings" if each else "")
-        what = what if each else "points: held out"
-        below.set(xlim=(np.nanmin(shown) - 0.05, 1.05), xlabel=f"R² ({what}; bar: 95 % interval over pairs)")
+        what = f"held out; ticks: {self.n_dealings} dealings, points: median" if each else "points: held out"
+        below.set(xlim=(np.nanmin(shown) - 0.05, 1.05), xlabel=f"R² ({what}; bar: 95 % over pairs)")
         title = f"{self.cortex}: what the R² is worth"
         if self.leaks is None:
             title += f"\n(leaks: not known, {len(self.unpaired)} regions without a known homologue)"
@@ -495,7 +513,11 @@ def evaluate(
     intervals, leads = _bootstrap(y, observed[0, 1:], simple, pairs, seed)
     first = pd.Series(by_seed[0], STATISTICS)
     ends = pd.DataFrame(_range(scores[0, 1:]), intervals.index, ["lowest", "highest"])
-    typical = np.argsort(scores[0, 1:, 0], kind="stable")[(len(dealt) - 1) // 2]
+
+    def typical(name: str) -> int:
+        """Return the dealing with the median R²."""
+        return np.argsort(by_dealing[name][:, 0], kind="stable")[(len(dealt) - 1) // 2]
+
     return Report(
         cortex=cortex.name,
         model=str(model),
@@ -518,7 +540,8 @@ def evaluate(
             names=["what"],
         ),
         predictions=pd.DataFrame(
-            {"observed": thinning, "in-sample": observed[0, 0], "held out": observed[0, 1 + typical]}
+            {"observed": thinning, "in-sample": observed[0, 0], "held out": observed[0, 1 + typical(_MODEL)]}
+            | {name: each[typical(name)] for name, each in simple.items()}
         ),
         unpaired=tuple(map(str, regions[found.unknown])),
     )

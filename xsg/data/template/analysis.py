@@ -1,6 +1,8 @@
-"""What is my map worth? Held out, against rotated maps and simpler methods: writes report/ beside this file."""
+"""What is my map worth, and which method reads it? Held out, against rotated maps: writes report/ beside this file."""
 
 from pathlib import Path
+
+import pandas as pd
 
 import xsg
 from xsg.files import whole
@@ -22,12 +24,24 @@ if __name__ == "__main__":
         brain(cortex.thinning, f"thinning ({unit})", cortex.parcellation).savefig(part)
     told = [repr(cortex)]
     for split in SPLITS:
-        # The folder keeps what was trained, so that a run cut off goes on where it was.
+        # The model stands beside six simpler methods on the same folds. The folder keeps what was trained, so that a
+        # run cut off goes on where it was.
         report = xsg.evaluate(xsg.CrossScaleVAE(), cortex, split=split, n_nulls=N_NULLS, checkpoint=out / "trained")
         report.save(out / f"report_{split}.csv")
         report.save(out / f"report_{split}.png")
         told.append(repr(report))
         print(report)
+
+        # Held-out predictions of every method, and the map of the one that did best, to be looked at.
+        report.predictions.to_csv(out / f"predictions_{split}.csv")
+        method = report.recommended
+        told.append(f"Split {split!r}: " + (f"use {method}" if method else "no method predicts better than the mean"))
+        print(told[-1])
+        if method:
+            held_out = report.predictions["held out" if method == "CrossScaleVAE" else method]
+            maps = pd.DataFrame({"observed": cortex.thinning, f"held out, {method}": held_out})
+            with whole(out / f"map_{split}.png") as part:
+                brain(maps, f"thinning ({unit})", cortex.parcellation).savefig(part)
     with whole(out / "report.txt") as part:
         part.write_text("\n\n".join(told) + "\n", encoding="utf-8")
     print(f"Written to {out}")
