@@ -50,15 +50,15 @@ def plan() -> list[tuple[str, str, str, int, range]]:
         if name in DEALT:
             rows += again("paper", name, 3 if name == "homologous" else 1)
     rows += dealt("spin", "paper", "homologous", 199) + once("spin", "paper", "in-sample", 1000)
-    for kind in ("noise genes", "rewired"):
-        rows += once(kind, "paper", "in-sample", 200) + dealt(kind, "paper", "homologous", 99)
+    for kind, n in (("noise genes", 63), ("rewired", 42)):
+        rows += once(kind, "paper", "in-sample", 200) + dealt(kind, "paper", "homologous", n)
     # Five seeds of each λ, and each seed a dealing of its own.
     rows += once("λ", "paper", "in-sample", len(LAMBDAS) * 5)
     rows += dealt("λ", "paper", "homologous", len(LAMBDAS) * 5, dealings=5)
     rows += once("observed", "xsg", "in-sample", 20) + once("observed", "xsg", "homologous", 20)
     rows += again("xsg", "homologous", 3)
-    rows += dealt("spin", "xsg", "homologous", 99) + dealt("noise genes", "xsg", "homologous", 99)
-    rows += dealt("spin", "paper", "spatial", 99)
+    rows += dealt("spin", "xsg", "homologous", 63) + dealt("noise genes", "xsg", "homologous", 99)
+    rows += dealt("spin", "paper", "spatial", 42)
     return rows + [row for name in ("lobe", "left-to-right") for row in once("spin", "paper", name, 300)]
 
 
