@@ -18,14 +18,14 @@
 # - why a model that was *fitted* needs a null that is fitted too;
 # - how a thousand models are trained in minutes instead of hours, and that they are the same models;
 # - how often noise for genes, a rotated map or a rewired graph reach the paper's numbers, in-sample and held out;
-# - what the weight of the smoothness, the split and the seed change;
+# - what the weight of the smoothness, the split, the seed and the dealing of the regions into folds change;
 # - how to put your own model and map through the same instrument in three lines.
 
 # %% [markdown]
 # ## Set-up
 
 # %% tags=["parameters"]
-N_NULLS = 19  # null maps of the live run; the table behind the figures has 1,000
+N_NULLS = 19  # null maps of the live run; the table behind the figures has more
 N_AGAIN = 3  # rows of each kind of that table that are trained again
 
 # %% tags=["remove-cell"]
@@ -52,8 +52,8 @@ import xsg
 from xsg.claims import claim, load_claims
 from xsg.evaluation.baselines import BASELINES, baseline
 from xsg.evaluation.metrics import correlation, r_squared
-from xsg.evaluation.nulls import noise_genes, null_maps, p_value, rewired
-from xsg.evaluation.splits import LeakWarning, homologous, split
+from xsg.evaluation.nulls import noise_genes, null_maps, p_text, p_value, rewired
+from xsg.evaluation.splits import DEALT, LeakWarning, homologous, split
 from xsg.plotting import use_style
 from xsg.training import CrossScaleVAE, cross_val_predict, refit
 
@@ -81,7 +81,7 @@ table.groupby(["kind", "preset", "split"], sort=False).size().unstack(fill_value
 def of(kind: str, name: str, preset: str = "paper") -> pd.DataFrame:
     """The rows of one kind of refit."""
     chosen = (table.kind == kind) & (table.preset == preset) & (table.split == name)
-    return table[chosen].set_index("number")
+    return table[chosen]
 
 
 figure, ax = plt.subplots(figsize=(8, 3.6), layout="constrained")
@@ -126,7 +126,7 @@ without_refit = p_value(correlation(thinning, prediction), correlation(predictio
 claim("refits-p-without-refit", without_refit)
 
 # %% [markdown]
-# $p$ = 0.001<!-- claim:refits-p-without-refit -->, the smallest that a thousand rotations can give, as in the paper's
+# $p$ ≤ 0.001<!-- claim:refits-p-without-refit -->, the smallest that a thousand rotations can give, as in the paper's
 # abstract ($p$ < 0.001). It is a correct answer to a question that nobody asked: whether a prediction *made to look like
 # this map* looks more like it than like another one. Of course it does. That is what fitting means.
 #
@@ -186,8 +186,10 @@ claim("refits-difference-alone", difference)
 # %% [markdown]
 # ## The instrument in three lines
 #
-# `xsg.evaluate` wraps it up: one model, one map, one split, one null. Live, with 19 null maps (the fewest with
-# which $p$ can be 0.05):
+# `xsg.evaluate` wraps it up: one model, one map, one split, one null. It deals the regions into folds five times and
+# reports the median, for one dealing may be lucky; to keep the cost down, each null map is scored on one of the five,
+# drawn at random. A single dealing scatters more than a median of five, so this null is a little wider than it need be,
+# and $p$ rather too large than too small. Live, with 19 null maps (the fewest with which $p$ can be 0.05):
 
 # %%
 report = xsg.evaluate(model, cortex, split="homologous", null="spin", n_nulls=N_NULLS, seed=0, progress=False)
@@ -198,15 +200,20 @@ figure = report.plot()
 # %% [markdown]
 # Above, the bars count null maps on which the model was trained anew, orange in-sample and blue held out, and the two lines
 # mark the real map: in-sample it stands among the nulls, held out to the right of most of them. Below, the model stands beside six simpler methods on the
-# same folds, with the interval over homologous pairs. The sentence under the table is the report's own; it is careful by
+# same folds: a tick for each dealing, a point for their median, and for the model the interval over homologous pairs. The sentence under the table is the report's own; it is careful by
 # design. For your own map, replace the cortex:
 # `xsg.Cortex("mine", expression, my_map, graph, parcellation)`.
 #
 # ## The long run
 #
-# Nineteen nulls are few. The table loaded at the top holds the same with a thousand; `tools/long_run.py` made it in about
-# an hour on one core, too long for a chapter. A stored table could be stale, or wrong, so we train a sample of its rows
-# again, here and whenever this book is built, and compare.
+# Nineteen nulls are few, and so are five dealings. The table loaded at the top holds more; `tools/long_run.py` made it in
+# about an hour on one core. The real map is held out in **21 dealings** of the folds (a number fixed before looking), each
+# null in one: the first, unless another is named. A rotated map or a rewired graph has lost its place, so no dealing
+# suits it more than another. A table of noise keeps the real map, so there it could matter; but for the preset `"paper"`
+# the first dealing happens to be the one in which the real map has its median $R^2$.
+#
+# A stored table could be stale, or wrong, so we train a sample of its rows again, here and whenever this book is built,
+# and compare.
 
 # %% tags=["nbval-check-output"]
 chosen = np.random.default_rng(11).choice(200, N_AGAIN, replace=False)
@@ -214,19 +221,20 @@ given = {"expression": genes, "thinning": thinning, "graph": graph}
 noise = [noise_genes(genes, 1, seed=number)[0] for number in chosen]
 other_graphs = [rewired(graph, 1, seed=number)[0] for number in chosen]
 again = {
-    ("spin", "homologous"): ({"thinning": rotated.iloc[chosen]}, rotated.iloc[chosen].to_numpy()),
-    ("noise genes", "homologous"): ({"expression": noise}, thinning.to_numpy()[None]),
-    ("rewired", "homologous"): ({"graph": other_graphs}, thinning.to_numpy()[None]),
+    "spin": ({"thinning": rotated.iloc[chosen]}, rotated.iloc[chosen].to_numpy()),
+    "noise genes": ({"expression": noise}, thinning.to_numpy()[None]),
+    "rewired": ({"graph": other_graphs}, thinning.to_numpy()[None]),
 }
 off = []
-for (kind, name), (change, observed) in again.items():
-    found = cross_val_predict(model, **(given | change), held_out=folds, progress=False).to_numpy()
-    now = [r_squared(observed[k % len(observed)], found[k]) for k in range(N_AGAIN)]
-    off.append(np.abs(np.array(now) - of(kind, name).r2[chosen]).max())
+for kind, (change, observed) in again.items():
+    found = cross_val_predict(model, **(given | change), held_out=folds, progress=False)
+    now = [r_squared(observed[k % len(observed)], found.iloc[k]) for k in range(N_AGAIN)]
+    kept = of(kind, "homologous").set_index("number").r2[chosen]
+    off.append(np.abs(np.array(now) - kept).max())
 claim("refits-table-off", max(off))
 
 # %% [markdown]
-# They agree to 0.00<!-- claim:refits-table-off --> in $R^2$ at worst.
+# They agree, up to rounding.
 
 # %% [markdown]
 # ## In-sample: nearly anything passes
@@ -236,72 +244,75 @@ claim("refits-table-off", max(off))
 # %% tags=["nbval-check-output"]
 inside = {kind: of(kind, "in-sample") for kind in ("observed", "noise genes", "spin", "rewired")}
 reach = {kind: (rows.r2 >= paper["paper-r2"].value).mean() for kind, rows in inside.items()}
-claim("refits-in-sample-r2", inside["observed"].r2.median())
-claim("refits-noise-in-sample-r2", inside["noise genes"].r2.median())
 claim("refits-noise-in-sample-reach", reach["noise genes"])
-claim("refits-spin-in-sample-r2", inside["spin"].r2.median())
 claim("refits-spin-in-sample-reach", reach["spin"])
-p_inside = p_value(inside["observed"].r2[0], inside["spin"].r2)
-claim("refits-spin-in-sample-p", p_inside)
+inside_r2 = inside["observed"].r2.median()  # over 20 seeds
+gap = inside["noise genes"].r2.median() - inside_r2
+claim("refits-noise-minus-genes-in-sample", gap)
+claim("refits-spin-in-sample-p", p_value(inside_r2, inside["spin"].r2))
+
+# %%
+quantiles = {kind: rows.r2.describe() for kind, rows in inside.items()}
+pd.DataFrame(quantiles).loc[["count", "min", "50%", "max"]].round(3)
 
 # %% [markdown]
-# With noise for genes, a share of 1.00<!-- claim:refits-noise-in-sample-reach --> does: all 200 (median
-# 0.96<!-- claim:refits-noise-in-sample-r2 -->; with the genes 0.95<!-- claim:refits-in-sample-r2 -->). Of the thousand
-# rotated maps, 0.996<!-- claim:refits-spin-in-sample-reach --> (median 0.93<!-- claim:refits-spin-in-sample-r2 -->).
-# Against them the real map has $p$ = 0.13<!-- claim:refits-spin-in-sample-p -->. **In-sample, an $R^2$ of 0.86 is what this
+# With noise for genes, a share of 1.00<!-- claim:refits-noise-in-sample-reach --> does: all 200. Their median is no lower
+# than with the genes (by 0.007<!-- claim:refits-noise-minus-genes-in-sample --> higher). Of the thousand
+# rotated maps, 0.996<!-- claim:refits-spin-in-sample-reach --> do.
+# Against them the real map has $p$ = 0.16<!-- claim:refits-spin-in-sample-p -->. **In-sample, an $R^2$ of 0.86 is what this
 # model makes of any smooth map; it is no evidence about genes or disease.**
 #
 # ## Held out: what is left, against the same nulls
 #
-# Held-out $R^2$ has no such floor: a model that has learned nothing transferable falls to zero and below. (The nulls
-# were trained with seed 0, so each $p$ compares the real map's seed 0 with them; the 20 seeds show what a seed is worth.) In
-# the figure the blue bars are the nulls, the green band holds the 20 seeds on the real map, and the dashed line is their
-# median.
+# Held-out $R^2$ has no such floor: a model that has learned nothing transferable falls to zero and below. In
+# the figure the blue bars are the nulls, the green band holds the 21 dealings of the real map, and the dashed line is their
+# median. The nulls were trained with seed 0, and so was the real map here.
 
-# %% mystnb={"image": {"alt": "Three histograms of held-out R squared. Rotated maps spread widely below zero with a tail up to 0.6; rewired graphs lie mostly below zero; noise genes pile up narrowly just below the dashed line of the observed median at 0.52."}}
+
+# %% mystnb={"image": {"alt": "Three histograms of held-out R squared, with a green band from about 0.35 to 0.65 that holds the real map's 21 dealings and a dashed line at their median. Rotated maps spread widely, from far below zero to 0.6; rewired graphs lie mostly below zero; noise genes pile up around the dashed line."}}
+def real(preset: str, seed: int = 0) -> pd.DataFrame:
+    """R² and r of the real map by dealing."""
+    rows = of("observed", "homologous", preset)
+    return rows[rows.number == seed].set_index("dealing")[["r2", "r"]]
+
+
 figure, axes = plt.subplots(3, 1, figsize=(8, 5.4), layout="constrained", sharex=True)
-observed_r2 = of("observed", "homologous").r2
-for ax, (kind, label) in zip(
-    axes, (("spin", "rotated maps"), ("rewired", "rewired graphs"), ("noise genes", "noise for genes")), strict=True
-):
+observed_r2 = real("paper").r2
+labels = {"spin": "rotated maps", "rewired": "rewired graphs", "noise genes": "noise for genes"}
+for ax, (kind, label) in zip(axes, labels.items(), strict=True):
     rows = of(kind, "homologous").r2.clip(lower=-1.5)
     sns.histplot(rows, bins=np.arange(-1.5, 0.85, 0.05), stat="proportion", color="C0", alpha=0.6, ax=ax)
     ax.axvspan(observed_r2.min(), observed_r2.max(), color="C2", alpha=0.25, lw=0)
     ax.axvline(observed_r2.median(), color="C2", ls="--")
     ax.set(ylabel="share", title=f"null: {label} ({len(rows)})")
-_ = axes[-1].set(xlabel="held-out $R^2$, homologous pairs (below −1.5: drawn at −1.5); green: the real thing, 20 seeds")
+_ = axes[-1].set(
+    xlabel="held-out $R^2$, homologous pairs (below −1.5: drawn at −1.5); green: the real map, 21 dealings"
+)
 
 # %% tags=["nbval-check-output"]
-outside = {kind: of(kind, "homologous") for kind in ("observed", "spin", "noise genes", "rewired")}
-p_outside = {
-    kind: (p_value(outside["observed"].r2[0], rows.r2), p_value(outside["observed"].r[0], rows.r))
-    for kind, rows in outside.items()
-    if kind != "observed"
-}
-claim("refits-held-out-r2", outside["observed"].r2.median())
-claim("refits-held-out-r", outside["observed"].r.median())
-claim("refits-spin-held-out-median", outside["spin"].r2.median())
-claim("refits-spin-held-out-95", outside["spin"].r2.quantile(0.95))
-claim("refits-spin-held-out-p", p_outside["spin"][0])
-claim("refits-spin-held-out-r-p", p_outside["spin"][1])
-claim("refits-noise-held-out-median", outside["noise genes"].r2.median())
-claim("refits-noise-held-out-p", p_outside["noise genes"][0])
-claim("refits-rewired-held-out-median", outside["rewired"].r2.median())
-claim("refits-rewired-held-out-p", p_outside["rewired"][0])
+middle = real("paper").median()  # over dealings
+null = {kind: of(kind, "homologous") for kind in labels}
+p_outside = {kind: p_value(middle.r2, rows.r2) for kind, rows in null.items()}
+claim("refits-held-out-r2", middle.r2)
+claim("refits-held-out-lowest", observed_r2.min())
+claim("refits-held-out-highest", observed_r2.max())
+claim("refits-spin-held-out-p", p_outside["spin"])
+claim("refits-spin-held-out-r-p", p_value(middle.r, null["spin"].r))
+claim("refits-noise-held-out-p", p_outside["noise genes"])
+claim("refits-rewired-held-out-p", p_outside["rewired"])
 
 # %% [markdown]
-# Three nulls, three questions, three answers.
+# The real map has a median $R^2$ of 0.52<!-- claim:refits-held-out-r2 -->, and by dealing anything from
+# 0.36<!-- claim:refits-held-out-lowest --> to 0.67<!-- claim:refits-held-out-highest -->. Three nulls, three questions, three
+# answers.
 #
-# - **Would any map as smooth as this one do?** (rotated maps) The median of the null is
-#   0.12<!-- claim:refits-spin-held-out-median -->, its 95th percentile 0.56<!-- claim:refits-spin-held-out-95 -->. The
-#   real map's 0.51<!-- claim:refits-held-out-r2 --> lies within: $p$ = 0.07<!-- claim:refits-spin-held-out-p --> ($r$ =
-#   0.74<!-- claim:refits-held-out-r -->: $p$ = 0.07<!-- claim:refits-spin-held-out-r-p -->). Better than most, not so much
-#   better that one would write it in an abstract.
+# - **Would any map as smooth as this one do?** (rotated maps) The real map lies within the null:
+#   $p$ = 0.07<!-- claim:refits-spin-held-out-p --> ($r$: $p$ = 0.08<!-- claim:refits-spin-held-out-r-p -->). Better than
+#   most, not so much better that one would write it in an abstract.
 # - **Does it take this graph?** (rewired graphs: the same regions, each with as many neighbours, but others;
-#   [Maslov & Sneppen 2002](https://doi.org/10.1126/science.1065103)) Median
-#   -0.78<!-- claim:refits-rewired-held-out-median -->, $p$ = 0.005<!-- claim:refits-rewired-held-out-p -->: yes.
-# - **Does it take the genes?** (noise for genes) Median 0.52<!-- claim:refits-noise-held-out-median -->,
-#   $p$ = 0.47<!-- claim:refits-noise-held-out-p -->: no.
+#   [Maslov & Sneppen 2002](https://doi.org/10.1126/science.1065103)) Yes:
+#   $p$ ≤ 0.005<!-- claim:refits-rewired-held-out-p -->, the least that 200 graphs can give.
+# - **Does it take the genes?** (noise for genes) There is no sign of it: $p$ = 0.47<!-- claim:refits-noise-held-out-p -->.
 #
 # So what the model as described knows about a region that it has not seen, it knows from the region's place on the
 # graph. The map is smooth, neighbours resemble each other, and a smooth map in another place would have been predicted
@@ -309,97 +320,115 @@ claim("refits-rewired-held-out-p", p_outside["rewired"][0])
 #
 # ## Held out from what?
 #
-# The same under the splits of [chapter 10](10_splits.ipynb), 20 seeds each, with the spin null where we have it.
+# The same under the splits of [chapter 10](10_splits.ipynb), with the spin null where we have it: the median over 21
+# dealings of the folds for `homologous` and `random`, and over 20 seeds with one dealing for the others.
 
 # %% tags=["nbval-check-output"]
-names = {"homologous": 1000, "spatial": 300, "lobe": 300, "left-to-right": 300, "distance": 0, "random": 0}
 rows = {}
-for name, count in names.items():
-    seeds = of("observed", name)
-    row = {"held-out R²": seeds.r2.median(), "lowest": seeds.r2.min(), "highest": seeds.r2.max(), "r": seeds.r.median()}
-    if count:
-        null = of("spin", name)
-        row |= {
-            "null, median": null.r2.median(),
-            "null, 95 %": null.r2.quantile(0.95),
-            "p": p_value(seeds.r2[0], null.r2),
+for name in ("homologous", "spatial", "lobe", "left-to-right", "distance", "random"):
+    every = of("observed", name)
+    dealt = every.dealing.nunique() > 1
+    every = every[every.number == 0] if dealt else every
+    rows[name] = {
+        "over": f"{len(every)} {'dealings' if dealt else 'seeds'}",
+        "held-out R²": every.r2.median(),
+        "lowest": every.r2.min(),
+        "highest": every.r2.max(),
+    }
+    if len(null_rows := of("spin", name)):
+        p = p_value(every.r2.median(), null_rows.r2)
+        rows[name] |= {
+            "null, median": null_rows.r2.median(),
+            "null, 95 %": null_rows.r2.quantile(0.95),
+            "p": p,
+            "nulls": len(null_rows),
         }
-    rows[name] = row
 splits = pd.DataFrame(rows).T
 claim("refits-spatial-r2", splits.loc["spatial", "held-out R²"])
 claim("refits-spatial-p", splits.loc["spatial", "p"])
 claim("refits-lobe-r2", splits.loc["lobe", "held-out R²"])
 claim("refits-lobe-p", splits.loc["lobe", "p"])
 claim("refits-left-to-right-r2", splits.loc["left-to-right", "held-out R²"])
-claim("refits-left-to-right-p", splits.loc["left-to-right", "p"])
 claim("refits-random-r2", splits.loc["random", "held-out R²"])
 
+
 # %%
-splits.map(lambda value: "" if np.isnan(value) else f"{value:.2f}")
+def shown(value: float) -> str:
+    """Two decimals, or nothing."""
+    if isinstance(value, str):
+        return value
+    return "" if np.isnan(value) else f"{value:.2f}"
+
+
+told = splits.drop(columns=["p", "nulls"]).map(shown)
+told["p"] = [p_text(p, n) for p, n in zip(splits["p"], splits["nulls"], strict=True)]
+told
 
 # %% [markdown]
-# Three kinds of question stand in this table ($p$: seed 0 against rotated maps that were split the same way).
+# Three kinds of question stand in this table ($p$: against rotated maps that were split the same way).
 #
 # `homologous` and `distance` ask for a region among regions that are known. `spatial` and `lobe` ask for a stretch of
 # cortex whose neighbours are hidden too: there $R^2$ falls to -0.17<!-- claim:refits-spatial-r2 --> and
-# -0.41<!-- claim:refits-lobe-r2 --> ($p$ = 0.50<!-- claim:refits-spatial-p --> and 0.65<!-- claim:refits-lobe-p -->), worse
+# -0.41<!-- claim:refits-lobe-r2 --> ($p$ = 0.44<!-- claim:refits-spatial-p --> and 0.63<!-- claim:refits-lobe-p -->), worse
 # than the mean, as one expects of a model that interpolates. `random` and
 # `left-to-right` leave the twin of a region in the training set, and in this map twins have the same value, so one might
-# expect numbers near 1. They are 0.54<!-- claim:refits-random-r2 --> and 0.60<!-- claim:refits-left-to-right-r2 -->: the
+# expect numbers near 1. They are 0.63<!-- claim:refits-random-r2 --> and 0.60<!-- claim:refits-left-to-right-r2 -->: the
 # encoder averages over neighbours until a region and its twin are hardly told from those around them
 # ([chapter 4](04_graph.ipynb) measured how much is lost).
 
 # %% [markdown]
 # ## Is something simpler as good?
 #
-# All baselines under four splits and against the same rotated maps, all in one go. (The graph VAE's own line is the
-# table's.)
+# All baselines under four splits and against rotated maps, all in one go: medians over five dealings of the folds where a
+# split can be dealt anew, and two hundred rotated maps, each on one of them. (The graph VAE's own line is the table's.)
 
 # %%
-
+N_ROTATED = 200
+names = ("homologous", "spatial", "lobe", "left-to-right")
+y = thinning.to_numpy()
 scores = []
-everything = pd.concat([thinning.to_frame().T, rotated.iloc[:200]])
-for name in ("homologous", "spatial", "lobe", "left-to-right"):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LeakWarning)
-        held_out = split(name, cortex.parcellation, cortex.regions, seed=0)
+for name in names:
+    n_dealings = 5 if name in DEALT else 1
     for simple in BASELINES:
         null = simple not in ("VAE without graph", "PLS", "contralateral copy")
-        guess = baseline(simple, genes, everything if null else everything.iloc[:1], cortex.parcellation, held_out)
-        there = held_out.any(axis=0)
-        r2 = [r_squared(y[there], each[there]) for y, each in zip(everything.to_numpy(), guess, strict=False)]
-        scores.append((simple, name, r2[0], p_value(r2[0], np.array(r2[1:])) if null else np.nan))
-scores += [("graph VAE (20 seeds, median)", name, splits.loc[name, "held-out R²"], splits.loc[name, "p"]) for name in
-           ("homologous", "spatial", "lobe", "left-to-right")]  # fmt: skip
+        found, chance = [], []
+        for dealing in range(n_dealings):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", LeakWarning)
+                held_out = split(name, cortex.parcellation, cortex.regions, seed=dealing)
+            mine = rotated.iloc[dealing : N_ROTATED if null else dealing : n_dealings]
+            maps = pd.concat([thinning.to_frame().T, mine])
+            guess = baseline(simple, genes, maps, cortex.parcellation, held_out)
+            there = held_out.any(axis=0)
+            r2 = [r_squared(m[there], g[there]) for m, g in zip(maps.to_numpy(), guess, strict=True)]
+            found.append(r2[0])
+            chance += r2[1:]
+        p = p_value(np.median(found), np.array(chance)) if null else np.nan
+        scores.append((simple, name, np.median(found), p_text(p, len(chance))))
+own = "graph VAE"
+scores += [(own, name, splits.loc[name, "held-out R²"], told.loc[name, "p"]) for name in names]
 simpler = pd.DataFrame(scores, columns=["method", "split", "held-out R²", "p"])
 honest = simpler.pivot(index="method", columns="split", values=["held-out R²", "p"])
-honest = honest.reindex([simpler.method.iloc[-1], *BASELINES]).reindex(
-    columns=["homologous", "spatial", "lobe", "left-to-right"], level=1
-)
-honest.map(lambda value: "" if np.isnan(value) else f"{value:.2f}")
+honest = honest.reindex([own, *BASELINES]).reindex(columns=list(names), level=1)
+honest.map(shown)
 
 # %% tags=["nbval-check-output"]
 by = honest["held-out R²"]
 claim("refits-ridge-homologous-r2", by.loc["ridge", "homologous"])
-claim("refits-ridge-spatial-r2", by.loc["ridge", "spatial"])
 claim("refits-position-homologous-r2", by.loc["position (kriging)", "homologous"])
-claim("refits-position-spatial-r2", by.loc["position (kriging)", "spatial"])
 claim("refits-no-graph-homologous-r2", by.loc["VAE without graph", "homologous"])
-claim("refits-no-graph-spatial-r2", by.loc["VAE without graph", "spatial"])
 claim("refits-pc1-homologous-r2", by.loc["expression PC1", "homologous"])
-claim("refits-pc1-spatial-r2", by.loc["expression PC1", "spatial"])
-claim("refits-pls-homologous-r2", by.loc["PLS", "homologous"])
-claim("refits-pls-spatial-r2", by.loc["PLS", "spatial"])
+claim("refits-best-spatial-r2", by["spatial"].drop(own).max())
 
 # %% [markdown]
 # This is the honest table of the real Alzheimer's result, every method under every split and, where it is cheap to train
 # anew, against two hundred rotated maps.
 #
-# By homologous pairs, ridge on the genes reaches 0.46<!-- claim:refits-ridge-homologous-r2 --> with no graph, partial
-# least squares 0.43<!-- claim:refits-pls-homologous-r2 -->, position 0.36<!-- claim:refits-position-homologous-r2 --> with
-# no genes, the graph VAE without its graph 0.18<!-- claim:refits-no-graph-homologous-r2 -->, and the main axis of gene
-# expression -0.12<!-- claim:refits-pc1-homologous-r2 -->. Where whole stretches of cortex are hidden, nothing is left of
-# any of them: ridge -0.41<!-- claim:refits-ridge-spatial-r2 -->, position -0.11<!-- claim:refits-position-spatial-r2 -->. If
+# By homologous pairs, ridge on the genes reaches 0.52<!-- claim:refits-ridge-homologous-r2 --> with no graph, position
+# 0.36<!-- claim:refits-position-homologous-r2 --> with
+# no genes, the graph VAE without its graph 0.16<!-- claim:refits-no-graph-homologous-r2 -->, and the main axis of gene
+# expression -0.11<!-- claim:refits-pc1-homologous-r2 -->. Where whole stretches of cortex are hidden, nothing is left of
+# any of them: the best of the six has -0.11<!-- claim:refits-best-spatial-r2 -->. If
 # anything so far points at the genes, it is the plain linear model, on 33 values, and one line among many.
 # [Chapter 13](13_disorders.ipynb) asks whether it does so for other maps.
 
@@ -408,12 +437,13 @@ claim("refits-pls-spatial-r2", by.loc["PLS", "spatial"])
 #
 # The paper's name for the model is *spatially aware*: $\lambda$, the weight of
 # $\sum_{(i,j)} \lVert z_i - z_j \rVert^2$ over neighbouring regions $i$ and $j$ with programs $z_i$ and $z_j$, is what makes
-# it so. Here it goes from 0 to 10, with five seeds each. In-sample a heavy weight costs something; held out the line is flat.
+# it so. Here it goes from 0 to 10, with five seeds each, held out in the first dealing. In-sample a heavy weight costs something; held out the line is nearly
+# flat.
 
 # %% mystnb={"image": {"alt": "R squared against lambda from 0 to 10. In-sample it stays near 0.95 until lambda passes 1 and then falls. Held out it stays near 0.5 throughout."}}
 lambdas = [0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0]
 sweep = pd.concat(
-    [of("λ", name).assign(lam=lambda rows: [lambdas[k // 5] for k in rows.index], what=what)
+    [of("λ", name).assign(lam=lambda rows: [lambdas[k // 5] for k in rows.number], what=what)
      for name, what in (("in-sample", "in-sample"), ("homologous", "held out"))]
 )  # fmt: skip
 figure, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
@@ -425,65 +455,91 @@ _ = ax.legend(title="")
 
 # %% tags=["nbval-check-output"]
 by_lambda = sweep[sweep.what == "held out"].groupby("lam").r2.median()
-claim("refits-lambda-zero-held-out", by_lambda[0.0])
-claim("refits-lambda-default-held-out", by_lambda[0.1])
-claim("refits-lambda-ten-held-out", by_lambda[10.0])
+claim("refits-lambda-range", by_lambda.max() - by_lambda.min())
 
 # %% [markdown]
-# Held out, $R^2$ is 0.46<!-- claim:refits-lambda-zero-held-out --> without the smoothness term,
-# 0.51<!-- claim:refits-lambda-default-held-out --> at the paper's λ = 0.1 and 0.53<!-- claim:refits-lambda-ten-held-out --> at a
-# hundred times that. The term that gives the model its name can be left out. It is the graph *convolution* that makes
-# neighbours alike, and the rewired graphs above show that this is what the prediction lives on.
+# From λ = 0 to a hundred times the paper's 0.1, the median held-out $R^2$ moves by no more than
+# 0.09<!-- claim:refits-lambda-range -->, and not in one direction. The term that gives the model its name can be left out.
+# It is the graph *convolution* that makes neighbours alike, and the rewired graphs above show that this is what the
+# prediction lives on.
 #
 # ## A model that has to use the genes
 #
 # Preset `"xsg"` decodes the expression as well as the thinning ([chapter 6](06_training.ipynb)), so its programs cannot
-# ignore the genes. The same nulls, 300 rotated maps and 100 tables of noise:
+# ignore the genes. The same nulls: 300 rotated maps, and 63 tables of noise, three in each of the 21 dealings:
 
 # %% tags=["nbval-check-output"]
-ours = {kind: of(kind, "homologous", "xsg") for kind in ("observed", "spin", "noise genes")}
-claim("refits-xsg-in-sample-r2", of("observed", "in-sample", "xsg").r2.median())
-claim("refits-xsg-held-out-r2", ours["observed"].r2.median())
-claim("refits-xsg-held-out-lowest", ours["observed"].r2.min())
-claim("refits-xsg-held-out-highest", ours["observed"].r2.max())
-claim("refits-xsg-noise-held-out-r2", ours["noise genes"].r2.median())
-claim("refits-xsg-noise-p", p_value(ours["observed"].r2[0], ours["noise genes"].r2))
-claim("refits-xsg-spin-p", p_value(ours["observed"].r2[0], ours["spin"].r2))
+ours, ours_middle = real("xsg"), real("xsg").median()
+ours_null = {kind: of(kind, "homologous", "xsg") for kind in ("spin", "noise genes")}
+claim("refits-xsg-held-out-r2", ours_middle.r2)
+claim("refits-xsg-held-out-lowest", ours.r2.min())
+claim("refits-xsg-held-out-highest", ours.r2.max())
+claim("refits-xsg-noise-p", p_value(ours_middle.r2, ours_null["noise genes"].r2))
+claim("refits-xsg-spin-p", p_value(ours_middle.r2, ours_null["spin"].r2))
+claim("refits-xsg-minus-paper", ours_middle.r2 - middle.r2)
+seeds = of("observed", "homologous", "xsg")
+claim("refits-xsg-first-dealing-r2", seeds[seeds.dealing == 0].r2.median())
+
+# %% mystnb={"image": {"alt": "Three rows of dots of held-out R squared for the preset xsg, a bar at each median. Above, the real map in 21 dealings, from 0.32 to 0.66, the first dealing ringed near 0.6. In the middle noise for genes around 0.4, below rotated maps, which spread widest and reach far below zero."}}
+figure, ax = plt.subplots(figsize=(8, 2.8), layout="constrained")
+rows = {
+    "the real map and genes, 21 dealings": ours.r2,
+    "null: noise for genes": ours_null["noise genes"].r2,
+    "null: rotated maps": ours_null["spin"].r2,
+}
+jitter = np.random.default_rng(0)
+for place, (values, colour) in enumerate(zip(rows.values(), ("C2", "C1", "C0"), strict=True)):
+    height = place + jitter.uniform(-0.22, 0.22, len(values))
+    height[0] = place if place == 0 else height[0]
+    ax.plot(values.clip(lower=-1), height, "o", color=colour, alpha=0.6, ms=5)
+    ax.plot(values.median(), place, "|", color="0.1", ms=26, mew=2.5)
+ax.plot(ours.r2[0], 0, "o", color="0.1", mfc="none", ms=12)
+ax.annotate("first dealing", (ours.r2[0], 0), xytext=(8, 9), textcoords="offset points", fontsize=9)
+ax.set_yticks(
+    range(3), [f"{label} ({len(values)})" if place else label for place, (label, values) in enumerate(rows.items())]
+)
+ax.set(xlabel="held-out $R^2$, homologous pairs (below −1: drawn at −1; bar: median)", ylim=(2.5, -0.6))
+ax.axvline(0, color="0.8", lw=1, zorder=0)
 
 # %% [markdown]
-# In-sample 0.999<!-- claim:refits-xsg-in-sample-r2 -->; held out 0.67<!-- claim:refits-xsg-held-out-r2 --> (20 seeds:
-# 0.60<!-- claim:refits-xsg-held-out-lowest --> to 0.77<!-- claim:refits-xsg-held-out-highest -->). With noise for genes the
-# median is 0.44<!-- claim:refits-xsg-noise-held-out-r2 -->, $p$ = 0.01<!-- claim:refits-xsg-noise-p -->; against rotated maps
-# $p$ = 0.007<!-- claim:refits-xsg-spin-p -->.
+# Over 21 dealings the median held-out $R^2$ is 0.57<!-- claim:refits-xsg-held-out-r2 -->, and by dealing anything from
+# 0.32<!-- claim:refits-xsg-held-out-lowest --> to 0.66<!-- claim:refits-xsg-held-out-highest -->. Few tables of noise do as
+# well as that median ($p$ = 0.04<!-- claim:refits-xsg-noise-p -->), and few rotated maps
+# ($p$ = 0.023<!-- claim:refits-xsg-spin-p -->).
 #
-# This is the one result of the chapter that needs the genes. Every one of 20 seeds predicts unseen regions better than
-# the median table of noise, and rotated maps seldom get as far. It deserves three cautions. The preset was chosen on
-# the simulated cortex, before it met this map, but it is the second model that we tried here, and $p$ is not corrected
-# for that. One dealing of the regions into folds is behind it; in [chapter 8](08_real_brain.ipynb), which deals them
-# anew, one dealing in three gave half as much. And what would settle
-# it is other maps; [chapter 13](13_disorders.ipynb) has them, but tries ridge and the preset `"paper"` on them, and not this
-# one. We call it a lead. It is also a lesson in what to ask of a model that is said to explain a map by
-# genes: make it explain the genes.
+# How much of a result is the luck of one dealing can be seen here. On the first dealing alone the median over 20 seeds is
+# 0.67<!-- claim:refits-xsg-first-dealing-r2 -->, which no other dealing reaches with the first seed. An earlier edition of
+# this page told that number and called it a lead; a part of it was that dealing's luck. No number of seeds would have
+# shown it, because all seeds shared the folds.
+#
+# What is left is small, and four things keep it from being a finding. It is the second model that we tried on this map,
+# and $p$ is not corrected for that: doubled, as Bonferroni's rule has it for two tries, the first $p$ is no longer below
+# 0.05. It is not much above what the preset `"paper"` reaches without the help of the genes (by
+# 0.05<!-- claim:refits-xsg-minus-paper -->), or ridge without a graph. It is one map with 33 values, however they are
+# dealt. And noise is a weak rival: real genes vary smoothly over the cortex and so record where a region lies, which
+# independent random numbers do not. To do better than noise says that the table of genes carries something about this
+# map, not that what it carries is biology. Other maps would have to tell;
+# [chapter 13](13_disorders.ipynb) has them, but tries ridge and the preset `"paper"` on them, and not this one.
 
 # %% [markdown]
 # ## Honesty box
 #
 # | the paper says | we get | differs because |
 # |---|---|---|
-# | $R^2$ = 0.8604<!-- claim:paper-r2 --> | **in-sample** 0.95<!-- claim:refits-in-sample-r2 --> | more epochs, see [chapter 8](08_real_brain.ipynb) |
-# | – | **null, in-sample**: rotated maps 0.93<!-- claim:refits-spin-in-sample-r2 -->, noise for genes 0.96<!-- claim:refits-noise-in-sample-r2 -->; a share of 0.996<!-- claim:refits-spin-in-sample-reach --> and 1.00<!-- claim:refits-noise-in-sample-reach --> pass the paper's number | a model with more weights than regions fits what it is given |
-# | $p$ < 0.001 | **null, in-sample, model trained anew**: $p$ = 0.13<!-- claim:refits-spin-in-sample-p --> | without training anew we get 0.001<!-- claim:refits-p-without-refit --> as well; which null the paper used is not said |
-# | – | **held out** 0.51<!-- claim:refits-held-out-r2 --> by homologous pairs, -0.17<!-- claim:refits-spatial-r2 --> by spatial clusters, -0.41<!-- claim:refits-lobe-r2 --> by lobe | no held-out regions are described, as far as we can see |
+# | $R^2$ = 0.8604<!-- claim:paper-r2 --> | **in-sample** 0.95<!-- claim:real-brain-in-sample-r2 --> | more epochs, see [chapter 8](08_real_brain.ipynb) |
+# | – | **null, in-sample**: a share of 0.996<!-- claim:refits-spin-in-sample-reach --> of rotated maps and 1.00<!-- claim:refits-noise-in-sample-reach --> of tables of noise pass the paper's number | a model with more weights than regions fits what it is given |
+# | $p$ < 0.001 | **null, in-sample, model trained anew**: $p$ = 0.16<!-- claim:refits-spin-in-sample-p --> | without training anew we get ≤ 0.001<!-- claim:refits-p-without-refit --> as well; which null the paper used is not said |
+# | – | **held out** 0.52<!-- claim:refits-held-out-r2 --> by homologous pairs (median of 21 dealings), -0.17<!-- claim:refits-spatial-r2 --> by spatial clusters, -0.41<!-- claim:refits-lobe-r2 --> by lobe | no held-out regions are described, as far as we can see |
 # | – | **null, held out**: rotated maps $p$ = 0.07<!-- claim:refits-spin-held-out-p -->; noise for genes $p$ = 0.47<!-- claim:refits-noise-held-out-p --> | the prediction comes from the graph |
-# | – | our preset `"xsg"`, **held out** 0.67<!-- claim:refits-xsg-held-out-r2 -->; **null, held out**: noise for genes 0.44<!-- claim:refits-xsg-noise-held-out-r2 --> ($p$ = 0.01<!-- claim:refits-xsg-noise-p -->), rotated maps $p$ = 0.007<!-- claim:refits-xsg-spin-p --> | it must explain the genes as well, so it uses them; one map, one dealing |
-# | the model is spatially aware through its smoothness term | **held out** it changes little from λ = 0 (0.46<!-- claim:refits-lambda-zero-held-out -->) to λ = 10 (0.53<!-- claim:refits-lambda-ten-held-out -->) | the convolution already smooths |
+# | – | our preset `"xsg"`, **held out** 0.57<!-- claim:refits-xsg-held-out-r2 --> (median of 21 dealings); **null, held out**: noise for genes $p$ = 0.04<!-- claim:refits-xsg-noise-p -->, rotated maps $p$ = 0.023<!-- claim:refits-xsg-spin-p --> | it must explain the genes as well; the second model tried on one map |
+# | the model is spatially aware through its smoothness term | **held out** it moves by 0.09<!-- claim:refits-lambda-range --> from λ = 0 to λ = 10 | the convolution already smooths |
 #
 # What this does not show: that genes have nothing to do with where Alzheimer's disease strikes. It shows that *this*
 # number, from *this* procedure on 33 values, cannot tell. The settings that are not described may differ from the
 # paper's, its matrix has 910 genes where ours has 776, its map comes from individual scans; with more values per map,
 # the same instrument might answer otherwise. The null itself has limits: rotation keeps a map's smoothness but not its
-# edges ([Markello & Misic 2021](https://doi.org/10.1016/j.neuroimage.2021.118052) compare what else there is), and our one
-# way of dealing the folds is one of many.
+# edges ([Markello & Misic 2021](https://doi.org/10.1016/j.neuroimage.2021.118052) compare what else there is), and most
+# nulls were held out in one dealing only.
 
 # %% [markdown]
 # ## Key takeaways
@@ -497,40 +553,44 @@ claim("refits-xsg-spin-p", p_value(ours["observed"].r2[0], ours["spin"].r2))
 #   [held out](#held-out-what-is-left-against-the-same-nulls).
 # - What is held out decides the number; a hidden stretch of cortex is not predicted at all:
 #   [held out from what](#held-out-from-what).
-# - Made to explain the genes, the model uses them: [preset "xsg"](#a-model-that-has-to-use-the-genes).
+# - One dealing of the folds can flatter a model by a tenth of $R^2$; made to explain the genes, ours does somewhat better than
+#   noise, which is no finding yet: [preset "xsg"](#a-model-that-has-to-use-the-genes).
 # - Ridge does as well without a graph: [something simpler](#is-something-simpler-as-good).
 # - The smoothness term can be left out: [its weight](#the-weight-of-the-smoothness).
 
 # %% [markdown]
 # ## Exercises
 #
-# ### Exercise 1: the best of twenty seeds
+# ### Exercise 1: the best of 21 dealings
 #
-# Our p-value compares the real map's seed 0 with null models of seed 0. Suppose that an author trains the 20 seeds on the
-# real map and reports the one that suits best. Compute, for each seed in `of("observed", "homologous").r2`, the p-value
-# against the thousand rotated maps, `of("spin", "homologous").r2`: call the list `p_by_seed`. How many of the twenty are
-# below 0.05 (`passing`)? What would a fair null for "the best of twenty seeds" be?
+# Our p-value is that of the median over 21 dealings. Suppose that an author deals the regions once and reports what comes
+# out, or deals several times and reports the dealing that suits best. Compute, for each dealing in `real("paper").r2`, the
+# p-value against the rotated maps, `of("spin", "homologous").r2`: call the list `p_by_dealing`. How many of the 21 are
+# below 0.05 (`passing`)? What would a fair null for "the best of 21 dealings" be?
 #
 # <details><summary>Hint</summary>
 #
-# `p_value(observed, null)` takes one observed number and all null values; call it once for each seed.
+# `p_value(observed, null)` takes one observed number and all null values; call it once for each dealing.
 #
 # </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
-p_by_seed = [p_value(value, of("spin", "homologous").r2) for value in of("observed", "homologous").r2]
-passing = sum(p < 0.05 for p in p_by_seed)
-print(f"p from {min(p_by_seed):.3f} to {max(p_by_seed):.3f}; {passing} of {len(p_by_seed)} seeds below 0.05")
-# Who may choose the seed may choose the side of 0.05. The fair null repeats the choice: the best of 20 seeds on each of
-# the rotated maps, too.
+p_by_dealing = [p_value(value, of("spin", "homologous").r2) for value in real("paper").r2]
+passing = sum(p < 0.05 for p in p_by_dealing)
+print(f"p from {min(p_by_dealing):.3f} to {max(p_by_dealing):.3f}; {passing} of {len(p_by_dealing)} below 0.05")
+# Who may choose the dealing may choose the side of 0.05. The fair null repeats the choice: the best of 21 dealings on
+# each of the rotated maps, too.
 
 # %% tags=["check"]
-assert len(p_by_seed) == 20, f"p_by_seed has {len(p_by_seed)} values; expected one for each of the 20 seeds"
-assert np.isclose(p_by_seed[0], p_outside["spin"][0], atol=0.002), (
-    f"seed 0 has p = {p_by_seed[0]:.3f}; the chapter found {p_outside['spin'][0]:.3f}: is the null that of the rotated maps?"
+assert len(p_by_dealing) == 21, f"p_by_dealing has {len(p_by_dealing)} values; expected one for each of the 21 dealings"
+assert np.isclose(np.median(p_by_dealing), p_outside["spin"], atol=0.002), (
+    f"the median p is {np.median(p_by_dealing):.3f}; the median R² has {p_outside['spin']:.3f}: is the null that of the "
+    "rotated maps?"
 )
-assert np.ptp(p_by_seed) > 0.03, f"the p-values span {np.ptp(p_by_seed):.3f}; expected more: each seed has its own R²"
-assert passing == (np.array(p_by_seed) < 0.05).sum(), f"passing is {passing}; count the p-values below 0.05"
+assert np.ptp(p_by_dealing) > 0.03, (
+    f"the p-values span {np.ptp(p_by_dealing):.3f}; expected more: each dealing has its own R²"
+)
+assert passing == (np.array(p_by_dealing) < 0.05).sum(), f"passing is {passing}; count the p-values below 0.05"
 
 # %% [markdown]
 # ### Exercise 2: which statistic?
