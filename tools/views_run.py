@@ -21,7 +21,7 @@ from xsg.evaluation.splits import homologous
 from xsg.training.views import MultiViewVAE, cross_val_views
 
 ROOT = Path(__file__).resolve().parents[1]
-N_NULLS, N_DEALINGS, SEED = 99, 7, 1
+N_NULLS, N_DEALINGS, SEED = 99, 5, 1
 CHOICES = {"expression": ["expression"], "connectivity": ["connectivity"], "both": ["expression", "connectivity"]}
 
 

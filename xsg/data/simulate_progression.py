@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from xsg.atlas import Graph, build_graph, load_parcellation
-from xsg.check import number
+from xsg.check import choice, number
 from xsg.data.simulate import _programs
 
 TRUTH = {
@@ -38,6 +38,7 @@ TRUTH = {
     "o_y": 0.0,  # mm
     "c": 0.01,  # mm per year
 }
+GROWTH = ("logistic", "gompertz")
 _SEEDS = ("L_entorhinal", "R_entorhinal")
 _AMOUNT = 0.1
 _STEP = 0.02  # years
@@ -97,6 +98,7 @@ def simulate_progression(
     smooth: float = 0.0,
     accumulated: bool = True,
     world: int = 0,
+    growth: str = "logistic",
     **truth: float,
 ) -> Progression:
     """Simulate a cohort on the Desikan-Killiany cortex.
@@ -117,6 +119,9 @@ def simulate_progression(
         the amounts are alike).
     world
         Seed of the three programs: smooth maps, P1 to P3.
+    growth
+        ``"logistic"``, the law above, or ``"gompertz"``, R_i u log(C_i/u), which no model of this book assumes: little
+        tau grows faster, much of it more slowly, to the same capacity.
     **truth
         Changes of `TRUTH`, by name: ``D=0``, ``**{"rate P1": 0.0}``.
 
@@ -127,7 +132,7 @@ def simulate_progression(
     Raises
     ------
     ValueError
-        Numbers out of range; a name that `TRUTH` does not have.
+        Numbers out of range; a name that `TRUTH` does not have; another law of growth.
 
     Examples
     --------
@@ -141,6 +146,7 @@ def simulate_progression(
     for name, value in truth.items():
         number(value, f"truth: {name}")
     n_subjects, n_visits = number(n_subjects, "n_subjects", whole=True), number(n_visits, "n_visits", whole=True)
+    choice(growth, GROWTH, "growth")
     interval, smooth = number(interval, "interval"), number(smooth, "smooth")
     noise_tau, noise_thinning = number(noise_tau, "noise_tau"), number(noise_thinning, "noise_thinning")
     seed, world = number(seed, "seed", 0, whole=True), number(world, "world", 0, whole=True)
@@ -160,7 +166,7 @@ def simulate_progression(
     rng = np.random.default_rng([seed, 22])
     shifts = rng.uniform(3.0, 18.0, n_subjects)
     times = interval * np.arange(n_visits)
-    u, a = _progress(values, graph, programs, shifts[:, None] + times)
+    u, a = _progress(values, graph, programs, shifts[:, None] + times, growth)
     visits = pd.MultiIndex.from_product(
         [[f"S{number + 1:04d}" for number in range(n_subjects)], range(n_visits)], names=["subject", "visit"]
     )
@@ -180,6 +186,7 @@ def simulate_progression(
     note = (
         f"simulated by xsg, seed {seed}, programs of world {world}: genes set rate and capacity, tau spreads over the "
         f"surface graph, thinning follows the {'accumulated' if accumulated else 'current'} burden"
+        + ("" if growth == "logistic" else f"; {growth} growth")
     )
     subjects = visits.get_level_values(0).unique()
     shifts = pd.Series(shifts, subjects, name="years from onset")
@@ -196,7 +203,7 @@ def _smooth_noise(rng: np.random.Generator, n: int, parcellation) -> np.ndarray:
     return rng.standard_normal((n, len(root))) @ root.T
 
 
-def _progress(values: pd.Series, graph: Graph, programs: pd.DataFrame, moments: np.ndarray):
+def _progress(values: pd.Series, graph: Graph, programs: pd.DataFrame, moments: np.ndarray, growth: str):
     """Burden and accumulated burden (S, V, n) at moments since onset (S, V): Runge-Kutta, steps of 0.02 years."""
     laplacian = graph.laplacian()
     laplacian = laplacian / np.diag(laplacian).mean()
@@ -204,8 +211,11 @@ def _progress(values: pd.Series, graph: Graph, programs: pd.DataFrame, moments: 
     rate = values["R"] * np.exp(p @ values[[f"rate {name}" for name in programs]].to_numpy())
     capacity = np.exp(p @ values[[f"capacity {name}" for name in programs]].to_numpy())
 
+    def room(u):
+        return 1 - u / capacity if growth == "logistic" else np.log(capacity / np.maximum(u, 1e-300))
+
     def change(u):
-        return -values["D"] * (laplacian @ u) + rate * u * (1 - u / capacity)
+        return -values["D"] * (laplacian @ u) + rate * u * room(u)
 
     u = np.where(graph.regions.isin(_SEEDS), _AMOUNT, 0.0)
     states, totals = [u], [np.zeros_like(u)]

@@ -5,7 +5,7 @@ Generative story: a patient τ years after onset has lost, at the visit t years 
 .. math:: \sum_k W_{ik} f_k(v_s (\tau_s + t)), \qquad f_k(x) = 1 / (1 + e^{-(x - m_k) / w_k})
 
 mm of region i beyond age. Program 1, early, is strongest about the entorhinal cortex; program 2, late, is a smooth map.
-v is the pace of a subject, which no model here knows. On top come a regional mean, age, sex, what makes people differ
+v is the pace of a subject, which no model here knows. Two other courses break the model of programs on purpose. On top come a regional mean, age, sex, what makes people differ
 all their lives (partly smooth over the cortex) and the error of a scan.
 """
 
@@ -15,18 +15,20 @@ import numpy as np
 import pandas as pd
 
 from xsg.atlas import distances, load_parcellation
-from xsg.check import number
+from xsg.check import choice, number
 from xsg.data.adni import thickness_codes
 from xsg.data.simulate import _fields, _programs
 from xsg.data.trajectories import Trajectories, trajectories_from_tables
 
 CENTRES, WIDTHS = (6.0, 13.0), (1.5, 2.0)  # years since onset
+COURSES = ("programs", "straight", "two orders")
+_LONGEST = 20.0  # years; what a straight course takes from none to the whole of both maps
 _LARGEST = (0.5, 0.4)  # mm, in the region that loses most
 _PERSON, _SCAN = (0.06, 0.07, 0.05), (0.02, 0.03)  # mm: global, smooth and local differences; smooth and local error
 
 
 def simulate_trajectories(
-    seed: int = 0, n_controls: int = 60, n_patients: int = 90, pace: float = 0.15
+    seed: int = 0, n_controls: int = 60, n_patients: int = 90, pace: float = 0.15, course: str = "programs"
 ) -> Trajectories:
     """Simulate a cohort, write it down as ADNI does, and read it back.
 
@@ -38,6 +40,9 @@ def simulate_trajectories(
         Subjects; patients under 9 years from onset at their first visit are MCI, others AD.
     pace
         Standard deviation of the logarithm of how fast a patient runs through the disease.
+    course
+        ``"programs"``: as above. ``"straight"``: both maps grow along straight lines from onset on, f(x) = x / 20
+        years. ``"two orders"``: in every other patient the late program comes first.
 
     Returns
     -------
@@ -47,7 +52,7 @@ def simulate_trajectories(
     Raises
     ------
     ValueError
-        Under ten subjects in a group, or a negative pace.
+        Under ten subjects in a group, a negative pace, or another course.
 
     Examples
     --------
@@ -55,23 +60,31 @@ def simulate_trajectories(
     >>> cohort.thickness.shape[1], sorted(cohort.truth)
     (68, ['centres', 'pace', 'shifts', 'weights', 'widths'])
     """
-    tables, truth = _tables(seed, n_controls, n_patients, pace)
+    tables, truth = _tables(seed, n_controls, n_patients, pace, course)
     found = trajectories_from_tables(tables)
     there = [rid for rid in truth["shifts"].index if rid in found.subjects.index]
     truth |= {name: truth[name].loc[there] for name in ("shifts", "pace")}
     when = " and ".join(f"{centre:g}" for centre in CENTRES)
-    note = f"simulated by xsg, seed {seed}: two programs that switch on {when} years after onset"
+    story = {
+        "programs": f"two programs that switch on {when} years after onset",
+        "straight": "both maps of thinning grow along straight lines",
+        "two orders": f"two programs that switch on {when} years after onset, in every other patient the late one first",
+    }
+    note = f"simulated by xsg, seed {seed}: {story[course]}"
     return Trajectories(found.thickness, found.years, found.subjects, [note, *found.provenance], truth)
 
 
 def simulate_trajectory_tables(
-    seed: int = 0, n_controls: int = 60, n_patients: int = 90, pace: float = 0.15
+    seed: int = 0, n_controls: int = 60, n_patients: int = 90, pace: float = 0.15, course: str = "programs"
 ) -> dict[str, pd.DataFrame]:
     """Simulate the cohort of `simulate_trajectories` as the tables that ADNI distributes: file name to table."""
-    return _tables(seed, n_controls, n_patients, pace)[0]
+    return _tables(seed, n_controls, n_patients, pace, course)[0]
 
 
-def _tables(seed: int, n_controls: int, n_patients: int, pace: float) -> tuple[dict[str, pd.DataFrame], dict]:
+def _tables(
+    seed: int, n_controls: int, n_patients: int, pace: float, course: str
+) -> tuple[dict[str, pd.DataFrame], dict]:
+    choice(course, COURSES, "course")
     seed, pace = number(seed, "seed", 0, whole=True), number(pace, "pace")
     n_controls, n_patients = number(n_controls, "n_controls", whole=True), number(n_patients, "n_patients", whole=True)
     if n_controls < 10 or n_patients < 10 or pace < 0:
@@ -105,6 +118,10 @@ def _tables(seed: int, n_controls: int, n_patients: int, pace: float) -> tuple[d
     t = (date - day[who]).astype(int) / 365.25
     x = speed[who] * (shift[who] + t)
     amount = 1 / (1 + np.exp(-(x[:, None] - CENTRES) / np.array(WIDTHS)))
+    if course == "straight":
+        amount = np.repeat(x[:, None] / _LONGEST, 2, axis=1)
+    elif course == "two orders":
+        amount = np.where(who[:, None] % 2 == 1, amount[:, ::-1], amount)
     loss = (amount * ill[who, None]) @ weights.T
     error = _SCAN[0] * _fields(rng, len(who), left_right=0.8).T + _SCAN[1] * rng.standard_normal((len(who), 68))
     thickness = mean - 0.005 * (age[who] + t - 74)[:, None] - 0.015 * man[who, None] + person[who] - loss + error

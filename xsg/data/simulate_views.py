@@ -5,6 +5,7 @@ r"""Simulated views of a cortex with a known truth: which program is seen by whi
    "receptors only" by one each.
 2. Views: each feature is a random mixture of the programs that its view sees, plus noise. The view "noise" has features
    as smooth as the programs and made of nothing else: any resemblance to thinning is chance.
+   Two changes break what a product of experts assumes: features that level off, and noise that the views share.
 3. Thinning: a sum of three of the programs, "shared 2" having no part, plus measurement noise.
 """
 
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from xsg.atlas import Graph, Parcellation, build_graph, load_parcellation
+from xsg.check import choice, number
 from xsg.data.simulate import _fields, _matern, _stream
 
 PROGRAMS = ("shared 1", "shared 2", "expression only", "receptors only")
@@ -21,6 +23,8 @@ EFFECTS = (0.03, 0.0, 0.03, 0.03)  # mm of thinning per standard deviation of ea
 MEAN, NOISE = 0.12, 0.015  # mm
 SEES = {"expression": (0, 1, 2), "receptors": (0, 1, 3), "noise": ()}
 FEATURES = {"expression": 120, "receptors": 20, "noise": 40}
+LINKS = ("linear", "saturating")
+SHARED = 3  # smooth fields that shared noise is mixed from
 FEATURE_NOISE = 1.0  # standard deviation, that of a feature's signal being about 1
 
 
@@ -55,17 +59,27 @@ class SimulatedViews:
     ceiling: float
 
 
-def simulate_views(seed: int = 0) -> SimulatedViews:
+def simulate_views(seed: int = 0, link: str = "linear", shared_noise: float = 0.0) -> SimulatedViews:
     """Simulate three views of the Desikan-Killiany cortex and a thinning map; nothing in them is real.
 
     Parameters
     ----------
     seed
         The same seed gives the same numbers.
+    link
+        ``"linear"``: a feature's signal is a mixture of programs. ``"saturating"``: tanh of twice the mixture.
+    shared_noise
+        Share of the variance of the noise of expression and receptors that is mixed from the same smooth fields in both:
+        given the programs, the two are then no longer independent.
 
     Returns
     -------
     SimulatedViews
+
+    Raises
+    ------
+    ValueError
+        Another link; a share beyond 0 to 1.
 
     Examples
     --------
@@ -75,7 +89,13 @@ def simulate_views(seed: int = 0) -> SimulatedViews:
     """
     parcellation = load_parcellation("dk")
     regions = parcellation.regions
+    choice(link, LINKS, "link")
+    shared_noise = number(shared_noise, "shared_noise")
+    if not 0 <= shared_noise <= 1:
+        raise ValueError(f"shared_noise is {shared_noise}; expected a share of variance, 0 to 1.")
     rng = _stream(seed, 3)  # 0 to 2 are those of `simulate_cortex`
+    other = np.random.default_rng([seed, 24])  # what the shared noise draws leaves all else as it is
+    common = _fields(other, SHARED, left_right=0.97, correlation=_matern) if shared_noise else np.zeros((len(regions), SHARED))
     raw = _fields(rng, len(PROGRAMS), left_right=0.97, correlation=_matern)
     raw = raw - raw.mean(axis=0)
     programs = np.linalg.solve(np.linalg.cholesky(raw.T @ raw / len(raw)), raw.T).T
@@ -84,9 +104,15 @@ def simulate_views(seed: int = 0) -> SimulatedViews:
         p = FEATURES[name]
         if seen:
             signal = programs[:, seen] @ rng.standard_normal((len(seen), p)) / np.sqrt(len(seen))
+            if link == "saturating":
+                signal = np.tanh(2 * signal)
         else:
             signal = _fields(rng, p, left_right=0.97, correlation=_matern)
-        values = signal + FEATURE_NOISE * rng.standard_normal(signal.shape)
+        noise = rng.standard_normal(signal.shape)
+        if seen and shared_noise:
+            alike = common @ other.standard_normal((SHARED, p)) / np.sqrt(SHARED)
+            noise = np.sqrt(1 - shared_noise) * noise + np.sqrt(shared_noise) * alike
+        values = signal + FEATURE_NOISE * noise
         columns = pd.Index([f"{name[0].upper()}{number + 1:03d}" for number in range(p)], name="feature")
         views[name] = pd.DataFrame(values.round(6), regions, columns)
     true = MEAN + programs @ np.array(EFFECTS)
