@@ -378,10 +378,7 @@ def contest(course, seed):
     rows = {}
     for situation, shown, asked in (("known", ~fresh, ~later), ("seen once", once, later)):
         part = forecasts(fitted, *train, before[shown], before_t[shown], end_t[asked])
-        error = {
-            name: float(np.sqrt((end[asked] - mean).pow(2).mean(axis=None)))
-            for name, (mean, _) in part.items()
-        }
+        error = {name: float(np.sqrt((end[asked] - mean).pow(2).mean(axis=None))) for name, (mean, _) in part.items()}
         mean, sd = part["dynamic programs"]
         best = min(error["mixed effects"], error["one slope"])
         rows[course, situation] = {
@@ -394,9 +391,7 @@ def contest(course, seed):
 
 
 courses = ("programs", "straight", "two orders")
-contests = pd.concat(
-    [contest(course, 1 + k) for course in tqdm(courses, leave=False) for k in range(N_COHORTS)]
-)
+contests = pd.concat([contest(course, 1 + k) for course in tqdm(courses, leave=False) for k in range(N_COHORTS)])
 others = contests.groupby(level=[0, 1], sort=False).agg(["median", "min", "max"])
 others.rename_axis(["course", "subjects"]).round(2)
 

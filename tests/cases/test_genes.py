@@ -1020,8 +1020,8 @@ SIMULATORS = {
         **{"n_subjects": [0, 1.5, "3"], "n_visits": [0, "3"], "interval": [0, "2", np.nan], "noise_tau": ["0"]},
         **{"smooth": [2, "0"], "accumulated": ["no", 1], "world": [-1, 0.5], "D": ["fast", np.nan]},
     },
-    simulate_trajectories: {"n_controls": [9, "10"], "n_patients": [9, 10.5], "pace": [-1, "1", np.inf]},
-    simulate_views: {},
+    simulate_trajectories: {"n_controls": [9, "10"], "n_patients": [9, 10.5], "pace": [-1, "1", np.inf], "course": [1]},
+    simulate_views: {"shared_noise": [-1, "1", np.nan], "link": [1]},
     simulated_thinning: {},
 }
 

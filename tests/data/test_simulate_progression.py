@@ -29,8 +29,9 @@ def test_noise_is_as_asked_for():
     assert neighbours > 0.15
 
 
-def test_the_states_agree_with_an_adaptive_integrator():
-    cohort = simulate_progression(n_subjects=3, n_visits=1, noise_tau=0, noise_thinning=0)
+@pytest.mark.parametrize("growth", ["logistic", "gompertz"])
+def test_the_states_agree_with_an_adaptive_integrator(growth):
+    cohort = simulate_progression(n_subjects=3, n_visits=1, noise_tau=0, noise_thinning=0, growth=growth)
     truth, p = cohort.truth, cohort.programs.to_numpy()
     laplacian = cohort.graph.laplacian()
     laplacian /= np.diag(laplacian).mean()
@@ -39,7 +40,8 @@ def test_the_states_agree_with_an_adaptive_integrator():
 
     def change(_, both):
         u = both[:68]
-        return np.r_[-truth["D"] * laplacian @ u + rate * u * (1 - u / capacity), u]
+        left = 1 - u / capacity if growth == "logistic" else np.log(capacity / u.clip(1e-300))
+        return np.r_[-truth["D"] * laplacian @ u + rate * u * left, u]
 
     start = np.r_[np.where(cohort.programs.index.str.contains("entorhinal"), 0.1, 0.0), np.zeros(68)]
     for row, shift in enumerate(cohort.shifts):
@@ -61,7 +63,7 @@ def test_links_can_be_switched_off():
 @pytest.mark.parametrize(
     ("change", "words"),
     [({"n_subjects": 0}, "n_subjects 0"), ({"interval": 0.0}, "interval 0.0"), ({"smooth": 2}, "smooth is 2"),
-     ({"Q": 1.0}, "truth has no 'Q'")],
+     ({"Q": 1.0}, "truth has no 'Q'"), ({"growth": "fisher"}, "growth")],
 )  # fmt: skip
 def test_refusals(change, words):
     with pytest.raises(ValueError, match=words):

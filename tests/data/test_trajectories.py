@@ -87,7 +87,30 @@ def test_the_truth_is_of_the_patients_that_are_left(cohort):
     pd.testing.assert_frame_equal(again.thickness, cohort.thickness)
 
 
+def test_other_courses_are_what_they_say():
+    """Without noise between subjects in pace, thinning of the patients follows the course asked for."""
+    for course in ("straight", "two orders"):
+        many = simulate_trajectories(n_controls=30, n_patients=60, pace=0.0, course=course)
+        ill = many.part(many.truth["shifts"].index)
+        loss = Norm.of(many).thinning(ill).groupby(level=0).first().loc[many.truth["shifts"].index].to_numpy()
+        weights = many.truth["weights"].to_numpy()
+        amounts = np.linalg.lstsq(weights, loss.T, rcond=None)[0].T  # (patients, 2)
+        shift = many.truth["shifts"].to_numpy()
+        if course == "straight":
+            slopes = [np.polyfit(shift, amounts[:, k], 1)[0] for k in range(2)]
+            np.testing.assert_allclose(slopes, 1 / 20, atol=0.02)
+        else:
+            half = (shift > 8) & (shift < 11)  # the first program is there, the second is not
+            late_first = amounts[half, 1] > amounts[half, 0]
+            assert 0.2 < late_first.mean() < 0.8
+            assert np.abs(amounts[half].max(axis=1) - 0.9).max() < 0.7
+    plain = simulate_trajectories(n_controls=30, n_patients=60, pace=0.0)
+    pd.testing.assert_series_equal(plain.truth["shifts"], many.truth["shifts"])
+
+
 def test_refusals(tables, cohort):
+    with pytest.raises(ValueError, match="course"):
+        simulate_trajectories(course="curved")
     with pytest.raises(ValueError, match="no subject has 9 usable scans"):
         trajectories_from_tables(tables, least_visits=9)
     with pytest.raises(ValueError, match="0 controls"):

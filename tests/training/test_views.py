@@ -163,6 +163,33 @@ def test_mistakes_are_named(two, fitted):
         small(lr=1e8).fit(views, thinning)
 
 
+def test_a_view_can_share_its_noise_or_level_off():
+    """The changes break what they say and leave programs, thinning and the other draws as they are."""
+    plain, shared, bent = (
+        simulate_views(3), simulate_views(3, shared_noise=0.5), simulate_views(3, link="saturating")
+    )  # fmt: skip
+    for other in (shared, bent):
+        pd.testing.assert_series_equal(plain.thinning, other.thinning)
+        pd.testing.assert_frame_equal(plain.programs, other.programs)
+        pd.testing.assert_frame_equal(plain.views["noise"], other.views["noise"])
+
+    def common(study):
+        """Largest canonical correlation of the two views, the programs and the mean taken out of both."""
+        known = np.column_stack([np.ones(68), study.programs])
+        bases = []
+        for name in ("expression", "receptors"):
+            x = study.views[name].to_numpy()
+            x = x - known @ np.linalg.lstsq(known, x, rcond=None)[0]
+            bases.append(np.linalg.svd(x, full_matrices=False)[0][:, :3])
+        return np.linalg.svd(bases[0].T @ bases[1])[1][0]
+
+    assert common(shared) > 0.8 > common(plain)
+    assert bent.views["expression"].to_numpy().var() < plain.views["expression"].to_numpy().var()
+    for change, word in (({"shared_noise": 1.5}, "shared_noise is 1.5"), ({"link": "square"}, "link")):
+        with pytest.raises(ValueError, match=word):
+            simulate_views(3, **change)
+
+
 def test_the_simulation_is_what_it_says():
     study, again = simulate_views(3), simulate_views(3)
     pd.testing.assert_frame_equal(study.views["expression"], again.views["expression"])

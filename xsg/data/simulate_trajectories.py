@@ -5,8 +5,8 @@ Generative story: a patient τ years after onset has lost, at the visit t years 
 .. math:: \sum_k W_{ik} f_k(v_s (\tau_s + t)), \qquad f_k(x) = 1 / (1 + e^{-(x - m_k) / w_k})
 
 mm of region i beyond age. Program 1, early, is strongest about the entorhinal cortex; program 2, late, is a smooth map.
-v is the pace of a subject, which no model here knows. Two other courses break the model of programs on purpose. On top come a regional mean, age, sex, what makes people differ
-all their lives (partly smooth over the cortex) and the error of a scan.
+v is the pace of a subject, which no model here knows. On top come a regional mean, age, sex, what makes people differ
+all their lives (partly smooth over the cortex) and the error of a scan. Two other courses break this on purpose.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def simulate_trajectories(
     story = {
         "programs": f"two programs that switch on {when} years after onset",
         "straight": "both maps of thinning grow along straight lines",
-        "two orders": f"two programs that switch on {when} years after onset, in every other patient the late one first",
+        "two orders": f"two programs switch on {when} years after onset, in every other patient the late one first",
     }
     note = f"simulated by xsg, seed {seed}: {story[course]}"
     return Trajectories(found.thickness, found.years, found.subjects, [note, *found.provenance], truth)

@@ -69,8 +69,8 @@ def simulate_views(seed: int = 0, link: str = "linear", shared_noise: float = 0.
     link
         ``"linear"``: a feature's signal is a mixture of programs. ``"saturating"``: tanh of twice the mixture.
     shared_noise
-        Share of the variance of the noise of expression and receptors that is mixed from the same smooth fields in both:
-        given the programs, the two are then no longer independent.
+        Share of the noise's variance that expression and receptors mix from the same smooth fields: given the programs,
+        the two are then no longer independent.
 
     Returns
     -------
@@ -94,8 +94,8 @@ def simulate_views(seed: int = 0, link: str = "linear", shared_noise: float = 0.
     if not 0 <= shared_noise <= 1:
         raise ValueError(f"shared_noise is {shared_noise}; expected a share of variance, 0 to 1.")
     rng = _stream(seed, 3)  # 0 to 2 are those of `simulate_cortex`
-    other = np.random.default_rng([seed, 24])  # what the shared noise draws leaves all else as it is
-    common = _fields(other, SHARED, left_right=0.97, correlation=_matern) if shared_noise else np.zeros((len(regions), SHARED))
+    other = _stream(seed, 24)  # what the shared noise draws leaves all else as it is
+    common = _fields(other, SHARED, left_right=0.97, correlation=_matern)
     raw = _fields(rng, len(PROGRAMS), left_right=0.97, correlation=_matern)
     raw = raw - raw.mean(axis=0)
     programs = np.linalg.solve(np.linalg.cholesky(raw.T @ raw / len(raw)), raw.T).T
