@@ -396,10 +396,10 @@ others = contests.groupby(level=[0, 1], sort=False).agg(["median", "min", "max"]
 others.rename_axis(["course", "subjects"]).round(2)
 
 # %% tags=["nbval-check-output"]
-middle = others.xs("median", axis=1, level=1)
-claim("over-time-others-programs", middle.loc[("programs", "known"), "gain over mixed effects (%)"])
-claim("over-time-others-straight", middle.loc[("straight", "known"), "gain over the better line (%)"])
-claim("over-time-others-orders", middle.loc[("two orders", "known"), "gain over mixed effects (%)"])
+typical = others.xs("median", axis=1, level=1)
+claim("over-time-others-programs", typical.loc[("programs", "known"), "gain over mixed effects (%)"])
+claim("over-time-others-straight", typical.loc[("straight", "known"), "gain over the better line (%)"])
+claim("over-time-others-orders", typical.loc[("two orders", "known"), "gain over mixed effects (%)"])
 claim("over-time-others-no-change", contests["gain over no change (%)"].min())
 claim("over-time-others-coverage", contests["in the 90 % interval"].min())
 

@@ -16,7 +16,7 @@
 # ## What you will learn
 #
 # - how several tables of the same regions are put into one posterior, by multiplying what each of them says;
-# - that tables simply glued together predict *better* where the truth is known, gaps or no gaps, and what is left for a product to do;
+# - that tables glued together predict *better* where the truth is known, gaps or no gaps, and what is left for a product to do;
 # - how to find out what a view is worth: with it, without it, in its place pure noise;
 # - whether a model that has lost a view says that it knows less;
 # - what white-matter connections add to gene expression for the map of Alzheimer's disease.

@@ -25,7 +25,7 @@ from xsg.evaluation.splits import homologous
 from xsg.training.across_scales import CrossScaleSpread, fit_many
 
 ROOT = Path(__file__).resolve().parents[1]
-N_NULLS, N_DEALINGS, N_FOLDS, SEED = 99, 11, 5, 0
+N_NULLS, N_DEALINGS, N_FOLDS, SEED = 79, 11, 5, 0
 JUDGED = {  # the network, and whether genes set rate and capacity
     "connectome, no genes": ("connectome", False),
     "connectome, both": ("connectome", True),
