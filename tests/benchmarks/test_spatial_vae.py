@@ -31,7 +31,7 @@ GENES, HELD_OUT, BATCH = 3000, 10_000, 1000
 clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
 EPOCHS = int(os.environ.get("XSG_BENCH_EPOCHS", 3))
 NOTEBOOK = PRESETS["notebook"]
-WEIGHTS = {k: NOTEBOOK[k] for k in ("reconstruction", "beta", "regression", "euclidean", "power")}
+WEIGHTS = {k: NOTEBOOK[k] for k in ("reconstruction", "beta", "regression", "euclidean", "power", "squares", "kl")}
 
 
 def brain_and_voxels():
@@ -50,7 +50,7 @@ def ours(precision: str) -> dict:
     whole = clock() - begun
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     off = model.predict_place(brain.expression, rows=held_out) - brain.voxels.loc[held_out]
-    steps = len(train) // BATCH
+    steps = -(-len(train) // BATCH)
     return {
         "step": min(model.seconds_) / steps,
         "whole": whole,
@@ -66,14 +66,14 @@ def plain_loop() -> dict:
     x = (x - x.min(1, keepdims=True)) / np.ptp(x, axis=1, keepdims=True)
     data = TensorDataset(torch.from_numpy(x), torch.from_numpy(brain.positions()[train]))
     torch.manual_seed(0)
-    widths = {k: NOTEBOOK[k] for k in ("latent", "hidden", "decoder", "norm", "dropout")}
+    widths = {k: NOTEBOOK[k] for k in ("latent", "hidden", "decoder", "norm", "dropout", "dropout_after")}
     net = SpatialVAENet(GENES, **widths)
     optimiser = torch.optim.Adagrad(net.parameters(), lr=NOTEBOOK["lr"], weight_decay=NOTEBOOK["weight_decay"])
     took = []
     for _ in range(EPOCHS):
         begun, steps = clock(), 0
-        for x, y in DataLoader(data, BATCH, shuffle=True, drop_last=True):
-            loss = sum(net.loss(net(x, torch.randn(BATCH, NOTEBOOK["latent"])), x, y, **WEIGHTS).values())
+        for x, y in DataLoader(data, BATCH, shuffle=True):
+            loss = sum(net.loss(net(x, torch.randn(len(x), NOTEBOOK["latent"])), x, y, **WEIGHTS).values())
             optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)

@@ -481,6 +481,8 @@ def test_settings_of_the_cross_scale_model_that_cannot_be(toy, name, value):
         ("power", 1.5), ("unit", 0), ("region", -1), ("pathways", "Wnt"), ("neighbours", 27), ("neighbours", 1.5),
         ("optimiser", "sgd"), ("optimiser", "Adam"), ("optimiser", None), ("lr", 0), ("lr", np.nan), ("lr", "0.001"),
         ("weight_decay", -1), ("batch", 0), ("batch", 10.5), ("epochs", 0), ("epochs", -3), ("clip", -1),
+        ("dropout_after", 0), ("squares", "Sum"), ("kl", 200), ("drop_last", 1), ("validation_split", "back"),
+        ("sampled", None), ("select_before_split", "no"),
         ("schedule", "Cosine"), ("schedule", None), ("validation", 1.0), ("validation", -1), ("precision", "half"),
         ("seed", -1), ("seed", None), ("seed", 1.5),
     ],
@@ -499,6 +501,10 @@ def test_settings_of_spatial_vae_that_cannot_go_together(brain):
         spatial(**nothing).fit(brain.expression, brain.voxels, progress=False)
     with pytest.raises(ValueError, match="batch is 1"):
         spatial("paper", batch=1).fit(brain.expression, brain.voxels, progress=False)
+    with pytest.raises(ValueError, match=r"dropout_after is 2; expected a layer of hidden=\(6,\)"):
+        spatial("paper", hidden=(6,)).fit(brain.expression, brain.voxels, progress=False)
+    with pytest.raises(ValueError, match="select_before_split is True; expected False with scale='log'"):
+        spatial("paper", scale="log").fit(brain.expression, brain.voxels, progress=False)
     for preset in (None, 3, ["xsg"], "Paper"):
         with pytest.raises(ValueError, match="preset is"):
             SpatialVAE(preset)

@@ -40,6 +40,30 @@ def test_genes_of_largest_variance_in_the_training_voxels():
         SelectGenes(5).fit(brain)
 
 
+def test_genes_of_largest_variance_once_all_are_scaled():
+    x = np.array([[0, 10, 8, 3], [0, 10, 2, 3], [0, 1000, 800, 300], [0, 1000, 200, 300]], float)
+    brain = line(x)
+    assert SelectGenes(1).fit(brain).genes_.tolist() == [1], "the loudest"
+    assert SelectGenes(1, "voxel").fit(brain).genes_.tolist() == [2], "of 0.8, 0.2, 0.8, 0.2 of a voxel's range"
+    rare = line(np.column_stack([10.0 * np.arange(9), [0, 1, 1, 1, 1, 1, 1, 1.1, 9], np.full(9, NAN)]))
+    assert SelectGenes(1).fit(rare).genes_.tolist() == [0]
+    assert SelectGenes(1, "robust").fit(rare).genes_.tolist() == [1], "0 or 9 among ones: hardly any quartile range"
+
+
+def test_the_published_order_scales_all_genes_and_learns_from_all_voxels():
+    x = np.array([[0, 10, 8, 2], [0, 10, 2, 2], [4, 9, 5, NAN], [1, 7, 2, 3]], float)
+    one, two = (Preprocessor(2, 0, "voxel", before_split=each).fit(line(x), np.arange(2)) for each in (True, False))
+    assert one.select_.genes_.tolist() == [1, 2] or one.select_.genes_.tolist() == [2, 3]
+    # Voxel 2: 4 to 9 over all its genes; the gap is filled with the training voxels' 2, below them.
+    np.testing.assert_allclose(one.transform(line(x), np.array([3])), (x[[3]][:, one.select_.genes_] - 1) / 6)
+    assert two.transform(line(x), np.array([3])).tolist() != one.transform(line(x), np.array([3])).tolist()
+    empty = x.copy()
+    empty[3] = NAN
+    assert np.isfinite(one.transform(line(empty), np.array([3]))).all(), "a voxel without any value"
+    robust = Preprocessor(None, 0, "robust", before_split=True).fit(line(x), np.arange(2))
+    np.testing.assert_allclose(robust.scale_.centre_, np.nanmedian(x, axis=0))
+
+
 def test_a_gene_without_values_is_never_kept():
     brain = line([[1, NAN], [2, NAN], [4, NAN]])
     assert SelectGenes(2).fit(brain).genes_.tolist() == [0]
@@ -95,6 +119,19 @@ def test_voxel_scaling():
     np.testing.assert_allclose(scaled, [[0, 0.5, 1], [0, 0, 0], [0, 1, 0.1]])
     with pytest.raises(ValueError, match="scale is 'minmax'; expected one of 'log', 'robust', 'voxel'"):
         Scaler("minmax")
+
+
+def test_published_selection_lets_held_out_values_through(brain):
+    train = (brain.voxels["AP"] < 33).to_numpy()
+    other = brain.expression.copy()
+    other[~train, 5] = np.random.default_rng(0).gamma(0.1, 500, (~train).sum())
+    changed = Mouse("x", other, brain.voxels, brain.region, brain.genes, brain.structures)
+    for before_split in (True, False):
+        kept = [
+            Preprocessor(3, 0, "voxel", before_split=before_split).fit(each, train).select_.genes_.tolist()
+            for each in (brain, changed)
+        ]
+        assert (kept[0] != kept[1]) == before_split
 
 
 @pytest.mark.parametrize("scale", preprocess.SCALES)

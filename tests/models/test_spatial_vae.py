@@ -8,6 +8,7 @@ from torch.distributions import Normal, kl_divergence
 from torch_geometric.nn import SAGEConv
 
 from xsg.models.spatial_vae import Masked, Output, SpatialVAENet
+from xsg.training.settings import PRESETS
 
 B, P, D = 9, 8, 5
 SIZES = (3, 4, 6)
@@ -48,6 +49,8 @@ def test_posterior_mean_without_noise_and_a_draw_with_it(x):
 def test_the_published_layers_in_their_order():
     kinds = [type(layer).__name__ for layer in net(norm="batch", dropout=0.7).encoder]
     assert kinds == ["Linear", "BatchNorm1d", "LeakyReLU", "Dropout", "Linear", "BatchNorm1d", "LeakyReLU"]
+    behind_second = [*kinds[:3], *kinds[4:], "Dropout"]
+    assert [type(each).__name__ for each in net(norm="batch", dropout=0.7, dropout_after=2).encoder] == behind_second
     head = [type(layer).__name__ for layer in net().classify[0]]
     assert head == ["Linear", "BatchNorm1d", "LeakyReLU", "Linear"]
     assert isinstance(net().locate, nn.Linear), "one linear unit for each axis"
@@ -88,6 +91,61 @@ def test_each_term_of_the_loss_by_hand(x):
     unsquared = model.loss(output, x, y, power=1, regression=0, reconstruction=0, beta=0, unit=4.0)
     assert list(unsquared) == ["euclidean"], "a weight of 0 leaves its term out"
     assert float(unsquared["euclidean"]) == pytest.approx(np.sqrt((off**2).sum(-1)).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("preset", ["notebook", "paper"])
+def test_the_published_terms_by_plain_formulas(preset):
+    """Each term against NumPy in float64, with weights of a seed, at the published number of latents."""
+    settings = PRESETS[preset]
+    d, rng = settings["latent"], np.random.default_rng(7)
+    model = net(sizes=(), latent=d, norm="batch", dropout=0.7, dropout_after=settings["dropout_after"])
+    with torch.no_grad():
+        for weight in (*model.mean.parameters(), *model.log_variance.parameters(), *model.locate.parameters()):
+            weight.copy_(torch.from_numpy(rng.normal(0, 0.3, weight.shape)))
+    x, y = rng.random((B, P)), rng.integers(0, SIZES, (B, 3)).astype(float)
+    noise = rng.standard_normal((B, d))
+    with torch.no_grad():
+        output = model(*(torch.from_numpy(each).float() for each in (x, noise)))
+    options = {k: settings[k] for k in ("reconstruction", "squares", "beta", "kl", "regression", "euclidean", "power")}
+    terms = model.loss(output, torch.from_numpy(x).float(), torch.from_numpy(y).float(), **options)
+
+    weight = {name: value.numpy().astype(float) for name, value in model.state_dict().items()}
+
+    def linear(name, given):
+        return given @ weight[f"{name}.weight"].T + weight[f"{name}.bias"]
+
+    h = x
+    layers = (0, 4) if settings["dropout_after"] == 1 else (0, 3)
+    for k in layers:  # BatchNorm of an untrained network, at evaluation: its variance is 1; then LeakyReLU
+        h = linear(f"encoder.{k}", h) / np.sqrt(1 + 1e-5)
+        h = np.where(h > 0, h, 0.01 * h)
+    mu, log_variance = linear("mean", h), linear("log_variance", h)
+    z = mu + np.exp(log_variance / 2) * noise
+    g, found = linear("decoder.1", linear("decoder.0", z)), linear("locate", z)
+    kl = -0.5 * (1 + log_variance - mu**2 - np.exp(log_variance))  # (B, d)
+    square, gap = ((g - x) ** 2).sum(axis=1), y - found
+    if preset == "notebook":
+        expected = {"reconstruction": 1e6 * square.mean() / P, "kl": kl.mean()}
+        expected |= {f"regression {axis}": 100 * (gap[:, k] ** 2).mean() for k, axis in enumerate(("AP", "SI", "LR"))}
+        expected["euclidean"] = 100 * np.sqrt((gap**2).sum(axis=1)).mean()
+    else:
+        expected = {"reconstruction": square.mean(), "kl": kl.sum(axis=1).mean()}
+        expected |= {f"regression {axis}": (gap[:, k] ** 2).mean() for k, axis in enumerate(("AP", "SI", "LR"))}
+        expected["euclidean"] = (gap**2).sum(axis=1).mean()
+    assert {name: float(value) for name, value in terms.items()} == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_mean_over_latents_is_a_two_hundredth_of_their_sum(x):
+    """What Spatial-VAE's own code gave with copied weights, .003015, against the sum over latents, .602961."""
+    model, y = net(latent=PRESETS["notebook"]["latent"]), torch.ones(B, 3)
+    with torch.no_grad():
+        output = model(x)
+    summed, mean = (float(model.loss(output, x, y, kl=each)["kl"]) for each in ("sum", "mean"))
+    assert summed / mean == pytest.approx(200, rel=1e-5)
+    assert summed / mean == pytest.approx(0.602961 / 0.003015, rel=2e-4), "their figure has four digits"
+    assert float(model.loss(output, x, y, beta=1 / 200)["kl"]) == pytest.approx(mean, rel=1e-5)
+    summed, mean = (float(model.loss(output, x, y, squares=each)["reconstruction"]) for each in ("sum", "mean"))
+    assert summed / mean == pytest.approx(P, rel=1e-5)
 
 
 def test_the_euclidean_term_has_a_slope_where_the_prediction_is_exact():

@@ -10,6 +10,7 @@ imputer was fitted. ``neighbours=0`` fills in what needs no position, the gene's
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -83,6 +84,9 @@ class SelectGenes:
     ----------
     n_genes
         How many; None keeps all that have a value in at least a tenth of the training voxels.
+    scale
+        "voxel" or "robust": the variance is that of the energies so scaled, over all genes (`Scaler`); None: of the
+        energies.
 
     Attributes
     ----------
@@ -94,8 +98,8 @@ class SelectGenes:
 
     names_: pd.Index | None = None
 
-    def __init__(self, n_genes: int | None = None):
-        self.n_genes = n_genes
+    def __init__(self, n_genes: int | None = None, scale: str | None = None):
+        self.n_genes, self.scale = n_genes, scale
 
     def fit(self, brain: Mouse, rows: np.ndarray | None = None) -> SelectGenes:
         """Learn which genes vary, from some voxels."""
@@ -107,8 +111,10 @@ class SelectGenes:
         if n_genes is not None and not 1 <= n_genes <= p:
             raise ValueError(f"n_genes is {self.n_genes}; this brain has {p}. Ask for fewer, or None for all.")
         count, total, square = np.zeros(p), np.zeros(p), np.zeros(p)
+        scaler = None if self.scale is None else Scaler(self.scale).fit(brain, rows)
         for block in _blocks(rows):
             x = brain.expression[block].astype(np.float64)
+            x = x if scaler is None else scaler.transform(x)
             count += np.isfinite(x).sum(axis=0)
             x = np.nan_to_num(x, copy=False)
             total += x.sum(axis=0)
@@ -231,16 +237,22 @@ class Scaler:
             if len(rows) > _SAMPLE:
                 rows = np.sort(np.random.default_rng(0).choice(rows, _SAMPLE, replace=False))
             x = brain.expression[rows][:, genes].astype(np.float32)
-            low, centre, high = np.nanquantile(x, [0.25, 0.5, 0.75], axis=0)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # a gene without a value: it will not be chosen
+                low, centre, high = np.nanquantile(x, [0.25, 0.5, 0.75], axis=0)
+                deviation = np.nanstd(x, axis=0)
             # A gene that is silent in three quarters of the brain has no inter-quartile range.
-            spread = np.where(high > low, high - low, np.where(constant(x), 0, np.nanstd(x, axis=0)))
+            spread = np.where(high > low, high - low, np.where(constant(x), 0, deviation))
         self.centre_, self.spread_ = centre.astype(np.float32), np.where(spread > 0, spread, 1).astype(np.float32)
         return self
 
-    def transform(self, x: np.ndarray) -> np.ndarray:
-        """Scale x float32 (m, genes) in place."""
+    def transform(self, x: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
+        """Scale x float32 (m, genes) in place; "voxel": by the ends of ``among`` (m, all genes) too."""
         if self.scale == "voxel":
-            low, high = np.nanmin(x, axis=1, keepdims=True), np.nanmax(x, axis=1, keepdims=True)
+            low, high = (ends.reduce(x, axis=1, keepdims=True) for ends in (np.fmin, np.fmax))
+            if among is not None:
+                low = np.fmin(low, np.fmin.reduce(among, axis=1, keepdims=True)).astype(x.dtype)
+                high = np.fmax(high, np.fmax.reduce(among, axis=1, keepdims=True)).astype(x.dtype)
             x -= low
             x /= np.where(high > low, high - low, 1)
             return x
@@ -282,6 +294,9 @@ class Preprocessor:
         As in `SpatialImputer`.
     scale
         As in `Scaler`.
+    before_split
+        In the published order: all genes are scaled, then those of largest variance are chosen, and both are learned
+        from all voxels of the table, not only from the training voxels. Missing values are filled in as without it.
 
     Examples
     --------
@@ -293,9 +308,10 @@ class Preprocessor:
     True
     """
 
-    def __init__(self, n_genes: int | None = None, neighbours: int = 0, scale: str = "log"):
-        self.n_genes, self.neighbours, self.scale = n_genes, neighbours, scale
-        self.select_, self.impute_, self.scale_ = SelectGenes(n_genes), SpatialImputer(neighbours), Scaler(scale)
+    def __init__(self, n_genes: int | None = None, neighbours: int = 0, scale: str = "log", before_split: bool = False):
+        self.n_genes, self.neighbours, self.scale, self.before_split = n_genes, neighbours, scale, before_split
+        self.select_ = SelectGenes(n_genes, scale if before_split else None)
+        self.impute_, self.scale_ = SpatialImputer(neighbours), Scaler(scale)
 
     def fit(self, brain: Mouse, rows: np.ndarray | None = None, impute_from: np.ndarray | None = None) -> Preprocessor:
         """Learn everything from the training voxels ``rows`` (mask, positions, or None for all).
@@ -306,11 +322,12 @@ class Preprocessor:
         rows = _rows(brain, rows)
         if len(rows) < 2:
             raise ValueError(f"{len(rows)} training voxels; expected at least 2.")
-        self.select_.fit(brain, rows)
+        seen = None if self.before_split else rows
+        self.select_.fit(brain, seen)
         genes = self.select_.genes_
         source = rows if impute_from is None else _rows(brain, impute_from)
         self.impute_.fit(brain, source, genes)
-        self.scale_.fit(brain, rows, genes)
+        self.scale_.fit(brain, seen, genes)
         return self
 
     @property
@@ -325,5 +342,6 @@ class Preprocessor:
         for start in range(0, len(rows), _BLOCK):
             some = rows[start : start + _BLOCK]
             x = self.impute_.transform(brain, some, self.select_.transform(brain, some))
-            out[start : start + len(some)] = self.scale_.transform(x)
+            all_genes = brain.expression[some] if self.before_split and self.scale == "voxel" else None
+            out[start : start + len(some)] = self.scale_.transform(x, all_genes)
         return out

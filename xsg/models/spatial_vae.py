@@ -79,8 +79,9 @@ class SpatialVAENet(nn.Module):
         d; widths of the encoder's and of the decoder's hidden layers.
     norm
         "batch" (BatchNorm, then LeakyReLU 0.01, as published) or "layer" (LayerNorm, then GELU).
-    dropout
-        After the first hidden layer, as published. ``gene_dropout``: share of the genes hidden from the encoder.
+    dropout, dropout_after
+        Share of units dropped, and after which hidden layer: the first (the notebook) or the second (the text).
+        ``gene_dropout``: share of the genes hidden from the encoder.
     head
         Hidden width of the regression head; 0: one linear unit per axis.
     centre, scale
@@ -105,6 +106,7 @@ class SpatialVAENet(nn.Module):
         decoder: Sequence[int] = (500,),
         norm: str = "batch",
         dropout: float = 0.0,
+        dropout_after: int = 1,
         gene_dropout: float = 0.0,
         head: int = 0,
         centre: Sequence[float] = (0.0, 0.0, 0.0),
@@ -129,7 +131,7 @@ class SpatialVAENet(nn.Module):
             if k or not neighbours:
                 layers.append(nn.Linear(p, q))
             layers += [nn.BatchNorm1d(q), nn.LeakyReLU(0.01)] if norm == "batch" else [nn.LayerNorm(q), nn.GELU()]
-            if k == 0 and dropout:
+            if k + 1 == dropout_after and dropout:
                 layers.append(nn.Dropout(dropout))
         self.encoder = nn.Sequential(*layers)
         self.mean, self.log_variance = nn.Linear(widths[-1], latent), nn.Linear(widths[-1], latent)
@@ -206,12 +208,14 @@ class SpatialVAENet(nn.Module):
         euclidean: float = 1.0,
         power: int = 2,
         unit: float = 1.0,
+        squares: str = "mean",
+        kl: str = "sum",
         region_weight: float = 0.0,
     ) -> dict[str, Tensor]:
         """Return the named terms of the loss, already weighted: the total is their sum.
 
-            reconstruction  w_recon · mean over voxels and genes of (x − g(z))²
-            kl              β · mean over voxels of KL(N(μ, σ²) ‖ N(0, I))
+            reconstruction  w_recon · mean over voxels, and mean or sum over genes, of (x − g(z))²
+            kl              β · mean over voxels, and sum or mean over latents, of KL(N(μ, σ²) ‖ N(0, 1))
             class AP …      w_cls · cross-entropy of the grid index along the axis
             regression AP … w_reg · mean of ((y − r(z)) / unit)² along the axis
             euclidean       w_euc · mean of (‖y − r(z)‖ / unit)^power
@@ -233,13 +237,18 @@ class SpatialVAENet(nn.Module):
             2 (the text) or 1 (the notebook) in the Euclidean term.
         unit
             Voxels in which errors are counted.
+        squares, kl
+            "mean" or "sum": how a voxel's squared errors over its p genes are put together, and its divergence over
+            its d latents. A weight for the one is p, or d, times that for the other.
         """
         terms = {}
         if reconstruction and output.expression is not None:
-            terms["reconstruction"] = reconstruction * F.mse_loss(output.expression, x)
+            times = x.shape[1] if squares == "sum" else 1
+            terms["reconstruction"] = reconstruction * times * F.mse_loss(output.expression, x)
         if beta:
             divergence = output.mean.square() + output.log_variance.exp() - 1 - output.log_variance
-            terms["kl"] = beta * 0.5 * divergence.sum(-1).mean()
+            of_voxel = divergence.sum(-1) if kl == "sum" else divergence.mean(-1)
+            terms["kl"] = beta * 0.5 * of_voxel.mean()
         if classification:
             for k, (axis, logits) in enumerate(zip(AXES, output.classes, strict=True)):
                 terms[f"class {axis}"] = classification * F.cross_entropy(logits, index[:, k])

@@ -14,9 +14,10 @@ The interface, on which `xsg.localise` and the chapters build:
     model.history_          DataFrame by epoch: every named term of the loss, total, validation, lr
     model.save(path), SpatialVAE.load(path)                                         # safetensors + JSON
 
-All are evaluated at the posterior mean. ``rows`` are the voxels asked about; the others are there for the models that
-look at a voxel's neighbours (``neighbours > 0``, or values filled in from neighbours, ``impute > 0``), and only these
-need ``voxels``. So `model.predict_place(brain.expression, brain.voxels, rows=held_out)` works for every model.
+All are evaluated at the posterior mean, but for places of the published presets: these are of one draw (the setting
+``sampled``). ``rows`` are the voxels asked about; the others are there for the models that look at a voxel's neighbours
+(``neighbours > 0``, or values filled in from neighbours, ``impute > 0``), and only these need ``voxels``. So
+`model.predict_place(brain.expression, brain.voxels, rows=held_out)` works for every model.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ class SpatialVAE:
     Parameters
     ----------
     preset
-        "xsg" (ours), "notebook" or "paper" (as published: see `PRESETS` for every number).
+        "xsg" (ours); "notebook" or "paper": as published, see `PRESETS` for every number and, where the sources
+        disagree or are silent, for what was taken. What remains different is listed in chapter 15.
     seed
         The same seed gives the same model.
     **changes
@@ -194,11 +196,14 @@ class SpatialVAE:
         if len(rows) - aside < 10:
             raise ValueError(f"{len(rows) - aside} voxels to train on; expected at least 10.")
         shuffled = rows[torch.randperm(len(rows), generator=generator).numpy()]
+        if chosen["validation_split"] == "front":  # by AP, then SI, then LR, whatever the order of the table
+            shuffled = np.sort(rows)
+            shuffled = shuffled[np.lexsort(table.voxels[shuffled].T[::-1])]
         fitted, judges = np.sort(shuffled[aside:]), np.sort(shuffled[:aside])
         n_genes = None if chosen["n_genes"] is None else min(chosen["n_genes"], len(table.genes))
-        self.preprocess_ = Preprocessor(n_genes, chosen["impute"], chosen["scale"]).fit(
-            table, fitted, impute_from=np.arange(len(table.voxels)) if chosen["impute_before_split"] else None
-        )
+        self.preprocess_ = Preprocessor(
+            n_genes, chosen["impute"], chosen["scale"], before_split=chosen["select_before_split"]
+        ).fit(table, fitted, impute_from=np.arange(len(table.voxels)) if chosen["impute_before_split"] else None)
         self.all_genes_ = table.genes.rename(label(table.genes.name))
         self.genes_ = self.all_genes_[self.preprocess_.select_.genes_]
         self.folded_ = folded
@@ -231,7 +236,8 @@ class SpatialVAE:
 
     def _network(self, mask: Tensor | None, tree: list[Tensor], centre, scale) -> SpatialVAENet:
         chosen = self._checked()
-        widths = {k: chosen[k] for k in ("latent", "hidden", "decoder", "norm", "dropout", "gene_dropout", "head")}
+        names = ("latent", "hidden", "decoder", "norm", "dropout", "dropout_after", "gene_dropout", "head")
+        widths = {k: chosen[k] for k in names}
         net = SpatialVAENet(
             self.preprocess_.n_features,
             SHAPE if chosen["classification"] else (),
@@ -260,8 +266,10 @@ class SpatialVAE:
         optimiser = _OPTIMISERS[chosen["optimiser"]](
             net.parameters(), lr=chosen["lr"], weight_decay=chosen["weight_decay"], fused=True
         )
-        # The last, smaller batch would be BatchNorm's trouble: its voxels have their turn in the next epoch.
+        # What a last, smaller batch leaves out has its turn in the next epoch. Of one voxel BatchNorm has no variance.
         steps = max(1, n // chosen["batch"])
+        if not chosen["drop_last"] and n > chosen["batch"] and n % chosen["batch"] > 1:
+            steps += 1
         total_steps = steps * chosen["epochs"]
         if chosen["schedule"] == "cosine":
             warm = max(1, total_steps // 20)
@@ -428,8 +436,10 @@ class SpatialVAE:
         values = torch.cat([value for _, value in found]).float().cpu().numpy()
         return pd.DataFrame(values, np.concatenate([rows for rows, _ in found]), columns).rename_axis("voxel")
 
-    def predict_place(self, expression, voxels=None, rows: np.ndarray | None = None) -> pd.DataFrame:
-        """Return where voxels lie, at the posterior mean.
+    def predict_place(
+        self, expression, voxels=None, rows: np.ndarray | None = None, sampled: bool | None = None
+    ) -> pd.DataFrame:
+        """Return where voxels lie.
 
         Parameters
         ----------
@@ -440,13 +450,28 @@ class SpatialVAE:
             needs the very table that it was fitted on.
         rows
             Those asked about: bool mask or positions in the table; None: all.
+        sampled
+            At one draw of the latents from the posterior (the model's seed: the same each time), as the published
+            presets do, or at their mean. None: as the setting says.
 
         Returns
         -------
         DataFrame, shape (m, 3)
             Columns AP, SI, LR, in voxels; LR is the distance from the midline if the model was fitted so.
         """
-        return self._frame(self._run(expression, voxels, rows), lambda output: output.position, list(AXES))
+        self._check_fitted()
+        outputs = self._run(expression, voxels, rows)
+        if not (self._checked()["sampled"] if sampled is None else flag(sampled, "sampled")):
+            return self._frame(outputs, lambda output: output.position, list(AXES))
+        noise = torch.Generator().manual_seed(self._checked()["seed"])
+        noise = torch.randn(len(expression), self._checked()["latent"], generator=noise)  # a voxel's own, whoever asks
+
+        def drawn() -> Iterator[tuple[np.ndarray, Tensor]]:
+            for which, output in outputs:
+                epsilon = noise[torch.from_numpy(which)].to(self.device_)
+                yield which, self.net_.position(output.mean + torch.exp(0.5 * output.log_variance) * epsilon)
+
+        return self._frame(drawn(), lambda place: place, list(AXES))
 
     def encode(self, expression, voxels=None, rows: np.ndarray | None = None) -> pd.DataFrame:
         """Return the posterior mean μ (m, d); arguments as in `predict_place`."""
@@ -525,7 +550,9 @@ class SpatialVAE:
         model.precision_ = choice(fitted["precision_"], ("float32", "bfloat16"), "precision_")
         model.seconds_ = [number(value, "seconds_") for value in fitted["seconds_"]]
         model.history_ = history(facts["history"])
-        model.preprocess_ = Preprocessor(None, chosen["impute"], chosen["scale"])
+        model.preprocess_ = Preprocessor(
+            None, chosen["impute"], chosen["scale"], before_split=chosen["select_before_split"]
+        )
         learned = [name for name in arrays if name.startswith("preprocess.")]
         model._take_preprocessing({name: arrays.pop(name).numpy() for name in learned})
         model.genes_ = model.all_genes_[model.preprocess_.select_.genes_]
@@ -561,7 +588,7 @@ class SpatialVAE:
         learned.impute_.genes_ = genes
 
 
-_WEIGHTS = ("reconstruction", "beta", "classification", "regression", "euclidean", "power", "unit")
+_WEIGHTS = ("reconstruction", "beta", "classification", "regression", "euclidean", "power", "unit", "squares", "kl")
 _OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adagrad": torch.optim.Adagrad}
 _FITTED = ("folded_", "interrupted_", "precision_", "seconds_")
 # What the preprocessing learns, and which of its parts.
