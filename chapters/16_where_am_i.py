@@ -15,12 +15,13 @@
 #
 # ## What you will learn
 #
-# - what was reported of Spatial-VAE, and what such a number depends on;
+# - what was reported of Spatial-VAE, and that its published settings do not reach it here;
 # - why a network that trains well can predict every voxel too far forward, and how to mend it without training;
 # - how the error changes when what is held out does not touch what trains;
 # - that a simple method finds nearly every voxel's structure, but often on the wrong side of the brain;
 # - how the error grows with the distance to the nearest training voxel;
-# - whether the model knows what it does not know.
+# - whether the model knows what it does not know;
+# - what is left of our model's lead on a brain that was not made as it assumes.
 
 # %% [markdown]
 # ## Set-up
@@ -43,6 +44,7 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -76,25 +78,31 @@ train, held_out = voxel_folds(brain.voxels, "random", seed=SEED)[0]
 published = xsg.SpatialVAE("notebook", batch=BATCH, epochs=EPOCHS)
 published.fit(brain.expression, brain.voxels, train=train, progress=False)
 ours = xsg.localise(xsg.SpatialVAE("xsg"), brain, "random", SEED, folds=(1,), baselines=False, progress=False)
+given = np.flatnonzero(train)
+learned = given[round(published.settings["validation"] * len(given)) :]  # the front of the brain validates
+behind = brain.voxels["AP"] >= brain.voxels["AP"][learned].min()
 found = {
     "notebook": published.predict_place(brain.expression, brain.voxels, rows=held_out),
     "xsg": ours.predicted["model"],
 }
 
-# %% mystnb={"image": {"alt": "Two rows of three scatter plots of predicted against true index along AP, SI and LR, with the line of identity. Above, the notebook preset: wide clouds that lie below the line on all three axes. On LR its cloud is nearly level: it tells no side. Below, preset xsg: narrow bands on the line; on LR some points stray towards the midline and beyond."}}
+# %% mystnb={"image": {"alt": "Two rows of three scatter plots of predicted against true index along AP, SI and LR, with the line of identity. Above, the notebook preset: wide clouds that lie below the line on all three axes, but for the front voxels, which lie above it on AP. On LR its cloud is nearly level: it tells no side. Below, preset xsg: narrow bands on the line; on LR some points stray towards the midline and beyond."}}
 figure, axes = plt.subplots(2, 3, figsize=(9.4, 6.2), layout="constrained")
 for row, (name, places) in zip(axes, found.items(), strict=True):
     for ax, axis in zip(row, AXES, strict=True):
-        ax.plot(ours.true[axis], places[axis], ".", ms=2.5, alpha=0.5)
+        for part, shade, label in ((behind[ours.true.index], "C0", "elsewhere"), (~behind[ours.true.index], "C1", "front")):
+            ax.plot(ours.true[axis][part], places[axis][part], ".", ms=2.5, alpha=0.5, color=shade, label=label)
         ends = [ours.true[axis].min(), ours.true[axis].max()]
         ax.plot(ends, ends, color="0.2", lw=1)
         ax.set(xlabel=f"true {axis} (voxels)", ylabel=f"predicted {axis}", title=f"{name}, {axis}")
+_ = axes[0, 0].legend(loc="upper left", markerscale=4, fontsize=8)
 
 # %% [markdown]
-# In the upper row the cloud lies *below* the line on AP and SI, and on LR flat, at a level below the middle: the notebook's network puts voxels too far forward, too far up and
-# too far to one side, all at once; and of the third axis it has learned nearly nothing. In the lower row there is no such shift;
-# what remains on the third axis are voxels drawn towards the wrong side of the brain. Why the first happens, and what the second
-# means, is what this chapter is about.
+# In the upper row the blue cloud lies *below* the line on AP and SI, and on LR flat, at a level below the middle: the notebook's
+# network puts voxels too far forward, too far up and too far to one side, all at once; and of the third axis it has learned nearly
+# nothing. The front (orange) it has not learned at all: the voxels by which the notebook watches its loss are the first fifth in the
+# order of the grid. In the lower row there is no such shift; what remains on the third axis are voxels drawn towards the wrong side
+# of the brain.
 #
 # ## What was reported
 #
@@ -145,13 +153,13 @@ def standard_deviations(model: xsg.SpatialVAE, x: torch.Tensor) -> tuple[float, 
     return float(norm.running_var.sqrt().median()), float(met[0].std(dim=0).median())
 
 
-x = torch.from_numpy(published.preprocess_.transform(brain, train)).to(published.device_)
+x = torch.from_numpy(published.preprocess_.transform(brain, learned)).to(published.device_)
 remembered, met = standard_deviations(published, x)
 print(f"standard deviation before the second normalisation: remembered {remembered:.3f}, met {met:.3f}")
 
 # %% [markdown]
-# And here is the same cure. Keep every weight, show the training voxels once more *without* dropout, and let batch normalisation
-# remember those:
+# And here is the same cure. Keep every weight, show the voxels that it learned from once more *without* dropout, and let batch
+# normalisation remember those. Asked about are held-out voxels of the same part of the brain:
 
 
 # %%
@@ -169,9 +177,10 @@ def recalibrate(model: xsg.SpatialVAE, x: torch.Tensor) -> None:
 
 
 def bias(model: xsg.SpatialVAE) -> pd.Series:
-    """Mean of predicted − true over the held-out voxels, in voxels."""
-    found = model.predict_place(brain.expression, brain.voxels, rows=held_out)
-    return (found - brain.voxels[held_out]).mean()
+    """Mean of predicted − true over the held-out voxels behind the front, in voxels."""
+    rows = (held_out & behind).to_numpy()
+    found = model.predict_place(brain.expression, brain.voxels, rows=rows)
+    return (found - brain.voxels[rows]).mean()
 
 
 before = bias(published)
@@ -187,18 +196,45 @@ claim("where-am-i-bias-after", after.abs().max())
 # %% [markdown]
 # Batch normalisation remembers a standard deviation 1.35<!-- claim:where-am-i-shift --> times that which it meets. The bias on
 # held-out voxels was at least 4.8<!-- claim:where-am-i-bias-before --> voxels on each axis, always towards 0, and with the same
-# weights it is at most 0.5<!-- claim:where-am-i-bias-after --> after recalibration. So the shift is not in the weights but in what
-# normalisation remembers. Preset `"xsg"` has no dropout in front of a normalisation, normalises within a voxel (LayerNorm), and
-# predicts positions centred on the brain.
+# weights it is at most 0.5<!-- claim:where-am-i-bias-after --> after recalibration. So in *this* network the shift is not in the
+# weights but in what normalisation remembers. Whether the reported bias is the same thing we cannot say: the published weights were
+# not at hand, and ours is several times as large. Preset `"xsg"` has no dropout in front of a normalisation, normalises within a
+# voxel (LayerNorm), and predicts positions centred on the brain.
 #
-# (The network on this page is further off than the reported one: it learned from an eighth of the voxels and from 400 genes, and
-# its noise is drawn anew in each voxel. We reproduce the *kind* of failure, on all three axes and with the reported sign, not its
-# size.)
+# ## Are the reported numbers reproduced?
+#
+# No. A script, `tools/localise_run.py`, trained the published presets in full (50 epochs), on the page's brain (`reduced`) and on
+# every voxel with 1,000 genes (`whole`, 66,998 voxels). The table has $R^2$ on held-out voxels of the first random fold, on all of
+# them and on those behind AP index 25, where the notebook scored. An $R^2$ falls by the squared bias over the variance; the last
+# three columns are what it would be if a constant were taken off each axis.
+
+# %%
+rows = pd.read_csv(Path(xsg.__file__).parent / "data/localised.csv")
+kept = rows[rows["method"].isin(["notebook", "paper"]) & (rows["split"] == "random") & (rows["fold"] == 1)]
+kept = kept.set_index(["size", "method", "scored"])
+shown = {}
+for axis in AXES:
+    mean_square, r2 = kept[f"rmse_{axis}"] ** 2, kept[f"r2_{axis}"]
+    shown["R²", axis] = r2
+    # R² = 1 − mean square / variance
+    shown["R², bias taken off", axis] = 1 - (mean_square - kept[f"bias_{axis}"] ** 2) / (mean_square / (1 - r2))
+shown = pd.DataFrame(shown)[["R²", "R², bias taken off"]]
+shown.round(2)
+
+# %% tags=["nbval-check-output"]
+scored = shown.loc[("whole", "notebook", "AP > 25")]
+for axis in AXES:
+    claim(f"where-am-i-whole-notebook-r2-{axis.lower()}", scored["R²", axis])
+claim("where-am-i-whole-notebook-r2-lr-unbiased", scored["R², bias taken off", "LR"])
+claim("where-am-i-paper-bias", kept.loc[("reduced", "paper", "all"), [f"bias_{axis}" for axis in AXES]].max())
+
+# %% [markdown]
+# XXX
 #
 # ## Every split, every method
 #
-# One fold is one sample. A script, `tools/localise_run.py`, trained on every fold of every split, with five simpler methods beside
-# the two presets (for slabs without the notebook's), and its rows are kept with the book:
+# One fold is one sample. The script trained on every fold of every split, with five simpler methods beside the two presets (for slabs
+# without the notebook's), and its rows are kept with the book:
 #
 # - **centroid**: always the middle of the training voxels; it reads no gene, and so is the null;
 # - **kNN**: the mean place of the $k$ training voxels most alike in 50 principal components (PCA) of expression;
@@ -216,12 +252,9 @@ claim("where-am-i-bias-after", after.abs().max())
 # - **slabs**: five runs of coronal sections, with the same buffer.
 
 # %%
-rows = pd.read_csv(Path(xsg.__file__).parent / "data/localised.csv")
-
-
 def pooled(size: str, folded: bool = False, folds: list[int] | None = None) -> pd.DataFrame:
     """Mean over folds, weighted by their held-out voxels: by split and method. Exact for errors, biases and shares."""
-    chosen = rows[(rows["size"] == size) & (rows["folded"] == folded)]
+    chosen = rows[(rows["size"] == size) & (rows["folded"] == folded) & (rows["scored"] == "all")]
     chosen = chosen if folds is None else chosen[chosen["fold"].isin(folds)]
     columns = ["error_voxels", "error_um", "bias_AP", "bias_SI", "bias_LR", "division", "structure", "distance_um"]
     weighted = chosen[columns].mul(chosen["voxels"], axis=0).groupby([chosen["split"], chosen["method"]]).sum()
@@ -483,6 +516,50 @@ claim("where-am-i-whole-blocks-bias-rest", biases.loc["whole, blocks", ["bias_AP
 # notebook's preset. It is the balance of voxels on the wrong side: a patch that moves from right to left is 20 voxels off, patches are few, and they need not cancel. Between
 # folds the bias along LR has a standard error of 0.3<!-- claim:where-am-i-bias-blocks-lr-error --> voxels, half its size. Where sides are not asked for it is gone: folded, no axis has more than
 # 0.13<!-- claim:where-am-i-bias-folded --> voxels, 26 µm.
+
+# %% [markdown]
+# ## A brain that was not made for it
+#
+# So far `xsg` has had it easy. It reads the logarithm of each energy, z-scored, and the simulated brain adds everything up *in the
+# logarithm*: the model is asked to undo what it was built around (an **inverse crime**). Here is another brain: the same anatomy and
+# biology $b_{vg}$ (structures and gradients), measured as **counts** that nothing turns into a logarithm. Effects add to the rate
+# itself, which is cut off at zero; smooth fields $a_{vg}$ that respect no mirror add to it too; the depth $d_v$ of a voxel
+# multiplies all its genes; counts scatter more than Poisson (negative binomial, size 2):
+#
+# $$ \text{count}_{vg} \sim \operatorname{NB}\big(\text{mean } c_g\, d_v \max(0,\; 1 + \tfrac12 b_{vg} + \tfrac12 a_{vg}),\; \text{size } 2\big),
+#    \qquad \log c_g \sim \mathcal N(\log 3, 1), \quad d_v \sim \operatorname{Gamma}(10, \tfrac1{10}). $$
+#
+# Every number was fixed before the run, and the run was done once. All methods, ours included, go on reading z-scored logarithms.
+# They are asked the fairer of the questions above, blocks with the hemispheres folded, in the first fold:
+
+
+# %%
+def counted(brain: xsg.Mouse, seed: int) -> xsg.Mouse:
+    """The same biology and the same gaps, measured as counts with additive effects."""
+    truth, rng = brain.truth, np.random.default_rng([seed, 16])
+    n, p = brain.expression.shape
+    effect = truth.region_effects.loc[brain.region].to_numpy(float)
+    effect += truth.gradients.to_numpy(float) @ truth.loadings.to_numpy(float)
+    wave, phase = rng.standard_normal((3, 32)) / 5, rng.uniform(0, 2 * np.pi, 32)  # 5 voxels long
+    fields = np.sqrt(2) * np.cos(brain.voxels.to_numpy(float) @ wave + phase)
+    effect += fields @ rng.normal(0, 0.25 / np.sqrt(32), (32, p))
+    rate = np.exp(rng.normal(np.log(3), 1, p)) * np.maximum(0, 1 + effect / 2)
+    rate *= rng.gamma(10, 1 / 10, (n, 1))
+    counts = rng.poisson(rate * rng.gamma(2, 1 / 2, (n, p))).astype(np.float32)
+    return replace(brain, expression=np.where(np.isnan(brain.expression), np.float32(np.nan), counts))
+
+
+simple = ("centroid", "kNN", "PCA + ridge")
+counts = xsg.localise(
+    xsg.SpatialVAE("xsg"), counted(brain, SEED), "blocks", SEED, folds=(1,), folded=True, baselines=simple, progress=False
+)
+beside = pd.DataFrame(
+    {
+        "made as it assumes": pooled("reduced", folded=True, folds=[1]).loc["blocks", "error_voxels"],
+        "counts": counts.table["error_voxels"].rename({"model": "xsg"}),
+    }
+).loc[["xsg", "kNN", "PCA + ridge", "centroid"]]
+beside.rename_axis("mean error (voxels)").round(2)
 
 # %% [markdown]
 # ## Honesty box
