@@ -83,7 +83,7 @@ given = np.flatnonzero(train)
 aside = round(PRESETS["notebook"]["validation"] * len(given))
 front, learned = given[:aside], given[aside:]  # set aside; learned from
 
-# %% mystnb={"image": {"alt": "Three scatter plots of predicted against true grid index along AP, SI and LR, for the voxels given to the model. Along AP and SI the cloud of those it learned from follows the diagonal but lies below it, the more so the larger the index; along LR it is flat, at about 22. The front voxels, set aside, lie above the diagonal along AP, at about 18 wherever they are."}}
+# %% mystnb={"image": {"alt": "Three scatter plots of predicted against true grid index along AP, SI and LR, for the voxels given to the model. Along AP and SI the cloud of those it learned from follows the diagonal but lies below it, the more so the larger the index; along LR it is flat, at about 22. The front voxels, set aside, lie mostly above the diagonal along AP, at 15 to 30 wherever they are."}}
 figure, axes = plt.subplots(1, 3, figsize=(9, 3.4), layout="constrained")
 for axis, ax in zip(AXES, axes, strict=True):
     true = brain.voxels.loc[train, axis]
@@ -105,7 +105,7 @@ for handle in axes[0].legend(loc="upper left", markerscale=3).legend_handles:
 # -1.0<!-- claim:where-am-i-reported-bias-ap --> voxels along AP and -0.75<!-- claim:where-am-i-reported-bias-si --> along SI. By the
 # end of this chapter you will be able to say by how much each unit of this network is off, and put it right in a few lines.
 #
-# The orange dots are the front, from which it learned nothing. Along AP it puts them at places that it knows.
+# The orange dots are the front, from which it learned nothing. Along AP it puts most of them too far back, where it knows its way.
 
 # %% [markdown]
 # ## The model in one equation
