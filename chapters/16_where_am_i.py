@@ -90,7 +90,8 @@ found = {
 figure, axes = plt.subplots(2, 3, figsize=(9.4, 6.2), layout="constrained")
 for row, (name, places) in zip(axes, found.items(), strict=True):
     for ax, axis in zip(row, AXES, strict=True):
-        for part, shade, label in ((behind[ours.true.index], "C0", "elsewhere"), (~behind[ours.true.index], "C1", "front")):
+        back = behind[ours.true.index]
+        for part, shade, label in ((back, "C0", "elsewhere"), (~back, "C1", "front")):
             ax.plot(ours.true[axis][part], places[axis][part], ".", ms=2.5, alpha=0.5, color=shade, label=label)
         ends = [ours.true[axis].min(), ours.true[axis].max()]
         ax.plot(ends, ends, color="0.2", lw=1)
@@ -129,9 +130,9 @@ _ = axes[0, 0].legend(loc="upper left", markerscale=4, fontsize=8)
 # still leave an $R^2$ of 0.98. And a *bias* of one voxel in the same direction for everybody is strange: the training loss punishes
 # it, and one added constant would remove it.
 #
-# ## Why everybody is too far forward
+# ## Why our network puts everybody too far forward
 #
-# [Chapter 15](15_spatial_vae.ipynb#why-it-predicts-too-low) derived the reason; in short: the published encoder has dropout and,
+# [Chapter 15](15_spatial_vae.ipynb#why-it-predicts-too-low) derived a reason; in short: the published encoder has dropout and,
 # behind the next linear layer, batch normalisation. Dropout makes that layer's sums vary more in training than they will ever
 # vary again, and batch normalisation *remembers* the larger standard deviation. At evaluation dropout is off, the sums vary less,
 # and are divided by what is remembered: everything behind comes out shrunk (the variance shift,
@@ -194,42 +195,60 @@ claim("where-am-i-bias-before", before.abs().min())
 claim("where-am-i-bias-after", after.abs().max())
 
 # %% [markdown]
-# Batch normalisation remembers a standard deviation 1.35<!-- claim:where-am-i-shift --> times that which it meets. The bias on
-# held-out voxels was at least 4.8<!-- claim:where-am-i-bias-before --> voxels on each axis, always towards 0, and with the same
-# weights it is at most 0.5<!-- claim:where-am-i-bias-after --> after recalibration. So in *this* network the shift is not in the
+# Batch normalisation remembers a standard deviation 1.43<!-- claim:where-am-i-shift --> times that which it meets. The bias on
+# held-out voxels was at least 5.3<!-- claim:where-am-i-bias-before --> voxels on each axis, always towards 0, and with the same
+# weights it is at most 0.6<!-- claim:where-am-i-bias-after --> after recalibration. So in *this* network the shift is not in the
 # weights but in what normalisation remembers. Whether the reported bias is the same thing we cannot say: the published weights were
 # not at hand, and ours is several times as large. Preset `"xsg"` has no dropout in front of a normalisation, normalises within a
 # voxel (LayerNorm), and predicts positions centred on the brain.
 #
 # ## Are the reported numbers reproduced?
 #
-# No. A script, `tools/localise_run.py`, trained the published presets in full (50 epochs), on the page's brain (`reduced`) and on
-# every voxel with 1,000 genes (`whole`, 66,998 voxels). The table has $R^2$ on held-out voxels of the first random fold, on all of
-# them and on those behind AP index 25, where the notebook scored. An $R^2$ falls by the squared bias over the variance; the last
-# three columns are what it would be if a constant were taken off each axis.
+# No. A script, `tools/localise_run.py`, trained the published presets in full (50 epochs) on the page's brain. The table has $R^2$
+# on held-out voxels of the first random fold, on all of them and on those behind AP index 25, where the notebook scored. What a
+# bias costs an $R^2$ is its square over the variance of the axis; the last three columns are what would be left if a constant were
+# taken off each axis. The row `whole` is of every voxel with 1,000 genes, of an earlier reading of the notebook that was not run
+# again: its divergence a sum, and its validation drawn at random, so that it learned the front as well.
 
 # %%
 rows = pd.read_csv(Path(xsg.__file__).parent / "data/localised.csv")
-kept = rows[rows["method"].isin(["notebook", "paper"]) & (rows["split"] == "random") & (rows["fold"] == 1)]
-kept = kept.set_index(["size", "method", "scored"])
+first = rows[rows["method"].str.match("notebook|paper") & (rows["split"] == "random") & (rows["fold"] == 1)]
+first = first.set_index(["size", "method", "scored"])
 shown = {}
 for axis in AXES:
-    mean_square, r2 = kept[f"rmse_{axis}"] ** 2, kept[f"r2_{axis}"]
+    mean_square, r2 = first[f"rmse_{axis}"] ** 2, first[f"r2_{axis}"]  # R² = 1 − mean square / variance
     shown["R²", axis] = r2
-    # R² = 1 − mean square / variance
-    shown["R², bias taken off", axis] = 1 - (mean_square - kept[f"bias_{axis}"] ** 2) / (mean_square / (1 - r2))
-shown = pd.DataFrame(shown)[["R²", "R², bias taken off"]]
+    shown["bias taken off", axis] = 1 - (mean_square - first[f"bias_{axis}"] ** 2) / (mean_square / (1 - r2))
+shown = pd.DataFrame(shown)[["R²", "bias taken off"]]
 shown.round(2)
 
 # %% tags=["nbval-check-output"]
-scored = shown.loc[("whole", "notebook", "AP > 25")]
-for axis in AXES:
-    claim(f"where-am-i-whole-notebook-r2-{axis.lower()}", scored["R²", axis])
-claim("where-am-i-whole-notebook-r2-lr-unbiased", scored["R², bias taken off", "LR"])
-claim("where-am-i-paper-bias", kept.loc[("reduced", "paper", "all"), [f"bias_{axis}" for axis in AXES]].max())
+reached = shown.loc[("reduced", "notebook", "AP > 25")]
+claim("where-am-i-notebook-r2-ap", reached["R²", "AP"])
+claim("where-am-i-notebook-r2-si", reached["R²", "SI"])
+claim("where-am-i-notebook-r2-lr", reached["R²", "LR"])
+claim("where-am-i-notebook-r2-ap-unbiased", reached["bias taken off", "AP"])
+claim("where-am-i-notebook-r2-lr-unbiased", reached["bias taken off", "LR"])
+claim("where-am-i-whole-notebook-r2-lr", shown.loc["whole", ("R²", "LR")].max())
+claim("where-am-i-paper-bias", first.loc[("reduced", "paper", "all"), [f"bias_{axis}" for axis in AXES]].max())
+at_mean = published.predict_place(brain.expression, brain.voxels, rows=held_out, sampled=False)
+drawn = published.predict_place(brain.expression, brain.voxels, rows=held_out)
+error_of = [np.linalg.norm(each - brain.voxels[held_out], axis=1).mean() for each in (at_mean, drawn)]
+claim("where-am-i-sampled", error_of[1] - error_of[0])
 
 # %% [markdown]
-# XXX
+# Where its source scored, the notebook's preset has an $R^2$ of -0.09<!-- claim:where-am-i-notebook-r2-ap --> along AP,
+# 0.40<!-- claim:where-am-i-notebook-r2-si --> along SI and -0.18<!-- claim:where-am-i-notebook-r2-lr --> along LR; reported is
+# 0.972<!-- claim:where-am-i-reported-r2-ap --> at least on each. The bias is most of what is missing along AP (without it
+# 0.83<!-- claim:where-am-i-notebook-r2-ap-unbiased -->), and little of it along LR
+# (0.18<!-- claim:where-am-i-notebook-r2-lr-unbiased -->): there the network tells no side, as the biology of this brain does not.
+# With more voxels and genes it does better, and along LR still has no more than 0.51<!-- claim:where-am-i-whole-notebook-r2-lr -->. What
+# told the sides apart in the real data, or whether 3,000 experiments or its own brain make the rest, was not asked: the accuracy is
+# not reproduced here, and the distance is explained in part only. That the notebook reports one draw of the latents and not their
+# mean makes no difference (-0.01<!-- claim:where-am-i-sampled --> voxels).
+#
+# Nor is the story of the bias complete. Preset `"paper"`, the text's, drops units *behind* the last normalisation, so that nothing
+# remembers too much; and it is biased towards 0 as well, by -0.7<!-- claim:where-am-i-paper-bias --> voxels or more on each axis.
 #
 # ## Every split, every method
 #
@@ -251,6 +270,7 @@ claim("where-am-i-paper-bias", kept.loc[("reduced", "paper", "all"), [f"bias_{ax
 # - **blocks**: cubes of 1.6 mm, each held out together with its mirror image, and nothing within 0.4 mm of them trains;
 # - **slabs**: five runs of coronal sections, with the same buffer.
 
+
 # %%
 def pooled(size: str, folded: bool = False, folds: list[int] | None = None) -> pd.DataFrame:
     """Mean over folds, weighted by their held-out voxels: by split and method. Exact for errors, biases and shares."""
@@ -266,7 +286,7 @@ METHODS = ["xsg", "notebook", "centroid", "kNN", "PCA + ridge", "NMF + ridge", "
 table = reduced["error_voxels"].unstack("split").loc[METHODS, ["random", "blocks", "slabs"]]
 table.rename_axis(None, axis=1).rename_axis("mean error (voxels)").round(2)
 
-# %% mystnb={"image": {"alt": "Mean error in millimetres of seven methods under random folds, blocks and slabs. Preset xsg is lowest everywhere: 0.35, 1.0 and 2.6 mm. kNN follows with 1.1, 2.0 and 3.3; ridge and plain VAE lie between 2 and 3.5; notebook at 3.4 and 3.7; centroid above 4."}}
+# %% mystnb={"image": {"alt": "Mean error in millimetres of seven methods under random folds, blocks and slabs. Preset xsg is lowest everywhere: 0.35, 1.0 and 2.6 mm. kNN follows with 1.1, 2.0 and 3.3; ridge and plain VAE lie between 2 and 3.5; notebook at 3.6 and 3.9; centroid above 4."}}
 figure, ax = plt.subplots(figsize=(7.4, 3.9), layout="constrained")
 for k, (method, marker) in enumerate(zip(METHODS, "o*xsD^v", strict=True)):
     ax.plot(
@@ -301,16 +321,15 @@ claim("where-am-i-slabs-best-baseline", table.loc[METHODS[2:], "slabs"].min())
 
 # %% [markdown]
 # From left to right in the figure, the nearest training voxel moves away, and errors grow: those of `xsg` and kNN steeply, those of the linear maps and the plain VAE mostly from blocks to slabs, the others little. Held out at random, `xsg` is 1.7<!-- claim:where-am-i-random-xsg --> voxels off, the notebook's preset
-# 16.9<!-- claim:where-am-i-random-notebook -->, the best simple method, kNN, 5.6<!-- claim:where-am-i-random-knn -->. With blocks,
+# 17.8<!-- claim:where-am-i-random-notebook -->, the best simple method, kNN, 5.6<!-- claim:where-am-i-random-knn -->. With blocks,
 # where nothing near has been seen, `xsg` is 5.0<!-- claim:where-am-i-blocks-xsg --> voxels off, against
-# 18.5<!-- claim:where-am-i-blocks-notebook --> and, for the best simple method,
+# 19.4<!-- claim:where-am-i-blocks-notebook --> and, for the best simple method,
 # 10.2<!-- claim:where-am-i-blocks-best-baseline -->. So *the same model is three times worse* when near voxels and
 # mirror images are kept from it (and, with the buffer, about a quarter of the training voxels too); it still beats
 # all others.
 #
 # The other published configuration, preset `"paper"` (the text's), was run on the first fold only and is not in the
-# table: it has less than half of the notebook's error there at random, and less than two thirds with blocks, still
-# over four and two times that of `xsg`. With slabs, a method has to say where sections come from that lie beyond any it
+# table: it errs less than the notebook's there under both splits, and more than kNN. With slabs, a method has to say where sections come from that lie beyond any it
 # knows: `xsg` is 13.1<!-- claim:where-am-i-slabs-xsg --> voxels off (best simple method
 # 16.4<!-- claim:where-am-i-slabs-best-baseline -->). None of these methods does that well.
 #
@@ -443,26 +462,26 @@ claim("where-am-i-calibration-widened", 100 * again.calibration.loc[0.9, "widene
 #
 # The page runs on an eighth of the voxels. On *every* voxel of the simulated brain, 66,998 of them, and 1,000 genes, the first fold of
 # each split (rows of `python tools/localise_run.py`; `tools/build.py --chapter 16
-# -p STEP 1 -p N_GENES 1000 -p BATCH 1000 -p EPOCHS 50` runs the cells above at that size):
+# -p STEP 1 -p N_GENES 1000 -p BATCH 1000 -p EPOCHS 50` runs the cells above at that size). The notebook's row is of the earlier
+# reading, kinder to it, that learned the front too:
 
 # %%
-whole = pooled("whole", folds=[1])
+whole, EARLIER = pooled("whole", folds=[1]), "notebook, earlier reading"
 columns = ["error_voxels", "error_um", "bias_AP", "bias_SI", "bias_LR", "division", "structure"]
 whole.loc[["random", "blocks"], columns].round(2)
 
 # %% tags=["nbval-check-output"]
 claim("where-am-i-whole-random-xsg", whole.loc[("random", "xsg"), "error_voxels"])
-claim("where-am-i-whole-random-notebook", whole.loc[("random", "notebook"), "error_voxels"])
-claim("where-am-i-whole-random-best-baseline", whole.loc["random", "error_voxels"].drop(["xsg", "notebook"]).min())
+claim("where-am-i-whole-random-notebook", whole.loc[("random", EARLIER), "error_voxels"])
+claim("where-am-i-whole-random-best-baseline", whole.loc["random", "error_voxels"].drop(["xsg", EARLIER]).min())
 claim("where-am-i-whole-blocks-xsg", whole.loc[("blocks", "xsg"), "error_voxels"])
-claim("where-am-i-whole-blocks-notebook", whole.loc[("blocks", "notebook"), "error_voxels"])
-claim("where-am-i-whole-blocks-best-baseline", whole.loc["blocks", "error_voxels"].drop(["xsg", "notebook"]).min())
+claim("where-am-i-whole-blocks-notebook", whole.loc[("blocks", EARLIER), "error_voxels"])
+claim("where-am-i-whole-blocks-best-baseline", whole.loc["blocks", "error_voxels"].drop(["xsg", EARLIER]).min())
 full = pooled("full")["error_voxels"]
 claim("where-am-i-full-random-xsg", full[("random", "xsg")])
 claim("where-am-i-full-blocks-xsg", full[("blocks", "xsg")])
-claim(
-    "where-am-i-whole-notebook-bias", whole.loc[("random", "notebook"), ["bias_AP", "bias_SI", "bias_LR"]].abs().min()
-)
+side = ["bias_AP", "bias_SI", "bias_LR"]
+claim("where-am-i-whole-notebook-bias", whole.loc[("random", EARLIER), side].abs().min())
 
 # %% [markdown]
 # With more voxels and genes `xsg`, the notebook's preset, kNN and PCA + ridge improve; NMF, the plain VAE and the
@@ -488,7 +507,6 @@ asked = {
     "whole, random": ("whole", False, "random"),
     "whole, blocks": ("whole", False, "blocks"),
 }
-side = ["bias_AP", "bias_SI", "bias_LR"]
 biases = pd.DataFrame(
     {name: pooled(size, folds).loc[(split, "xsg"), side] for name, (size, folds, split) in asked.items()}
 ).T
@@ -503,19 +521,14 @@ folds_lr = rows[
 claim("where-am-i-bias-blocks-lr-error", folds_lr.std() / np.sqrt(len(folds_lr)))
 claim("where-am-i-bias-blocks-rest", biases.loc["reduced, blocks", ["bias_AP", "bias_SI"]].abs().max())
 claim("where-am-i-bias-folded", biases.loc["reduced, blocks, folded"].abs().max())
-claim("where-am-i-whole-random-bias", biases.loc["whole, random"].abs().max())
-claim("where-am-i-whole-blocks-bias", biases.loc["whole, blocks", "bias_LR"])
-claim("where-am-i-whole-blocks-bias-rest", biases.loc["whole, blocks", ["bias_AP", "bias_SI"]].abs().max())
 
 # %% [markdown]
-# At random it has next to none, at most 0.04<!-- claim:where-am-i-bias-random --> voxels on any axis (8 µm; on SI below 0
-# in each fold), and
-# 0.01<!-- claim:where-am-i-whole-random-bias --> on the whole brain. With blocks, AP and SI have next to none
-# (0.07<!-- claim:where-am-i-bias-blocks-rest --> and, on the whole brain, 0.08<!-- claim:where-am-i-whole-blocks-bias-rest -->), but LR has:
-# -0.57<!-- claim:where-am-i-bias-blocks-lr --> voxels, and -0.16<!-- claim:where-am-i-whole-blocks-bias --> on the whole brain. That is no constant that everybody gets, as in the
-# notebook's preset. It is the balance of voxels on the wrong side: a patch that moves from right to left is 20 voxels off, patches are few, and they need not cancel. Between
-# folds the bias along LR has a standard error of 0.3<!-- claim:where-am-i-bias-blocks-lr-error --> voxels, half its size. Where sides are not asked for it is gone: folded, no axis has more than
-# 0.13<!-- claim:where-am-i-bias-folded --> voxels, 26 µm.
+# At random it has next to none, at most 0.04<!-- claim:where-am-i-bias-random --> voxels on any axis (8 µm). With blocks, AP and SI
+# have next to none (0.07<!-- claim:where-am-i-bias-blocks-rest -->); LR has -0.57<!-- claim:where-am-i-bias-blocks-lr --> voxels, with a
+# standard error between folds of 0.3<!-- claim:where-am-i-bias-blocks-lr-error -->, so that five folds cannot tell it from none. If it
+# is there, it is no constant that everybody gets, as in the notebook's preset, but the balance of voxels on the wrong side: a patch
+# that moves from right to left is 20 voxels off, patches are few, and they need not cancel. Where sides are not asked for, folded, no
+# axis has more than 0.13<!-- claim:where-am-i-bias-folded --> voxels, 26 µm.
 
 # %% [markdown]
 # ## A brain that was not made for it
@@ -551,7 +564,14 @@ def counted(brain: xsg.Mouse, seed: int) -> xsg.Mouse:
 
 simple = ("centroid", "kNN", "PCA + ridge")
 counts = xsg.localise(
-    xsg.SpatialVAE("xsg"), counted(brain, SEED), "blocks", SEED, folds=(1,), folded=True, baselines=simple, progress=False
+    xsg.SpatialVAE("xsg"),
+    counted(brain, SEED),
+    "blocks",
+    SEED,
+    folds=(1,),
+    folded=True,
+    baselines=simple,
+    progress=False,
 )
 beside = pd.DataFrame(
     {
@@ -561,14 +581,29 @@ beside = pd.DataFrame(
 ).loc[["xsg", "kNN", "PCA + ridge", "centroid"]]
 beside.rename_axis("mean error (voxels)").round(2)
 
+# %% tags=["nbval-check-output"]
+claim("where-am-i-counts-xsg", beside.loc["xsg", "counts"])
+claim("where-am-i-counts-best-baseline", beside.loc[["kNN", "PCA + ridge"], "counts"].min())
+lead = beside.loc[["kNN", "PCA + ridge"]].min() / beside.loc["xsg"]
+claim("where-am-i-lead", lead["made as it assumes"])
+claim("where-am-i-counts-lead", lead["counts"])
+
 # %% [markdown]
+# `xsg` errs by 4.8<!-- claim:where-am-i-counts-xsg --> voxels, more than twice as much as on the brain that it was tuned on; the best
+# simple method, now kNN, by 7.7<!-- claim:where-am-i-counts-best-baseline -->. Its lead shrinks: the best simple method errs
+# 1.6<!-- claim:where-am-i-counts-lead --> times as much, where it was 2.1<!-- claim:where-am-i-lead --> times. So that it comes first does not
+# hang on the logarithm alone; how far off it is does hang on how the brain was measured, and part of the difference is that counts
+# are noisier. It is one fold of one such brain.
+#
 # ## Honesty box
 #
 # | Spatial-VAE's notebook says | we get | differs because |
 # |---|---|---|
-# | held out at random: mean error 2.25<!-- claim:where-am-i-reported-low -->–2.52<!-- claim:where-am-i-reported-high --> voxels | its preset: 16.9<!-- claim:where-am-i-random-notebook --> voxels, held out, on the simulated brain | other data: fewer and noisier genes, an eighth of the voxels; and all voxels are scored, not those behind AP 25 |
-# | bias at evaluation, all three axes negative | the same, larger; gone with recalibrated normalisation | dropout in front of batch normalisation |
+# | held out at random, behind AP 25: mean error 2.25<!-- claim:where-am-i-reported-low -->–2.52<!-- claim:where-am-i-reported-high --> voxels | its preset, all held-out voxels: 17.8<!-- claim:where-am-i-random-notebook --> voxels, on the simulated brain | not taken apart: other data, fewer and noisier genes, an eighth of the voxels; [chapter 15](15_spatial_vae.ipynb#honesty-box) lists what is not as in its source |
+# | $R^2$ of at least 0.972<!-- claim:where-am-i-reported-r2-ap --> on each axis | behind AP 25 from -0.18<!-- claim:where-am-i-notebook-r2-lr --> to 0.40<!-- claim:where-am-i-notebook-r2-si --> | **not reproduced**; the bias is most of the distance along AP, little of it along LR |
+# | bias at evaluation, all three axes negative | the same sign behind the front, larger; in our network gone with recalibrated normalisation | dropout in front of batch normalisation, in our network; in theirs an inference |
 # | (not asked) | held out by blocks the error of our preset is 5.0<!-- claim:where-am-i-blocks-xsg --> voxels, at random 1.7<!-- claim:where-am-i-random-xsg --> | neighbours and mirror images of random voxels are in the training set |
+# | (not asked) | on a brain of additive counts, blocks, folded: 4.8<!-- claim:where-am-i-counts-xsg --> voxels | our preset was tuned on a brain that adds up in the logarithm |
 #
 # All errors on this page are held out, none is in-sample, and the **null** is the centroid, which reads no gene:
 # with blocks it is four times as far off as `xsg`, and hardly further than the notebook's preset. Settings of preset `"xsg"` were
@@ -578,11 +613,13 @@ beside.rename_axis("mean error (voxels)").round(2)
 # %% [markdown]
 # ## Key takeaways
 #
-# - Dropout in front of batch normalisation shifts every prediction; recalibration mends it: [why](#why-everybody-is-too-far-forward).
+# - Dropout in front of batch normalisation shifts every prediction; recalibration mends it: [why](#why-our-network-puts-everybody-too-far-forward).
+# - That is not the reported accuracy, which we do not reach: [no](#are-the-reported-numbers-reproduced).
 # - The same model is three times worse when held-out voxels do not touch training voxels: [every split](#every-split-every-method).
 # - Mirror images leak, and most of the rest of the error is the side: [the right street](#the-right-street-in-the-wrong-town).
 # - Say over which distance an error was measured: [error against distance](#error-against-distance).
 # - A posterior is not an error bar until it has been checked on held-out data: [calibration](#does-it-know-what-it-does-not-know).
+# - A method's error on its own simulator is its best case: [another brain](#a-brain-that-was-not-made-for-it).
 
 # %% [markdown]
 # ## Exercises
