@@ -25,7 +25,7 @@ def _range(value: object, what: str) -> tuple[float, float]:
 
 _WHOLE, _SOME = partial(number, low=0, whole=True), partial(number, low=1, whole=True)
 SETTINGS = {
-    **dict.fromkeys(("min_max", "background", "monotone"), flag),
+    **dict.fromkeys(("min_max", "background", "monotone", "as_published"), flag),
     **dict.fromkeys(("d_range", "r_range"), _range),
     **dict.fromkeys(("refine", "epochs"), _WHOLE),
     **dict.fromkeys(("batch", "steps", "hidden", "modes"), _SOME),
@@ -35,7 +35,7 @@ SETTINGS = {
     "seed": seed,
 }
 # What a network was made for, and how it was given what it saw: another fit is needed to change it.
-FIXED = ("laws", "encoder", "loss", "initial", "min_max", "background", "monotone", "hidden", "modes")
+FIXED = ("laws", "encoder", "loss", "initial", "min_max", "background", "monotone", "hidden", "modes", "as_published")
 
 
 def check_cohort(cohort: Spread) -> Spread:

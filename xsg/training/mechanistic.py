@@ -69,7 +69,8 @@ PRESETS: dict[str, dict] = {
         "lr": 1e-3,
         "weight_decay": 1e-4,
         "decay": 0.9,
-        "steps": 8,
+        "steps": 4,  # a largest error below that of the authors' solver at their tolerances
+        "as_published": True,
     },
     "xsg": {},
 }
@@ -88,8 +89,9 @@ class MechanisticMixture(BaseEstimator):
         ``"modes"``: shares of the slowest modes of the Laplacian and a recurrent unit. ``"image"``: the convolutions of
         arXiv:2509.15124.
     loss
-        ``"separate"``: each law fitted to each subject, noise level and background integrated out. ``"mixture"``: laws
-        compete through q(k), as in the paper. See `xsg.models.mechanistic`.
+        ``"separate"``: each law fitted to each subject, noise level and background integrated out. ``"mixture"``: a
+        network gives q(k), as in the paper, by an objective that is no bound on the evidence; ``"bound"``: the same,
+        mended to be one. See `xsg.models.mechanistic`.
     initial
         The state at the first visit. ``"inferred"``: what first visits have in common, less a background, and of what
         tells a subject from the others only the components that stand out of the noise (Gavish & Donoho 2014, IEEE
@@ -114,6 +116,11 @@ class MechanisticMixture(BaseEstimator):
         Width of the recurrent unit and number of modes of the encoder ``"modes"``.
     seed
         Seed of weights, noise and order.
+    as_published
+        With the loss ``"mixture"`` or ``"bound"``, what else the authors of arXiv:2509.15124 do: heads start at gain 1
+        and a posterior of sd 1, log sd is not held within bounds, the likelihood counts every pixel of the frame, those
+        outside the mask included, the loss is summed over a batch (which makes weight decay count less), and no
+        gradient is clipped. Their choice of the epoch by validation subjects is `fit`'s.
 
     Attributes
     ----------
@@ -122,6 +129,8 @@ class MechanisticMixture(BaseEstimator):
         One row per epoch: the named terms of the loss, mean over subjects; the total is their sum.
     components_ : tuple of str
         Names of the components: the laws, numbered where one occurs several times.
+    validation_ : Series or None
+        The loss of the validation subjects by epoch, if `fit` was given any: the weights of its least are kept.
     interrupted_ : bool
         Whether Ctrl-C ended the fit; the weights of the best epoch so far are then kept.
     initial_ : ndarray (n,)
@@ -164,6 +173,7 @@ class MechanisticMixture(BaseEstimator):
         hidden: int = 64,
         modes: int = 32,
         seed: int = 0,
+        as_published: bool = False,
     ):
         self.laws = laws
         self.encoder = encoder
@@ -184,6 +194,7 @@ class MechanisticMixture(BaseEstimator):
         self.hidden = hidden
         self.modes = modes
         self.seed = seed
+        self.as_published = as_published
 
     @classmethod
     def from_preset(cls, name: str, **changes) -> "MechanisticMixture":
@@ -197,8 +208,18 @@ class MechanisticMixture(BaseEstimator):
         return cls(**{**PRESETS[choice(name, PRESETS, "preset")], **changes})
 
     @whole_fit
-    def fit(self, cohort: Spread, progress: bool = False) -> "MechanisticMixture":
+    def fit(self, cohort: Spread, progress: bool = False, validation: Spread | None = None) -> "MechanisticMixture":
         """Train on all subjects of a cohort; return itself.
+
+        Parameters
+        ----------
+        cohort
+            The training subjects.
+        progress
+            Draw a bar.
+        validation
+            Other subjects over the same places, whose loss is taken after every epoch; the weights of the best epoch
+            are kept, as arXiv:2509.15124 does. Without any, those of the last.
 
         Ctrl-C keeps the best epoch so far and says so; before the first has ended, and where the fit fails, the model
         is left as it was.
@@ -222,6 +243,12 @@ class MechanisticMixture(BaseEstimator):
         values, valid, times = self._read(cohort)
         self._learn_initial(values, valid)
         visits = Visits(values, valid, times, self._initial(values, valid))
+        held_out = None
+        if validation is not None:
+            validation, _ = self._joined(check_cohort(validation))
+            check_visits(validation)
+            values, valid, times = self._read(validation)
+            held_out = Visits(values, valid, times, self._initial(values, valid))
         state = torch.random.get_rng_state()
         try:
             with one_thread():
@@ -230,7 +257,7 @@ class MechanisticMixture(BaseEstimator):
                 for encoder in (self.net_.encoder, self.net_.law_encoder):
                     if encoder is not None:
                         encoder.learn_scale(visits)
-                self.history_ = self._train(visits, progress)
+                self.history_ = self._train(visits, progress, held_out)
                 likeness.know(self, visits)
         finally:
             torch.random.set_rng_state(state)
@@ -321,6 +348,7 @@ class MechanisticMixture(BaseEstimator):
             "places": self.places_.tolist(),
             "interrupted": self.interrupted_,
             "history": self.history_.to_dict(orient="list"),
+            "validation": None if self.validation_ is None else self.validation_.tolist(),
             "trained_on": self.trained_on_,
             "doubts": self.doubts_,
         }
@@ -349,6 +377,8 @@ class MechanisticMixture(BaseEstimator):
         model.initial_rank_, model.interrupted_ = len(model._directions), facts["interrupted"]
         model.history_ = pd.DataFrame(facts["history"])
         model.history_.index = pd.RangeIndex(1, len(model.history_) + 1, name="epoch")
+        validation = facts.get("validation")
+        model.validation_ = None if validation is None else pd.Series(validation, model.history_.index, name="loss")
         model.net_ = model._make_net()
         state = {name.removeprefix("net."): value for name, value in arrays.items() if name.startswith("net.")}
         model.net_.load_state_dict(state)
@@ -380,12 +410,18 @@ class MechanisticMixture(BaseEstimator):
                 f"laws is {laws!r}; expected each once with loss='separate', which would fit the same "
                 "twice. Use rate_components for groups under one law, or loss='mixture'."
             )
-        known = {"encoder": ("modes", "image"), "loss": ("separate", "mixture"), "initial": ("inferred", "first")}
+        known = {
+            "encoder": ("modes", "image"),
+            "loss": ("separate", "mixture", "bound"),
+            "initial": ("inferred", "first"),
+        }
         for name, choices in known.items():
             value = getattr(self, name)
             if not isinstance(value, str) or value not in choices:
                 raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, choices))}.")
         vars(self).update(checked({name: getattr(self, name) for name in SETTINGS}, SETTINGS))
+        if self.as_published and self.loss == "separate":
+            raise ValueError("as_published is for the losses 'mixture' and 'bound'; with 'separate' leave it False.")
 
     def _joined(self, cohort: Spread) -> tuple[Spread, dict[str, str]]:
         """Bring a cohort's places into the model's order, and say in what they are other than those trained on."""
@@ -509,15 +545,34 @@ class MechanisticMixture(BaseEstimator):
             return ModesEncoder(torch.tensor(modes, dtype=torch.float32), self.hidden), self.hidden
 
         rates, width = encoder()
-        laws = encoder()[0] if self.loss == "mixture" else None
-        return MechanisticNet(rates, laws, width, len(self.laws), self._prior[0])
+        laws = encoder()[0] if self.loss != "separate" else None
+        return MechanisticNet(rates, laws, width, len(self.laws), self._prior[0], self.as_published)
 
-    def _train(self, visits: Visits, progress: bool) -> pd.DataFrame:
+    def _terms(self, visits: Visits, generator: torch.Generator) -> dict[str, Tensor]:
+        """Terms of the loss, mean over subjects."""
+        noise = torch.randn(len(visits.values), len(self.laws), 2, generator=generator)
+        common = (self.net_, self._solver, self.laws, visits, noise, self._prior, self.steps)
+        if self.loss == "separate":
+            return separate_loss(*common, self.background)
+        outside = 0 if self._mask is None or not self.as_published else int((~self._mask).sum())
+        return mixture_loss(*common, outside, self.loss == "bound")
+
+    def _held_out_loss(self, visits: Visits, generator: torch.Generator) -> float:
+        """Loss of the validation subjects, mean over them."""
+        total, count = 0.0, len(visits.values)
+        with torch.no_grad():
+            for rows in torch.arange(count).split(CHUNK):
+                terms = self._terms(Visits(*(part[rows] for part in visits)), generator)
+                total += float(sum(terms.values())) * len(rows) / count
+        return total
+
+    def _train(self, visits: Visits, progress: bool, held_out: Visits | None) -> pd.DataFrame:
         count, net = len(visits.values), self.net_
         optimiser = torch.optim.Adam(net.parameters(), self.lr, weight_decay=self.weight_decay, amsgrad=True)
         schedule = torch.optim.lr_scheduler.StepLR(optimiser, 10, self.decay)
         generator = torch.Generator().manual_seed(self.seed)
-        history, best, self.interrupted_ = [], (np.inf, None), False
+        unseen = torch.Generator().manual_seed(self.seed + 1)  # leaves the stream of the training as it is without
+        history, held_out_losses, best, self.interrupted_ = [], [], (np.inf, None), False
         quiet = {} if progress else {"disable": True}
         bar = tqdm(range(self.epochs), desc="training", unit="epoch", leave=False, **quiet)
         try:
@@ -525,9 +580,7 @@ class MechanisticMixture(BaseEstimator):
                 sums: dict[str, float] = {}
                 for rows in torch.randperm(count, generator=generator).split(self.batch):
                     some = Visits(*(part[rows] for part in visits))
-                    noise = torch.randn(len(rows), len(self.laws), 2, generator=generator)
-                    common = (net, self._solver, self.laws, some, noise, self._prior, self.steps)
-                    terms = mixture_loss(*common) if self.loss == "mixture" else separate_loss(*common, self.background)
+                    terms = self._terms(some, generator)
                     for name, term in terms.items():
                         if not term.isfinite():
                             raise FloatingPointError(
@@ -536,8 +589,9 @@ class MechanisticMixture(BaseEstimator):
                             )
                         sums[name] = sums.get(name, 0.0) + float(term.detach()) * len(rows) / count
                     optimiser.zero_grad()
-                    sum(terms.values()).backward()
-                    steep = torch.nn.utils.clip_grad_norm_(net.parameters(), 100.0 * len(self.laws))
+                    (sum(terms.values()) * (len(rows) if self.as_published else 1)).backward()
+                    most = torch.inf if self.as_published else 100.0 * len(self.laws)
+                    steep = torch.nn.utils.clip_grad_norm_(net.parameters(), most)
                     if not steep.isfinite():
                         raise FloatingPointError(
                             f"the gradient of the loss became {steep.item()} in epoch {epoch} (lr={self.lr:g}). Lower "
@@ -546,8 +600,12 @@ class MechanisticMixture(BaseEstimator):
                     optimiser.step()
                 schedule.step()
                 history.append(sums)
-                if sum(sums.values()) < best[0]:
-                    best = sum(sums.values()), copy.deepcopy(net.state_dict())
+                loss = sum(sums.values())
+                if held_out is not None:
+                    loss = self._held_out_loss(held_out, unseen)
+                    held_out_losses.append(loss)
+                if loss < best[0]:
+                    best = loss, copy.deepcopy(net.state_dict())
         except KeyboardInterrupt:
             if best[1] is None:  # nothing to keep: the model stays as it was before
                 raise
@@ -559,7 +617,13 @@ class MechanisticMixture(BaseEstimator):
             )
         finally:
             bar.close()
-        return pd.DataFrame(history, pd.RangeIndex(1, len(history) + 1, name="epoch"))
+        if held_out is not None and best[1] is not None:
+            net.load_state_dict(best[1])
+        epochs = pd.RangeIndex(1, len(history) + 1, name="epoch")
+        self.validation_ = None
+        if held_out is not None:
+            self.validation_ = pd.Series(held_out_losses, epochs[: len(held_out_losses)], name="loss").reindex(epochs)
+        return pd.DataFrame(history, epochs)
 
 
 class MechanisticVAE(MechanisticMixture):
@@ -594,10 +658,11 @@ class MechanisticVAE(MechanisticMixture):
         hidden: int = 64,
         modes: int = 32,
         seed: int = 0,
+        as_published: bool = False,
     ):
         super().__init__(
             (law,), encoder, loss, initial, min_max, background, monotone, refine, d_range, r_range, epochs, batch, lr,
-            weight_decay, decay, steps, hidden, modes, seed,
+            weight_decay, decay, steps, hidden, modes, seed, as_published,
         )  # fmt: skip
         self.law = law
 
