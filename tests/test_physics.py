@@ -305,3 +305,17 @@ def test_rates_and_capacities_that_do_not_fit(connectome):
     for capacity, law in ((torch.ones(7), "logistic"), (torch.zeros(1, 7), "logistic"), (torch.ones(1, 7), "damped")):
         with pytest.raises(ValueError, match="capacity has shape"):
             connectome.solve(u0, [1.0], d, r, law, capacity=capacity)
+
+
+def test_several_laws_side_by_side_are_each_by_itself(connectome):
+    laws = ("damped", "diffusion", "logistic")
+    u0, d, r = subjects(7, count=3)
+    times = torch.tensor([[0.0, 6.0, 24.0], [0.0, 3.0, 9.0], [0.0, 6.0, 30.0]], dtype=torch.float64)
+    d, r = (torch.stack([each, each + 0.1, each / 2]).requires_grad_() for each in (d, r))
+    together = connectome.advance(u0.repeat(3, 1), times.repeat(3, 1), d.flatten(), r.flatten(), laws, 5)
+    slopes = torch.autograd.grad(together.square().sum(), (d, r))
+    apart = torch.cat([connectome.advance(u0, times, d[k], r[k], law, 5) for k, law in enumerate(laws)])
+    torch.testing.assert_close(together, apart, rtol=0, atol=1e-12)
+    expected = torch.autograd.grad(apart.square().sum(), (d, r), materialize_grads=True)
+    for slope, other in zip(slopes, expected, strict=True):
+        torch.testing.assert_close(slope, other, rtol=1e-9, atol=1e-12)

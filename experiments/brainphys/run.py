@@ -2,14 +2,16 @@
 
 experiments/brainphys/run.py paper 0      one model, one seed; "paper", "bound" (half an hour), "xsg", "oracle" (minutes)
 
-Makes xsg/data/brainphys.csv, which chapter 20 shows: a row for each number, with the digest of the settings below. These
-were fixed on the date they bear, before anything was run at this length. A trained network is kept in
-_build/experiments and not trained again.
+Makes xsg/data/brainphys.csv, which chapter 20 shows: a row for each number, with the digest of the settings below.
+These were fixed on the date they bear, before anything was run at this length. A trained network is kept in
+_build/experiments and not trained again. Cut short by Ctrl-C or a signal to end, training keeps its best epoch so far
+and the table says after how many.
 """
 
 import argparse
 import hashlib
 import json
+import signal
 import time
 import warnings
 from pathlib import Path
@@ -84,7 +86,7 @@ def measure(posterior, model, test: xsg.Spread) -> dict[str, float]:
 
 
 def objectives(model, test: xsg.Spread) -> dict[str, float]:
-    """The authors' objective and the bound at several q, mean over subjects; and the numbers of three subjects."""
+    """Return the authors' objective and the bound at several q, mean over subjects, and the terms of three subjects."""
     values, valid, times = model._read(test)
     visits = Visits(values, valid, times, model._initial(values, valid))
     outside = int((~model._mask).sum())
@@ -131,6 +133,8 @@ def main() -> None:
     parser.add_argument("seed", type=int, nargs="?", default=0)
     options = parser.parse_args()
     warnings.simplefilter("ignore", UnlikeTrainingWarning)  # scaled images are no states: the preset's own doing
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     torch.set_num_threads(1)
     cohort = xsg.load_spread(**SETTINGS["cohort"])
     started = time.process_time()

@@ -73,8 +73,8 @@ def test_model_c_page_matches_the_signatures():
 def test_model_c_page_states_the_paper_preset():
     text = (BOOK / "model_mechanistic.md").read_text(encoding="utf-8")
     stated = {"lr": "$10^{-3}$", "weight_decay": "$10^{-4}$", "batch": "batches of 4", "epochs": "200 epochs"}
-    stated |= {"decay": "times 0.9 every ten", "steps": "with 8 steps", "refine": "no refinement"}
-    values = {"lr": 1e-3, "weight_decay": 1e-4, "batch": 4, "epochs": 200, "decay": 0.9, "steps": 8, "refine": 0}
+    stated |= {"decay": "times 0.9 every ten", "steps": "with 4 steps", "refine": "no refinement"}
+    values = {"lr": 1e-3, "weight_decay": 1e-4, "batch": 4, "epochs": 200, "decay": 0.9, "steps": 4, "refine": 0}
     for option, words in stated.items():
         assert MECHANISTIC["paper"][option] == values[option]
         assert words in text.replace("\n", " ")

@@ -129,11 +129,77 @@ def test_preset_paper(cohort):
         "lr": 1e-3,
         "weight_decay": 1e-4,
         "decay": 0.9,
-        "steps": 8,
+        "steps": 4,
+        "as_published": True,
     }
     model = xsg.MechanisticMixture.from_preset("paper", epochs=1).fit(cohort.part("train"))
     assert list(model.history_) == ["reconstruction", "kl rates", "kl laws"]
     assert np.isfinite(model.infer(cohort.part("test")).responsibilities).all(axis=None)
+
+
+def test_published_training_by_hand():
+    """Sum over the batch, Adam with amsgrad and decay of weights, a step for ten epochs, nothing clipped: written out."""
+    cohort = xsg.load_spread("disc", n_train=7, n_validation=0, n_test=0, noise=5)
+    model = xsg.MechanisticMixture.from_preset("paper", epochs=12, lr=1e-3, decay=0.5, steps=2, seed=3).fit(cohort)
+    values, valid, times = model._read(cohort)
+    visits = mechanistic.Visits(values, valid, times, values[:, 0].clamp(0, 1))
+    torch.manual_seed(3)
+    net = model._make_net()
+    generator = torch.Generator().manual_seed(3)
+    weights = list(net.parameters())
+    first, second, most = ([torch.zeros_like(w) for w in weights] for _ in range(3))
+    step = 0
+    for epoch in range(12):
+        lr = 1e-3 * 0.5 ** (epoch // 10)
+        for rows in torch.randperm(7, generator=generator).split(4):
+            some = mechanistic.Visits(*(part[rows] for part in visits))
+            noise = torch.randn(len(rows), 3, 2, generator=generator)
+            terms = mechanistic.mixture_loss(net, model._solver, model.laws, some, noise, model._prior, 2, 1024 - 697)
+            slopes = torch.autograd.grad(len(rows) * sum(terms.values()), weights)
+            step += 1
+            with torch.no_grad():
+                for w, slope, m, v, top in zip(weights, slopes, first, second, most, strict=True):
+                    slope = slope + 1e-4 * w
+                    m.mul_(0.9).add_(0.1 * slope)
+                    v.mul_(0.999).add_(0.001 * slope**2)
+                    top.copy_(torch.maximum(top, v))
+                    w -= lr * (m / (1 - 0.9**step)) / ((top / (1 - 0.999**step)).sqrt() + 1e-8)
+    for found, expected in zip(model.net_.parameters(), weights, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_validation_subjects_choose_the_epoch(cohort, monkeypatch, tmp_path):
+    train, others = cohort.part("train"), cohort.part("test")
+    kept, losses = [], iter([3.0, 1.0, 2.0])
+
+    def staged(self, visits, generator):
+        assert len(visits.values) == 9
+        kept.append({name: value.clone() for name, value in self.net_.state_dict().items()})
+        return next(losses)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(xsg.MechanisticMixture, "_held_out_loss", staged)
+        model = xsg.MechanisticMixture(epochs=3).fit(train, validation=others)
+    assert model.validation_.tolist() == [3.0, 1.0, 2.0]
+    assert model.validation_.idxmin() == 2
+    for name, value in model.net_.state_dict().items():
+        torch.testing.assert_close(value, kept[1][name], rtol=0, atol=0)
+    plain = xsg.MechanisticMixture(epochs=3).fit(train)
+    assert plain.validation_ is None
+    pd.testing.assert_frame_equal(plain.history_, model.history_)  # the training's own stream is left alone
+    again = xsg.MechanisticMixture.load(model.save(tmp_path / "model.safetensors"))
+    pd.testing.assert_series_equal(again.validation_, model.validation_)
+    # The loss itself: after training it is near that of the training subjects, who are drawn alike.
+    real = xsg.MechanisticMixture(epochs=3).fit(train, validation=train)
+    assert real.validation_.iloc[-1] == pytest.approx(real.history_.iloc[-1].sum(), rel=0.1)
+
+
+def test_what_only_the_published_training_has(cohort):
+    with pytest.raises(ValueError, match="as_published is for the losses 'mixture' and 'bound'"):
+        xsg.MechanisticMixture(as_published=True).fit(cohort.part("train"))
+    model = xsg.MechanisticMixture(epochs=1, loss="bound", refine=0).fit(cohort.part("train"))
+    assert list(model.history_) == ["reconstruction", "kl rates", "kl laws"]
+    np.testing.assert_allclose(model.infer(cohort.part("test")).responsibilities.sum(axis=1), 1, rtol=1e-6)
 
 
 def test_errors_say_what_to_do(cohort, fitted, posterior):
