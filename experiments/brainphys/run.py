@@ -1,6 +1,7 @@
 """Run the authors' preset of arXiv:2509.15124 at full length, its objective mended, our default and the oracle.
 
-experiments/brainphys/run.py paper 0      one model, one seed; "paper", "bound" (half an hour), "xsg", "oracle" (minutes)
+experiments/brainphys/run.py paper 0      one model, one seed; "paper" or "bound" (half an hour), "xsg" or "oracle"
+                                          (minutes)
 
 Makes xsg/data/brainphys.csv, which chapter 20 shows: a row for each number, with the digest of the settings below.
 These were fixed on the date they bear, before anything was run at this length. A trained network is kept in

@@ -1,6 +1,6 @@
 """Count how many splitting steps refinement needs: bias and coverage of the rates by steps, at a signal-to-noise of 5.
 
-experiments/brainphys/steps.py      two minutes on one core; makes xsg/data/solver_steps.csv, which chapters 19 and 20 show
+experiments/brainphys/steps.py      two minutes on one core; makes xsg/data/solver_steps.csv, which chapter 19 shows
 
 Every subject is refined under its own law, from one start, with the initial state that 200 training subjects have in
 common, or (the oracle) with the true one and no prior. Bias is in standard deviations of the subject's posterior.

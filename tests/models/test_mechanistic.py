@@ -182,9 +182,9 @@ def test_each_term_of_the_published_loss_by_hand(bound):
 
 
 def test_the_frame_costs_what_it_costs_the_authors():
-    """−203.8 over 1,024 pixels and −124.30 within the disc (authors' programme, their weights): the difference is ours.
+    """−203.8 over 1,024 pixels, −124.30 within the disc (authors' programme, their weights): their difference is ours.
 
-    Their weights are not to be had here, so that neither figure is made again; what parts them does not hang on weights.
+    Their weights are not to be had, so that neither figure is made again; what parts them does not hang on weights.
     """
     from xsg.data.spread import disc
 

@@ -138,7 +138,7 @@ def test_preset_paper(cohort):
 
 
 def test_published_training_by_hand():
-    """Sum over the batch, Adam with amsgrad and decay of weights, a step for ten epochs, nothing clipped: written out."""
+    """Sum over the batch, Adam with amsgrad and weight decay, a step for ten epochs, nothing clipped: written out."""
     cohort = xsg.load_spread("disc", n_train=7, n_validation=0, n_test=0, noise=5)
     model = xsg.MechanisticMixture.from_preset("paper", epochs=12, lr=1e-3, decay=0.5, steps=2, seed=3).fit(cohort)
     values, valid, times = model._read(cohort)
