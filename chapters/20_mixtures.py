@@ -249,7 +249,7 @@ curves = {
 }
 best = {name: weight[curve.argmin(1)] for name, curve in curves.items()}
 
-# %% mystnb={"image": {"alt": "Two panels against the weight of the true law for one subject. Left, the published objective: within a few nats everywhere, lowest at a weight of about a sixth, marked. Right, the bound: a straight fall over thousands of nats to its lowest point at a weight of one."}}
+# %% mystnb={"image": {"alt": "Two panels against the weight of the true law for one subject. Left, the published objective: within eight nats everywhere, lowest at a weight of about an eighth, marked. Right, the bound: a straight fall over tens of thousands of nats to its lowest point at a weight of one."}}
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
 for ax, (name, curve) in zip(axes, curves.items(), strict=True):
     height = curve[subject] - curve[subject, -1]
@@ -264,7 +264,7 @@ claim("mixtures-bound-best-q", np.median(best["bound"]))
 claim("mixtures-published-best-wins", (best["published"] > 1 / 3).mean())
 
 # %% [markdown]
-# On the left the whole curve stays within a few nats, and is lowest where the true law has little weight. On the right
+# On the left the whole curve stays within eight nats, and is lowest where the true law has little weight. On the right
 # there is no doubt. Over all test subjects the weight that the published objective likes best for the law that *alone*
 # explains the pictures is 0.15<!-- claim:mixtures-published-best-q --> (median), and in a share of
 # 0.00<!-- claim:mixtures-published-best-wins --> of them the true law comes out ahead of the two that have learned
