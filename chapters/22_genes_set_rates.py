@@ -523,14 +523,14 @@ links = pd.DataFrame(
         "p": [p_value(gains[name].median(), null[name]) for name in gains],
     }
 )
-links.round(2)
+links.round({name: 3 if name == "p" else 2 for name in links})
 
 # %% mystnb={"image": {"alt": "Four histograms over rotated maps, with the observed value as a line, all medians over eleven dealings: held-out R squared of spread on the connectome, and gains by the connectome over distance, by genes on the connectome, by genes on distance."}}
 figure, axes = plt.subplots(1, 4, figsize=(11.5, 3.1), layout="constrained")
 for ax, name in zip(axes, links.index, strict=True):
     ax.hist(null[name].clip(-1.5, 1.5), bins=14, color="0.7", label="rotated maps")
     ax.axvline(links.loc[name, "median of dealings"], color="C0", lw=2, label="the maps")
-    ax.set_title(f"{name}\np = {links.loc[name, 'p']:.2f}", fontsize=9.5)
+    ax.set_title(f"{name}\np = {links.loc[name, 'p']:.3f}", fontsize=9.5)
     ax.set_xlabel("held-out $R^2$ of thinning" if ax is axes[0] else "gain in held-out $R^2$")
 axes[0].set_ylabel("rotated maps")
 _ = axes[0].legend(fontsize=8)
