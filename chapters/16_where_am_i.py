@@ -208,7 +208,8 @@ claim("where-am-i-bias-after", after.abs().max())
 # on held-out voxels of the first random fold, on all of them and on those behind AP index 25, where the notebook scored. What a
 # bias costs an $R^2$ is its square over the variance of the axis; the last three columns are what would be left if a constant were
 # taken off each axis. The row `whole` is of every voxel with 1,000 genes, of an earlier reading of the notebook that was not run
-# again: its divergence a sum, and its validation drawn at random, so that it learned the front as well.
+# again: its divergence a sum, its validation drawn at random, so that it learned the front as well, and missing values filled in
+# from neighbours.
 
 # %%
 rows = pd.read_csv(Path(xsg.__file__).parent / "data/localised.csv")
