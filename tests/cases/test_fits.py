@@ -275,7 +275,7 @@ def test_regions_and_pathways(brain):
 def test_values_are_not_filled_in_from_another_brain(brain):
     table = energies(brain)
     table.iloc[3:200:7, 2] = np.nan
-    model = spatial("paper", validation=0.0).fit(table, brain.voxels, progress=False)
+    model = spatial("paper", validation=0.0, impute=6).fit(table, brain.voxels, progress=False)
     few = np.arange(0, 300)
     with pytest.raises(ValueError, match="is another one"):
         model.predict_place(table.iloc[few], brain.voxels.iloc[few])

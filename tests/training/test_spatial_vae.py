@@ -8,7 +8,8 @@ import torch
 import xsg
 from xsg.data.mouse import fold
 from xsg.models.spatial_vae import SpatialVAENet
-from xsg.training import spatial_vae
+from xsg.training import settings, spatial_vae
+from xsg.training.files import read_model, write_model
 from xsg.training.spatial_vae import PAPER_STATED, PRESETS, SpatialVAE
 
 SMALL = {"hidden": (24, 16), "latent": 7, "decoder": (13,), "epochs": 3, "batch": 100}
@@ -263,6 +264,23 @@ def test_saved_and_loaded(brain, train, tree, tmp_path):
     (tmp_path / "bad").write_bytes(b"no")
     with pytest.raises(ValueError, match="not a safetensors file"):
         SpatialVAE.load(tmp_path / "bad")
+
+
+def test_a_file_keeps_the_settings_that_its_preset_had(brain, train, tmp_path, monkeypatch):
+    """A file written before the preset became what it is now, and one of today that outlives a change."""
+    path, given = tmp_path / "model.safetensors", (brain.expression, brain.voxels, ~train)
+    former = {name: value for name, value in settings.FORMER_PRESETS["notebook"].items() if name not in SMALL}
+    model = fit(brain, train, preset="notebook", **former)
+    facts, arrays = read_model(model.save(path), "SpatialVAE")
+    facts = {name: value for name, value in facts.items() if name not in ("format", "settings")}
+    facts["params"] = {name: value for name, value in facts["params"].items() if name not in former}
+    write_model(path, arrays, facts)
+    pd.testing.assert_frame_equal(SpatialVAE.load(path).predict_place(*given), model.predict_place(*given))
+
+    fit(brain, train, preset="notebook").save(path)
+    monkeypatch.setitem(settings.PRESETS["notebook"], "beta", 7.0)
+    assert SpatialVAE.load(path).settings["beta"] == 1.0
+    assert SpatialVAE("notebook").settings["beta"] == 7.0
 
 
 def test_regions_at_two_levels(brain, train, tree):

@@ -144,6 +144,21 @@ PRESETS = {
         "sampled": False,
     },
 }
+# What was otherwise in the presets of files that do not say their settings.
+_AT_FIRST = {
+    "select_before_split": False,
+    "impute": 6,
+    "dropout_after": 1,
+    "squares": "mean",
+    "kl": "sum",
+    "drop_last": True,
+    "validation_split": "random",
+    "sampled": False,
+}
+FORMER_PRESETS = {
+    "paper": _AT_FIRST | {"classification": 1.0},
+    "notebook": _AT_FIRST | {"impute_before_split": True},
+}
 # What the text states; all else of preset "paper" is the notebook's, or chosen here.
 PAPER_STATED = (
     *("scale", "latent", "dropout_after", "reconstruction", "squares", "beta", "classification", "regression"),

@@ -520,6 +520,7 @@ class SpatialVAE:
         facts = {
             "class": "SpatialVAE",
             "params": {name: checked.get(name, value) for name, value in params.items()},
+            "settings": {name: value for name, value in checked.items() if name != "seed"},
             "genes": [self.all_genes_.name, self.all_genes_.tolist()],
             "levels": [level.tolist() for level in self.levels_],
             "history": self.history_.to_dict(orient="list"),
@@ -540,8 +541,17 @@ class SpatialVAE:
             If the file is not a SpatialVAE saved by xsg, or is damaged.
         """
         facts, arrays = read_model(path, "SpatialVAE")
+        given = facts["params"]
+        # A preset may have changed since the file was written; what it was then counts. (A setting that is new needs its
+        # former value here.)
+        then, now = facts.get("settings"), PRESETS.get(given["preset"], {})
+        if then is None:
+            then = rules.FORMER_PRESETS.get(given["preset"], {})
+        else:
+            only(then, now)
         # JSON knows no tuples.
-        model = cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in facts["params"].items()})
+        then = {name: tuple(v) if isinstance(v, list) else v for name, v in (given | then | given).items()}
+        model = cls(**{name: v for name, v in then.items() if name in given or v != now.get(name)})
         chosen, fitted = model._checked(), facts["fitted"]
         only(fitted, _FITTED)
         model.all_genes_ = storable(pd.Index(facts["genes"][1], name=label(facts["genes"][0])), "gene")
