@@ -1,4 +1,4 @@
-"""Make xsg/data/refits.csv, the refits on the real brain that chapter 11 draws: 18,000, about an hour on one core.
+"""Make xsg/data/refits.csv, the refits on the real brain that chapter 11 draws: 19,000, about an hour on one core.
 
 tools/long_run.py [--workers 2]     goes on where it was cut short (_build/long_run)
 
