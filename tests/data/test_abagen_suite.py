@@ -4,6 +4,7 @@ This file is also the plugin that the tests of abagen run with; they run in a pr
 """
 
 import importlib.util
+import multiprocessing
 import os
 import re
 import socket
@@ -75,6 +76,7 @@ def pytest_load_initial_conftests():
     # Some of the tests import it themselves, and so does the part of abagen that is about mice.
     sys.modules["pkg_resources"] = ModuleType("pkg_resources")
     sys.modules["pkg_resources"].resource_filename = abagen.datasets.fetchers.resource_filename
+    multiprocessing.set_start_method("fork", force=True)  # its processes are to be mended as this one is
     socket.getaddrinfo = _no_network
     _KEPT.append(mended)  # else it would end here, and with it the mending
 
