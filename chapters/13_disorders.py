@@ -484,7 +484,7 @@ ax.tick_params(axis="y", labelsize=9)
 _ = ax.legend(fontsize=9, loc="lower right")
 # %% [markdown]
 # A dot to the right of its grey bar is a map that ridge predicts better than it predicts 95 in 100 of the map's own
-# rotations. 7<!-- claim:disorders-ridge-raw --> maps pass at $p < 0.05$, where one in 21 would by chance.
+# rotations. (In the table, a $p$ of 0.001 is the least that 1,000 rotations can give: read it as ≤ 0.001.) 7<!-- claim:disorders-ridge-raw --> maps pass at $p < 0.05$, where one in 21 would by chance.
 # 6<!-- claim:disorders-ridge-survive --> survive the correction. Does that hang on the dealing? Under each single way,
 # 4<!-- claim:disorders-ridge-survive-always --> survive: anorexia nervosa ($R^2$ = 0.65<!-- claim:disorders-ridge-an -->),
 # hyperlipidaemia (0.62<!-- claim:disorders-ridge-lipids -->), diabetes and adult depression. The two others, Alzheimer's
