@@ -271,7 +271,7 @@ print(
 
 # %% [markdown]
 # We therefore first keep the six main directions of each model (six, because we happen to know the truth; try others), and
-# compare with what six-dimensional spaces of *smooth* noise give (each value averaged over its neighbours twice, which makes
+# compare with what six-dimensional spaces of *smooth* noise give (summed with its neighbours' by the weights of $\hat A$ twice, which makes
 # it about as rough as the programs are, as the printed numbers show). On the left the naive comparison, program by program.
 
 # %% mystnb={"image": {"alt": "Left: matrix of absolute correlations between the 64 programs of two xsg models, without any diagonal. Right: six canonical correlations between seeds. For xsg five are near one and the sixth varies; for paper the first three are high and the last falls to about 0.3; spaces of smooth noise lie lower."}}
@@ -492,7 +492,7 @@ claim("programs-pca-likeness-worst", median.loc["PCA of expression", "likeness"]
 # 0.995<!-- claim:programs-pca-likeness-acting --> for the acting programs, and at worst
 # 0.98<!-- claim:programs-pca-likeness-worst --> (`"xsg"`: 0.7<!-- claim:programs-xsg-likeness-worst -->). **On this cortex,
 # two plain linear methods, the younger of 1958, find the programs better than the graph VAE does.** The simulator favours
-# them: its genes are nearly linear in the programs. And a graph convolution averages neighbours, so that it blurs what a
+# them: its genes are nearly linear in the programs. And a graph convolution mixes neighbours, so that it blurs what a
 # region has of its own; how much each of the two matters we have not measured. What PCA cannot tell is which of its components matters for the
 # disease. Does the VAE know?
 #
@@ -700,14 +700,14 @@ assert 0.7 < np.min(agree_after) <= np.max(agree_after) < 1.001, (
 # %% [markdown]
 # ### Exercise 2: clusters of nothing
 #
-# Draw programs that are pure noise over regions (68 × 6 normal numbers of `np.random.default_rng(1)`), average each region
+# Draw programs that are pure noise over regions (68 × 6 normal numbers of `np.random.default_rng(1)`), mix each region
 # with its neighbours twice, and cluster the regions into three with ten different starts of k-means. Call the mean ARI of
 # all pairs of starts `noise_stability` and the silhouette of the first grouping `noise_silhouette`. Are the clusters stable?
 # Are they real?
 #
 # <details><summary>Hint</summary>
 #
-# `graph.normalised()` averages over neighbours once. `KMeans(3, n_init=10, random_state=start)` is one start;
+# Multiplied by `graph.normalised()`, regions and their neighbours are mixed once. `KMeans(3, n_init=10, random_state=start)` is one start;
 # `combinations` gives the pairs.
 #
 # </details>

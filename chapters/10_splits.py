@@ -347,7 +347,7 @@ claim("splits-simulated-vae-spatial", sim.loc["spatial", "graph VAE"])
 # 0.76<!-- claim:splits-simulated-position-random --> to -0.03<!-- claim:splits-simulated-position-spatial -->, as it must, for there is nothing but neighbours in
 # it. (The VAE of the preset `"paper"` does badly on this brain under every split:
 # 0.05<!-- claim:splits-simulated-vae-homologous --> on pairs, -0.41<!-- claim:splits-simulated-vae-spatial --> on clusters.
-# [Chapter 6](06_training.ipynb) found the reason: it averages over neighbours what a region has of its own.)
+# [Chapter 6](06_training.ipynb) offers a reason: it mixes what a region has of its own into a sum over neighbours.)
 #
 # This is how a strong relation between genes and disease can look: it survives distance. The real map does not show it. That does not show that there is none. With 33 values and one
 # dominant peak, a spatial split often asks for the impossible: with the temporal lobe held out, no method has seen a region as

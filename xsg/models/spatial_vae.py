@@ -3,7 +3,7 @@ r"""Spatial-VAE: expression of a voxel → latent → where the voxel lies, and 
 Generative story, for a voxel with expression x and position y = (AP, SI, LR):
 
     z ~ N(0, I_d)                                  latent
-    x | z ~ N(g(z), I)                             expression, g a perceptron (or masked linear: pathways)
+    x | z ~ N(g(z), σ_x² I)                        expression, g a perceptron (or masked linear: pathways)
     y | z ~ r(z)                                   position: regression heads, and a class per grid index and axis
     s | z ~ Categorical(h(z))                      structure (optional), summed up the tree for its ancestors
 
@@ -11,6 +11,9 @@ with q(z | x) = N(μ, diag σ²) given by a perceptron of x (and, optionally, of
 loss is the sum of the terms that `SpatialVAENet.loss` returns by name; a weight of 0 leaves its term out:
 
     L = w_recon L_recon + β L_KL + w_cls Σ_axes L_cls + w_reg Σ_axes L_reg + w_reg L_euclidean (+ w_region Σ_levels L_s)
+
+Over β, with squares and divergence summed, the first two terms are those of a bound with σ_x² = β / 2 w_recon; a mean
+over p genes makes it p times that, a mean over d latents 1/d of it.
 
 Reference: Ahmed (2024), Spatial-VAE, whose text and notebook differ (`xsg.training.spatial_vae.PRESETS` has both);
 Kingma & Welling (2014), arXiv:1312.6114, for the variational autoencoder; Hamilton et al. (2017), arXiv:1706.02216, for

@@ -3,7 +3,7 @@
 Generative story, for regions i = 1…n and views v = 1…V (expression, receptor maps, a connectivity profile, …):
 
     z_i ~ N(0, I_d)                                   latent programs
-    x_iv | z_i ~ N(g_v(z_i), I)                       what view v shows of the region, g_v linear
+    x_iv | z_i ~ N(g_v(z_i), σ_v² I)                  what view v shows of the region, g_v linear
     y_i | z_i ~ N(f(z_i), σ²)                         thinning, f a multilayer perceptron
 
 Each view that has region i offers an expert N(μ_iv, diag σ²_iv), a two-layer graph convolution of its own table. The
@@ -166,6 +166,7 @@ class MultiViewNet(nn.Module):
             kl             = β/n   Σ_i KL( q(z_i | views) ‖ N(0, I) )
             view v         = γ/(n_v p_v) Σ_{i in view v} ‖x_iv − g_v(z_i)‖²
 
+        Times n/β, a view's term is that of a normal likelihood of variance σ_v² = β n_v p_v / 2γn for each feature.
         The smoothness is that of the posterior's mean. Were it that of z, each neighbour would punish σ (chapter 7),
         and a region of which little is known could not say so.
 

@@ -542,8 +542,7 @@ class SpatialVAE:
         """
         facts, arrays = read_model(path, "SpatialVAE")
         given = facts["params"]
-        # A preset may have changed since the file was written; what it was then counts. (A setting that is new needs its
-        # former value here.)
+        # A preset may have changed since the file was written; what it was then counts.
         then, now = facts.get("settings"), PRESETS.get(given["preset"], {})
         if then is None:
             then = rules.FORMER_PRESETS.get(given["preset"], {})
