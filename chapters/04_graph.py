@@ -56,6 +56,7 @@ from torch_geometric.nn import GCNConv
 import xsg
 from xsg.atlas import Graph, Parcellation, align, build_graph, distances, mesh
 from xsg.claims import claim
+from xsg.evaluation.nulls import p_text
 from xsg.plotting import brain, glass_graph, use_style
 
 use_style()
@@ -522,7 +523,8 @@ p_values = {name: (1 + (null <= observed).sum()) / (1 + len(null)) for name, nul
 W_surface = surface_graph.weights.to_numpy()
 moran = 68 / W_surface.sum() * (z @ W_surface @ z) / (z @ z)
 print(f"quotient {observed:.2f}; Moran's I along the surface {moran:.2f}")
-print({name: f"mean {nulls[name].mean():.2f}, p = {p:.4f}" for name, p in p_values.items()})
+for name, p in p_values.items():
+    print(f"{name}: mean {nulls[name].mean():.2f}, {p_text(p, len(nulls[name]), 'p')}")
 
 # %% mystnb={"image": {"alt": "Histograms of the Laplacian quotient of shuffled maps: with regions shuffled around 6.2, with pairs shuffled around 5.3. The thinning map, at 3.7, lies below both, in the far tail of the second."}}
 fig, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")

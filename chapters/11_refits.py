@@ -459,7 +459,7 @@ by_lambda = sweep[sweep.what == "held out"].groupby("lam").r2.median()
 claim("refits-lambda-range", by_lambda.max() - by_lambda.min())
 
 # %% [markdown]
-# From λ = 0 to a hundred times the paper's 0.1, the median held-out $R^2$ moves by no more than
+# From λ = 0 to a hundred times the paper's 0.1, the median held-out $R^2$ of this dealing moves by no more than
 # 0.09<!-- claim:refits-lambda-range -->, and not in one direction. The term that gives the model its name can be left out.
 # It is the graph *convolution* that makes neighbours alike, and the rewired graphs above show that this is what the
 # prediction lives on.
@@ -536,7 +536,7 @@ ax.axvline(0, color="0.8", lw=1, zorder=0)
 # | – | **held out** 0.52<!-- claim:refits-held-out-r2 --> by homologous pairs (median of 21 dealings), -0.17<!-- claim:refits-spatial-r2 --> by spatial clusters, -0.41<!-- claim:refits-lobe-r2 --> by lobe | no held-out regions are described, as far as we can see |
 # | – | **null, held out**: rotated maps $p$ = 0.07<!-- claim:refits-spin-held-out-p -->; noise for genes $p$ = 0.47<!-- claim:refits-noise-held-out-p --> | the prediction comes from the graph |
 # | – | our preset `"xsg"`, **held out** 0.57<!-- claim:refits-xsg-held-out-r2 --> (median of 21 dealings); **null, held out**: noise for genes $p$ = 0.031<!-- claim:refits-xsg-noise-p -->, rotated maps $p$ = 0.023<!-- claim:refits-xsg-spin-p --> | it must explain the genes as well; the second model tried on one map |
-# | the model is spatially aware through its smoothness term | **held out** it moves by 0.09<!-- claim:refits-lambda-range --> from λ = 0 to λ = 10 | the convolution already smooths |
+# | the model is spatially aware through its smoothness term | **held out** it moves by 0.09<!-- claim:refits-lambda-range --> from λ = 0 to λ = 10 (one dealing) | the convolution already smooths |
 #
 # What this does not show: that genes have nothing to do with where Alzheimer's disease strikes. It shows that *this*
 # number, from *this* procedure on 33 values, cannot tell. The settings that are not described may differ from the

@@ -257,7 +257,7 @@ claim("genes-programs-paper-sixth", repeated.loc[("paper", "genes"), "sixth cano
 # 0.74<!-- claim:genes-programs-paper-noise -->. What repeats is the map and the graph. With `"xsg"` (right panel), which must
 # give the genes back, real genes repeat (0.71<!-- claim:genes-programs-xsg -->) and noise genes hardly more than rotated ones
 # (0.38<!-- claim:genes-programs-xsg-noise -->); as a space all six directions are nearly the same
-# (the sixth 0.96<!-- claim:genes-programs-xsg-sixth -->; `"paper"` 0.2<!-- claim:genes-programs-paper-sixth -->). So its
+# (the sixth 0.97<!-- claim:genes-programs-xsg-sixth -->; `"paper"` 0.2<!-- claim:genes-programs-paper-sixth -->). So its
 # programs depend on the genes, in-sample. Whether they have to do with the disease is another question, and
 # [chapter 7](07_programs.ipynb#which-module-acts) gave no hopeful answer.
 #

@@ -239,7 +239,7 @@ claim("where-am-i-sampled", error_of[1] - error_of[0])
 # Where its source scored, the notebook's preset has an $R^2$ of -0.09<!-- claim:where-am-i-notebook-r2-ap --> along AP,
 # 0.40<!-- claim:where-am-i-notebook-r2-si --> along SI and -0.18<!-- claim:where-am-i-notebook-r2-lr --> along LR; reported is
 # 0.972<!-- claim:where-am-i-reported-r2-ap --> at least on each. The bias is most of what is missing along AP (without it
-# 0.83<!-- claim:where-am-i-notebook-r2-ap-unbiased -->), and little of it along LR
+# 0.83<!-- claim:where-am-i-notebook-r2-ap-unbiased -->), and a third of it along LR
 # (0.18<!-- claim:where-am-i-notebook-r2-lr-unbiased -->): there the network tells no side, as the biology of this brain does not.
 # With more voxels and genes it does better, and along LR still has no more than 0.52<!-- claim:where-am-i-whole-notebook-r2-lr -->. What
 # told the sides apart in the real data, or whether 3,000 experiments or its own brain make the rest, was not asked: the accuracy is
@@ -452,7 +452,7 @@ claim("where-am-i-calibration-widened", 100 * again.calibration.loc[0.9, "widene
 # It does not. The ellipsoid of 90 % holds 4<!-- claim:where-am-i-calibration --> % of the voxels. A likely reason: the weight
 # $\beta$ of the divergence is small, so that the posterior may shrink until noise in the latents costs the training loss nothing,
 # and that loss knows nothing of blocks that were never seen. So do not read the posterior as an error bar. What works is dull:
-# widen the ellipsoids as much as *other* held-out folds need. Then 90<!-- claim:where-am-i-calibration-widened --> % lie inside
+# widen the ellipsoids as much as *other* held-out folds need. Then 91<!-- claim:where-am-i-calibration-widened --> % lie inside
 # (column `widened`; this is conformal prediction, [Angelopoulos & Bates 2023](https://doi.org/10.1561/2200000101)), as wide as
 # that may be. That rests on two folds here, and holds for new voxels only as far as they are to the training voxels what these
 # folds were.
@@ -484,7 +484,7 @@ claim("where-am-i-whole-notebook-bias", whole.loc[("random", "notebook"), side].
 
 # %% [markdown]
 # With more voxels and genes `xsg`, the notebook's preset, kNN and PCA + ridge improve; NMF, the plain VAE and the
-# centroid hardly do, and the order changes below the first two places. `xsg` stays first and kNN second. At random, `xsg` is off by
+# centroid hardly do, and at random the order changes below the first two places. `xsg` stays first and kNN second. At random, `xsg` is off by
 # 0.64<!-- claim:where-am-i-whole-random-xsg --> voxels, an eighth of a millimetre, against
 # 11.6<!-- claim:where-am-i-whole-random-notebook --> for the notebook's preset (its bias still at least 3.5<!-- claim:where-am-i-whole-notebook-bias --> voxels on every axis) and
 # 1.7<!-- claim:where-am-i-whole-random-best-baseline --> for kNN. With blocks it is 2.2<!-- claim:where-am-i-whole-blocks-xsg --> against 14.9<!-- claim:where-am-i-whole-blocks-notebook --> and

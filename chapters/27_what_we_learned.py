@@ -82,7 +82,7 @@ ROWS = {  # in-sample, held out, and the same held out where there is nothing to
         "refits-xsg-held-out-r2",
         "refits-xsg-noise-r2",
     ),
-    "Alzheimer's map, patches held out": ("real-brain-in-sample-r2", "refits-spatial-r2", None),
+    "Alzheimer's map, patches held out": ("real-brain-in-sample-r2", "splits-ad-vae-spatial", None),
     "median of 21 disorders": (None, "disorders-vae-median", "disorders-noise-median"),
     "simulated cortex, as described": ("training-in-sample-r2", "training-held-out-r2", "training-noise-held-out-r2"),
     "simulated cortex, genes decoded too": (
@@ -146,14 +146,14 @@ claim("learned-no-null", without.sum())
 # | R² = 0.8604<!-- claim:paper-r2 -->, r = 0.9439<!-- claim:paper-r --> | 0.95<!-- claim:real-brain-in-sample-r2 -->, 0.98<!-- claim:real-brain-in-sample-r --> | – | noise for genes, in-sample: 0.95<!-- claim:real-brain-noise-genes-r2 --> | reproduced, and no evidence: the null does the same | [8](08_real_brain.ipynb) |
 # | p < 0.001 | p = 0.16<!-- claim:refits-spin-in-sample-p -->, trained anew on rotated maps | p = 0.07<!-- claim:refits-spin-held-out-p -->, likewise | (these are p-values against it) | not reproduced once the null is trained as well | [9](09_smooth_maps.ipynb), [11](11_refits.ipynb) |
 # | latent programs of biological meaning | – | – | of 37 cell-type sets 0<!-- claim:genes-survivors --> survive rotated maps | not reproduced; on a **simulated** cortex they are recovered once the genes are decoded too | [7](07_programs.ipynb), [12](12_genes.ipynb) |
-# | regions not trained on | – | 0.49<!-- claim:real-brain-held-out-r2 -->; patches -0.17<!-- claim:refits-spatial-r2 --> | noise for genes: 0.43<!-- claim:real-brain-noise-genes-held-out-r2 --> | genes not told from noise (p = 0.47<!-- claim:refits-noise-held-out-p -->) | [8](08_real_brain.ipynb), [11](11_refits.ipynb) |
+# | regions not trained on | – | 0.49<!-- claim:real-brain-held-out-r2 -->; patches -0.26<!-- claim:splits-ad-vae-spatial --> | noise for genes: 0.43<!-- claim:real-brain-noise-genes-held-out-r2 --> | genes not told from noise (p = 0.47<!-- claim:refits-noise-held-out-p -->) | [8](08_real_brain.ipynb), [10](10_splits.ipynb), [11](11_refits.ipynb) |
 # | further disorders | – | median of 21: VAE -0.10<!-- claim:disorders-vae-median -->, ridge 0.16<!-- claim:disorders-ridge-median --> | rotated maps: 6<!-- claim:disorders-ridge-survive --> of 21 survive by ridge, 3<!-- claim:disorders-beyond-pc1-survive --> beyond the first component | the VAE, no; a straight line, for a few | [13](13_disorders.ipynb) |
 #
 # The model that must decode the genes as well reaches a held-out R² of 0.57<!-- claim:refits-xsg-held-out-r2 --> on the Alzheimer's map
 # (from 0.32<!-- claim:refits-xsg-held-out-lowest --> to 0.66<!-- claim:refits-xsg-held-out-highest --> as the folds are dealt),
 # tables of noise 0.39<!-- claim:refits-xsg-noise-r2 --> (p = 0.031<!-- claim:refits-xsg-noise-p -->; against rotated maps
-# p = 0.023<!-- claim:refits-xsg-spin-p -->). It was the second model tried on that map, and two tries double a p-value: what is left is
-# no finding. Ridge regression on the genes reaches 0.52<!-- claim:real-brain-ridge-partitions-r2 -->, position alone, without a gene,
+# p = 0.023<!-- claim:refits-xsg-spin-p -->). It was the second model tried on that map, and two tries double a p-value, which leaves the
+# first no longer below 0.05; it is one map; and noise is a weak rival, for real genes record where a region lies. That is no finding. Ridge regression on the genes reaches 0.52<!-- claim:real-brain-ridge-partitions-r2 -->, position alone, without a gene,
 # 0.36<!-- claim:real-brain-position-partitions-r2 --> ([chapter 8](08_real_brain.ipynb)). To learn more takes a map that
 # nobody has been near, with everything fixed beforehand.
 
@@ -302,7 +302,7 @@ assert smallest(n_02) <= 0.2 < smallest(n_02 - 1), f"with {n_02} values the smal
 # %% [markdown]
 # ### Exercise 2: the second model tried
 #
-# You try a second model on the same map, and it has $p = 0.007$. Correct it for two tries by Bonferroni's rule
+# You try a second model on the same map, and it has $p = 0.012$. Correct it for two tries by Bonferroni's rule
 # (`p_two`). How many models may one have tried in all (`most_tried`) for the corrected p to stay at or below 0.05?
 #
 # <details><summary>Hint</summary>
@@ -312,16 +312,16 @@ assert smallest(n_02) <= 0.2 < smallest(n_02 - 1), f"with {n_02} values the smal
 # </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
-p_lead = 0.007
-p_two = 2 * p_lead
-most_tried = int(0.05 // p_lead)
+p_second = 0.012
+p_two = 2 * p_second
+most_tried = int(0.05 // p_second)
 print(f"two tries: p = {p_two:.3f}; it would stand {most_tried} tries")
 # Tries count whether or not they were written down: settings looked at, dealings of the folds, maps, nulls.
 
 # %% tags=["check"]
-assert np.isclose(p_two, 0.014), f"p_two is {p_two}; two tries double a p-value"
-assert most_tried * 0.007 <= 0.05 < (most_tried + 1) * 0.007, (
-    f"with {most_tried} tries the corrected p is {most_tried * 0.007:.3f}"
+assert np.isclose(p_two, 0.024), f"p_two is {p_two}; two tries double a p-value"
+assert most_tried * 0.012 <= 0.05 < (most_tried + 1) * 0.012, (
+    f"with {most_tried} tries the corrected p is {most_tried * 0.012:.3f}"
 )
 
 # %% [markdown]

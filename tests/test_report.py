@@ -17,8 +17,8 @@ from xsg.atlas import homologous_pairs
 from xsg.evaluation.baselines import BASELINES, baseline
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import null_maps, p_text, p_value
-from xsg.evaluation.splits import homologous
-from xsg.report import STATISTICS, _bootstrap, _given_out, evaluate
+from xsg.evaluation.splits import LeakWarning, homologous
+from xsg.report import STATISTICS, _bootstrap, _dealings, _given_out, evaluate
 from xsg.training import CrossScaleVAE, cross_val_predict, refit
 
 SMALL = {"latent": 8, "hidden": 32, "decoder": 16, "lr": 1e-2}
@@ -185,6 +185,10 @@ def test_it_says_which_method_to_use(report):
     nothing = replace(report, held_out=useless, baselines=report.baselines.assign(**{"R²": -0.2, "lead low": -0.3}))
     assert nothing.recommended is None
     assert nothing.sentence.endswith("None predicts better than the mean.")
+    alone = report.held_out.copy()
+    alone["value"] = 0.05  # the only one above the mean, though its lead is not told from chance
+    alone = replace(report, held_out=alone, baselines=report.baselines.assign(**{"R²": -0.01, "lead low": -0.1}))
+    assert alone.recommended == "CrossScaleVAE"
     assert replace(report, leaks=True).recommended is None
     assert replace(report, baselines=report.baselines.iloc[:0]).recommended == "CrossScaleVAE"
 
@@ -291,6 +295,18 @@ def test_one_hemisphere_and_another_parcellation(cortex):
     assert found.n_values == 12
     assert "24 regions (12 independent values)" in found.sentence
     assert np.isfinite(found.null.to_numpy()).all()
+
+
+@pytest.mark.parametrize(("action", "told"), [("always", 1), ("ignore", 0)])
+def test_a_split_that_leaks_says_so_once(cortex, action, told):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter(action)
+        assert len(_dealings("random", cortex, None, 0)) == 5
+    assert len(caught) == told
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(LeakWarning):
+            _dealings("random", cortex, 5, 0)
 
 
 def test_a_split_that_leaks_says_so(cortex):

@@ -241,6 +241,11 @@ def test_p_text_bounds_what_its_draws_cannot_go_below():
     assert nulls.p_text(1 / 20, 19, "p") == "p ≤ 0.050"
     assert nulls.p_text(2 / 1001, 1000, "p") == "p = 0.002"
     assert nulls.p_text(0.7, 19) == "0.700"
+    for n in (19, 999, 1000, 5000, 10_000, 123_456):
+        for count in (1, 2, 3):
+            number = float(nulls.p_text(count / (n + 1), n).removeprefix("≤ "))
+            assert 0 < number < 1.6 * count / (n + 1)
+            assert number >= count / (n + 1) or count > 1
     assert nulls.p_text(np.nan, 0) == nulls.p_text(np.nan, 19, "p") == ""
 
 

@@ -194,6 +194,16 @@ def test_validation_subjects_choose_the_epoch(cohort, monkeypatch, tmp_path):
     assert real.validation_.iloc[-1] == pytest.approx(real.history_.iloc[-1].sum(), rel=0.1)
 
 
+def test_validation_subjects_of_another_kind_or_beyond_numbers_are_refused(cohort):
+    train = cohort.part("train")
+    with pytest.raises(ValueError, match=r"validation 'disc.*' is no cohort of the training's kind: a network whose"):
+        xsg.MechanisticMixture(epochs=1).fit(train, validation=replace(train, laplacian=3 * train.laplacian))
+    model = xsg.MechanisticMixture(epochs=1)
+    with pytest.raises((FloatingPointError, ValueError), match=r"validation|implausible|states"):
+        model.fit(train, validation=replace(train, values=train.values * 1e30))
+    assert not hasattr(model, "net_")
+
+
 def test_what_only_the_published_training_has(cohort):
     with pytest.raises(ValueError, match="as_published is for the losses 'mixture' and 'bound'"):
         xsg.MechanisticMixture(as_published=True).fit(cohort.part("train"))

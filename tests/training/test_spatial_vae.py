@@ -266,21 +266,27 @@ def test_saved_and_loaded(brain, train, tree, tmp_path):
         SpatialVAE.load(tmp_path / "bad")
 
 
-def test_a_file_keeps_the_settings_that_its_preset_had(brain, train, tmp_path, monkeypatch):
+@pytest.mark.parametrize("preset", ["notebook", "paper"])
+def test_a_file_keeps_the_settings_that_its_preset_had(preset, brain, train, tmp_path, monkeypatch):
     """A file written before the preset became what it is now, and one of today that outlives a change."""
     path, given = tmp_path / "model.safetensors", (brain.expression, brain.voxels, ~train)
-    former = {name: value for name, value in settings.FORMER_PRESETS["notebook"].items() if name not in SMALL}
-    model = fit(brain, train, preset="notebook", **former)
+    former = {name: value for name, value in settings.FORMER_PRESETS[preset].items() if name not in SMALL}
+    model = fit(brain, train, preset=preset, **former)
     facts, arrays = read_model(model.save(path), "SpatialVAE")
     facts = {name: value for name, value in facts.items() if name not in ("format", "settings")}
     facts["params"] = {name: value for name, value in facts["params"].items() if name not in former}
     write_model(path, arrays, facts)
     pd.testing.assert_frame_equal(SpatialVAE.load(path).predict_place(*given), model.predict_place(*given))
 
-    fit(brain, train, preset="notebook").save(path)
-    monkeypatch.setitem(settings.PRESETS["notebook"], "beta", 7.0)
-    assert SpatialVAE.load(path).settings["beta"] == 1.0
-    assert SpatialVAE("notebook").settings["beta"] == 7.0
+    fit(brain, train, preset=preset).save(path)
+    monkeypatch.setitem(settings.PRESETS[preset], "beta", 7.0)
+    monkeypatch.setitem(settings.PRESETS[preset], "later", 2)
+    monkeypatch.setitem(settings.SPATIAL, "later", settings.SPATIAL["batch"])
+    with pytest.raises(ValueError, match="missing: 'later'"):
+        SpatialVAE.load(path)
+    monkeypatch.setitem(settings.LATER_SETTINGS, "later", 1)
+    assert {"beta": 1.0, "later": 1}.items() <= SpatialVAE.load(path).settings.items()
+    assert {"beta": 7.0, "later": 2}.items() <= SpatialVAE(preset).settings.items()
 
 
 def test_regions_at_two_levels(brain, train, tree):

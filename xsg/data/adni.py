@@ -549,7 +549,7 @@ def noise_ceiling(
     ceiling : float
         Expected R², given the observed map.
     sd : float
-        Standard deviation of that R² over the errors that the map may have.
+        Standard deviation, over the errors that a map may have, of its R² less its ceiling.
 
     Raises
     ------

@@ -35,7 +35,7 @@ class Truth:
         Noise ceiling: the R² that the true map, given an intercept, is expected to have against the observed one
         (`xsg.data.adni.noise_ceiling`).
     reliability_sd : float
-        Standard deviation of that R²; what the truth does reach lies within about two of it.
+        Standard deviation of what the truth does reach less that ceiling: mostly within two of it.
     relevant : tuple of str
         The programs that act on thinning; the others do not.
     equation : str

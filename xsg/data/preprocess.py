@@ -1,4 +1,6 @@
-"""Preprocessing of voxel matrices, learned from the training voxels and from nothing else.
+"""Preprocessing of voxel matrices, learned from the training voxels and, unless asked otherwise, from nothing else.
+
+Otherwise is ``before_split``, which chooses genes by all voxels, as the source of Spatial-VAE does.
 
 Three transformers, in this order: `SelectGenes`, `SpatialImputer`, `Scaler`; `Preprocessor` is the chain that a model
 uses. All learn block by block from a matrix that may be mapped from disk, and transform the rows that are asked for.

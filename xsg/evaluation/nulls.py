@@ -253,7 +253,7 @@ def p_value(observed: float, null: np.ndarray | pd.Series, tail: str = "greater"
 
 
 def p_text(p: float, n: int, name: str = "") -> str:
-    """Write a p-value with three decimals, and one that is as small as n nulls allow, 1 / (n + 1), as a bound.
+    """Write a p-value with three decimals or as many as n asks for; the least that n allows, 1 / (n + 1), as a bound.
 
     Parameters
     ----------
@@ -266,15 +266,17 @@ def p_text(p: float, n: int, name: str = "") -> str:
 
     Examples
     --------
-    >>> p_text(0.0349, 999), p_text(1 / 1001, 1000), p_text(1 / 300, 299, "p")
-    ('0.035', '≤ 0.001', 'p ≤ 0.004')
+    >>> p_text(0.0349, 999), p_text(1 / 1001, 1000), p_text(1 / 300, 299, "p"), p_text(3 / 10_001, 10_000)
+    ('0.035', '≤ 0.001', 'p ≤ 0.004', '0.0003')
     """
     if np.isnan(p):
         return ""
     floor = p <= (1 + 1e-9) / (1 + n)
+    digits = max(3, int(np.ceil(np.log10((1 + n) / 2))))  # the second least, 2 / (n + 1), is not written as 0
     # A bound is rounded up, or it would promise too much.
-    number, sign = (np.ceil(p * 1000 - 1e-9) / 1000, "≤ ") if floor else (p, "= " if name else "")
-    return f"{name} {sign}{number:.3f}".strip()
+    scale = 10.0**digits
+    number, sign = (np.ceil(p * scale - 1e-9) / scale, "≤ ") if floor else (p, "= " if name else "")
+    return f"{name} {sign}{number:.{digits}f}".strip()
 
 
 def noise_genes(expression: pd.DataFrame, n: int, seed: int = 0) -> list[pd.DataFrame]:

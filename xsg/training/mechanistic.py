@@ -238,7 +238,7 @@ class MechanisticMixture(BaseEstimator):
         TypeError, ValueError
             Options or laws that are unknown; a cohort that the encoder cannot read.
         FloatingPointError
-            A term of the loss, or its gradient, that is not finite, by name.
+            A term of the loss, its gradient, or the loss of the validation subjects, that is not finite.
         """
         self._check(check_cohort(cohort))
         self.places_ = cohort.places
@@ -248,7 +248,13 @@ class MechanisticMixture(BaseEstimator):
         visits = Visits(values, valid, times, self._initial(values, valid))
         held_out = None
         if validation is not None:
-            validation, _ = self._joined(check_cohort(validation))
+            validation, reasons = self._joined(check_cohort(validation))
+            if reasons:
+                told = "; ".join(reasons.values())
+                raise ValueError(
+                    f"validation {validation.name!r} is no cohort of the training's kind: {told}. Give subjects of the "
+                    "same places and network, or leave validation out."
+                )
             check_visits(validation)
             values, valid, times = self._read(validation)
             held_out = Visits(values, valid, times, self._initial(values, valid))
@@ -608,6 +614,11 @@ class MechanisticMixture(BaseEstimator):
                 loss = sum(sums.values())
                 if held_out is not None:
                     loss = self._held_out_loss(held_out, unseen)
+                    if not np.isfinite(loss):
+                        raise FloatingPointError(
+                            f"the loss of the validation subjects became {loss} in epoch {epoch}. Look for extreme "
+                            "values in the validation cohort, or lower lr."
+                        )
                     held_out_losses.append(loss)
                 if loss < best[0]:
                     best = loss, copy.deepcopy(net.state_dict())

@@ -155,6 +155,8 @@ _AT_FIRST = {
     "validation_split": "random",
     "sampled": False,
 }
+# Settings that came after files began to say theirs, with what they were before.
+LATER_SETTINGS: dict[str, object] = {}
 FORMER_PRESETS = {
     "paper": _AT_FIRST | {"classification": 1.0},
     "notebook": _AT_FIRST | {"impute_before_split": True},

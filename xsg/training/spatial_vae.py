@@ -155,6 +155,9 @@ class SpatialVAE:
     ) -> SpatialVAE:
         r"""Train on some voxels of a brain; everything, preprocessing included, is learned from them alone.
 
+        But for presets "paper" and "notebook": as their source has it, which genes they read is chosen by all voxels of
+        the table, held out or not (`select_before_split`).
+
         Parameters
         ----------
         expression
@@ -464,7 +467,8 @@ class SpatialVAE:
         if not (self._checked()["sampled"] if sampled is None else flag(sampled, "sampled")):
             return self._frame(outputs, lambda output: output.position, list(AXES))
         noise = torch.Generator().manual_seed(self._checked()["seed"])
-        noise = torch.randn(len(expression), self._checked()["latent"], generator=noise)  # a voxel's own, whoever asks
+        # A row of the table has its own draw, whichever rows are asked for.
+        noise = torch.randn(len(expression), self._checked()["latent"], generator=noise)
 
         def drawn() -> Iterator[tuple[np.ndarray, Tensor]]:
             for which, output in outputs:
@@ -547,6 +551,7 @@ class SpatialVAE:
         if then is None:
             then = rules.FORMER_PRESETS.get(given["preset"], {})
         else:
+            then = rules.LATER_SETTINGS | then
             only(then, now)
         # JSON knows no tuples.
         then = {name: tuple(v) if isinstance(v, list) else v for name, v in (given | then | given).items()}
