@@ -74,18 +74,23 @@ def behind(places: Places) -> dict[str, float]:
     return row | {f"{name}_{axis}": value for name, values in scores.items() for axis, value in values.items()}
 
 
+def left(before: pd.DataFrame, jobs: list[tuple]) -> pd.DataFrame:
+    """Return the rows of a table whose size and preset are none of these jobs'; simpler methods are run beside ours."""
+    preset = before["method"].where(before["method"].isin(PUBLISHED), "xsg")
+    made = {job[:2] for job in jobs}
+    return before[[pair not in made for pair in zip(before["size"], preset, strict=True)]]
+
+
 def main() -> None:
     """Train what is missing, fold by fold, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--presets", nargs="+", choices=("xsg", *PUBLISHED), default=("xsg", *PUBLISHED))
     options = parser.parse_args()
-    out, tables = ROOT / "xsg/data/localised.csv", []
-    if set(options.presets) != {"xsg", *PUBLISHED}:
-        # The simpler methods are run beside ours.
-        before = pd.read_csv(out)
-        tables.append(before[~before["method"].where(before["method"].isin(PUBLISHED), "xsg").isin(options.presets)])
-    for job in tqdm([job for job in plan(options.full) if job[1] in options.presets], unit="fold"):
+    jobs = [job for job in plan(options.full) if job[1] in options.presets]
+    out = ROOT / "xsg/data/localised.csv"
+    tables = [left(pd.read_csv(out), jobs)] if out.exists() else []
+    for job in tqdm(jobs, unit="fold"):
 
         def rows(job=job) -> pd.DataFrame:
             places = run(*job)
