@@ -3,6 +3,8 @@
 experiments/brainphys/run.py paper 0      one model, one seed; "paper" or "bound" (half an hour), "xsg" or "oracle"
                                           (minutes)
 
+Not run so far, of what was planned: "bound", and the second seed of "paper".
+
 Makes xsg/data/brainphys.csv, which chapter 20 shows: a row for each number, with the digest of the settings below.
 These were fixed on the date they bear, before anything was run at this length. A trained network is kept in
 _build/experiments and not trained again. Cut short by Ctrl-C or a signal to end, training keeps its best epoch so far
