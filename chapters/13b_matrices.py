@@ -225,7 +225,7 @@ donors_effect.style.format("{:.2f}")
 # %%
 cortex = xsg.Cortex("matrix", matrices[reference], thinning, graph, atlas)
 by_seed = xsg.evaluate(
-    xsg.CrossScaleVAE(), cortex, seed=SEED, n_seeds=N_SEEDS, n_nulls=0, baselines=False, progress=False
+    xsg.CrossScaleVAE(), cortex, seed=SEED, n_seeds=N_SEEDS, n_dealings=1, n_nulls=0, baselines=False, progress=False
 )
 by_seed.held_out.loc[["R²"]].style.format("{:.2f}")
 
