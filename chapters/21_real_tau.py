@@ -53,7 +53,6 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.stats import binomtest
-from tqdm.auto import tqdm
 
 import xsg
 from xsg.claims import claim
@@ -130,19 +129,13 @@ STARTS = ((0.03, 0.05), (0.03, 0.5), (0.3, 0.05), (0.3, 0.5))
 
 
 def fit(solver, law, visits, starts=STARTS):
-    """Climb from each of several pairs (D, R), keep the highest."""
-    best = None
-    for start in starts:
-        begin = torch.tensor(start).log().expand(len(visits.u0), 2)
-        found = refine(solver, law, visits, begin, None, 12, STEPS, background=False)
-        found = (found.evidence, found.z.exp(), found.covariance)
-        if best is not None:
-            better = found[0] > best[0]
-            found = [
-                torch.where(better.view(-1, *[1] * (new.ndim - 1)), new, old)
-                for new, old in zip(found, best, strict=True)
-            ]
-        best = found
+    """Climb from each of several pairs (D, R), all side by side, keep the highest."""
+    count = len(visits.u0)
+    copies = Visits(*(part.repeat(len(starts), *[1] * (part.ndim - 1)) for part in visits))
+    begin = torch.tensor(starts).log().repeat_interleave(count, 0)
+    found = refine(solver, law, copies, begin, None, 12, STEPS, background=False)
+    highest = found.evidence.view(-1, count).argmax(0) * count + torch.arange(count)
+    best = found.evidence[highest], found.z[highest].exp(), found.covariance[highest]
     states = solver.solve(visits.u0, visits.times, *best[1].T, law, STEPS).numpy()
     return Fit(*best, states)
 
@@ -309,15 +302,14 @@ claim("real-tau-groups", groups["left out"].idxmax())
 
 # %%
 rng = np.random.default_rng(SEED)
-shuffled = []
-for _ in tqdm(range(N_SHUFFLES), leave=False):
-    order = rng.permutation(len(tau.places))  # to move the data is as good as to move the network, and quicker
-    moved = Visits(
-        everything.values[..., order], everything.valid[..., order], everything.times, everything.u0[..., order]
-    )
-    found = fit(networks["connectome"], "logistic", moved, starts=((0.1, 0.3),))
-    shuffled.append(found.height.numpy().astype(float))
-shuffled = np.array(shuffled)
+# To move the data is as good as to move the network, and quicker; all shuffles are fitted side by side.
+orders = [rng.permutation(len(tau.places)) for _ in range(N_SHUFFLES)]
+values, valid, start = (
+    torch.cat([part[..., order] for order in orders]) for part in (everything.values, everything.valid, everything.u0)
+)
+moved = Visits(values, valid, everything.times.repeat(N_SHUFFLES, 1), start)
+found = fit(networks["connectome"], "logistic", moved, starts=((0.1, 0.3),))
+shuffled = found.height.numpy().astype(float).reshape(N_SHUFFLES, -1)
 one_start = fit(networks["connectome"], "logistic", everything, starts=((0.1, 0.3),)).height.numpy().astype(float)
 true = likelihood["logistic"]
 on = {"connectome": true} | {
@@ -539,8 +531,8 @@ claim("real-tau-lrrk2-p", min(1, 2 * min(p_rates)))
 
 
 # %%
-def forecasts(i, values, starts):
-    """Last time point of experiment i by the logistic law, for B copies of it (B, T, n)."""
+def forecasts(i, values, start=None):
+    """Last time point of experiment i by the logistic law, for B copies of it (B, T, n); also its own, from a start."""
     copies = torch.tensor(values, dtype=torch.float32)
     valid = copies.isfinite().float()
     copies = copies.nan_to_num(0.0)
@@ -549,16 +541,16 @@ def forecasts(i, values, starts):
     times = torch.tensor(tau.times[i] - tau.times[i, 0], dtype=torch.float32)
     visits = Visits(copies * valid, valid, times.expand(len(copies), -1), begin)
     mean, sd = others[i]
-    start = mean.expand(len(copies), 2)
-    found = refine(networks["connectome"], "logistic", visits, start, (mean, sd), 12, STEPS, background=False)
+    at_mean = mean.expand(len(copies), 2)
+    found = refine(networks["connectome"], "logistic", visits, at_mean, (mean, sd), 12, STEPS, background=False)
 
     def run_on(rates):
         """Solve from the first visit to the last."""
         states = networks["connectome"].solve(begin, visits.times, *rates, "logistic", STEPS)
         return states[:, last[i]].numpy()
 
-    return {
-        "logistic": fit(networks["connectome"], "logistic", visits, starts).states[:, last[i]],
+    own = {} if start is None else {"logistic": fit(networks["connectome"], "logistic", visits, [start])}
+    return {name: each.states[:, last[i]] for name, each in own.items()} | {
         "logistic, pooled": run_on(found.z.exp().T),
         "logistic, the others' rates": run_on(mean.exp()),
         "logistic, its true rates": run_on(fits["logistic"].rates[i]),  # only where they are the truth
@@ -578,8 +570,9 @@ for i in number:
     spread = np.sqrt(np.diag(group.covariance[0]))
     others.append([torch.tensor(part, dtype=torch.float32) for part in (group.mean[0], spread)])
 
-by_others = [forecasts(i, tau.values[[i]], STARTS) for i in number]
-forecast = {law: error(fit(networks["connectome"], law, earlier).states) for law in LAWS}
+by_others = [forecasts(i, tau.values[[i]]) for i in number]
+early = {law: fit(networks["connectome"], law, earlier) for law in LAWS}
+forecast = {law: error(each.states) for law, each in early.items()}
 forecast["logistic, retrograde"] = error(fit(networks["retrograde"], "logistic", earlier).states)
 for name in ("logistic, pooled", "logistic, the others' rates", "no change"):
     forecast[name] = [off(by_others[i][name], i, tau.values[[i]])[0] for i in number]
@@ -671,10 +664,10 @@ left_over = [(tau.values[i] - fits["logistic"].states[i])[1 : last[i] + 1] for i
 sigma = np.array([np.sqrt(np.nanmean(each**2)) for each in left_over])
 two = np.hstack([each[-2:] / scale for each, scale in zip(left_over, sigma, strict=True)])
 alike = np.corrcoef(two[:, np.isfinite(two).all(axis=0)])[0, 1]  # of one visit with the next
-worlds = np.random.default_rng(SEED)
-power = []
-for share in (1, 0.5, 0.25):
-    wins_in = {}
+worlds, power = np.random.default_rng(SEED), []
+shares = (1, 0.5, 0.25)
+copies = {i: [] for i in number}
+for share in shares:
     for i in number:
         truth = fits["logistic"].states[i]
         kept_on = worlds.standard_normal((N_WORLDS, 1, truth.shape[1]))
@@ -683,14 +676,17 @@ for share in (1, 0.5, 0.25):
         values = np.clip(truth + share * sigma[i] * noise, 0, 1)
         values[:, 0] *= truth[0] > 0
         values[:, ~np.isfinite(tau.values[i])] = np.nan
-        start = tuple(fits["logistic"].rates[i].tolist())  # the truth: this favours the law
-        found = forecasts(i, values, [start])
-        bar = off(found["no change"], i, values)
-        for name in list(found)[:4]:
-            wins_in.setdefault(name, []).append(off(found[name], i, values) < bar)
-    for name, won in wins_in.items():
-        won = np.sum(won, axis=0)
-        power.append((name, share, (won >= 11).mean(), won.mean(), won.min()))
+        copies[i].append(values)
+wins_in = {}
+for i in number:
+    values = np.concatenate(copies[i])  # all amounts of noise side by side
+    found = forecasts(i, values, tuple(fits["logistic"].rates[i].tolist()))  # from the truth: this favours the law
+    bar = off(found["no change"], i, values)
+    for name in list(found)[:4]:
+        wins_in.setdefault(name, []).append(off(found[name], i, values) < bar)
+for name, won in wins_in.items():
+    for share, each in zip(shares, np.sum(won, axis=0).reshape(len(shares), N_WORLDS), strict=True):
+        power.append((name, share, (each >= 11).mean(), each.mean(), each.min()))
 power = pd.DataFrame(power, columns=["forecast", "noise", "yes", "mean wins", "fewest wins"])
 power.pivot(index="forecast", columns="noise", values=["yes", "mean wins", "fewest wins"]).round(2)
 
@@ -870,13 +866,13 @@ assert n_added == sum(each > 10 for each in added), "n_added is to count the ent
 #
 # <details><summary>Hint</summary>
 #
-# `fit(networks["connectome"], "logistic", earlier).states[range(14), last]` is the law's forecast, `before` is no change, and
+# `early["logistic"].states[range(14), last]` is the law's forecast, `before` is no change, and
 # `tau.values[range(14), last]` is what was scored (NaN where it was not).
 #
 # </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
-by_law = fit(networks["connectome"], "logistic", earlier).states[range(14), last]
+by_law = early["logistic"].states[range(14), last]
 mixed = np.sqrt(np.nanmean(((by_law + before) / 2 - tau.values[range(14), last]) ** 2, axis=1))
 median_mixed, mixed_wins = np.median(mixed), int((mixed < forecast["no change"]).sum())
 print(f"median error {median_mixed:.3f}; no change {forecast['no change'].median():.3f}; better in {mixed_wins} of 14")
