@@ -26,10 +26,11 @@
 # ## Set-up
 
 # %% tags=["parameters"]
-N_NULLS = 99  # rotated sets of all maps, each set modelled anew
-N_DEALS = 199  # ways to deal loadings to genes
+N_NULLS = 99  # sets of all maps rotated alike, each set modelled anew
+N_APART = 39  # sets of maps rotated each on its own
+N_DEALS = 99  # ways to deal loadings to genes
 N_SEEDS = 3  # ways to deal the folds; scores are medians over them
-N_BRAINS = 30  # simulated human brains at each degree of conservation
+N_BRAINS = 30  # simulated human brains at each degree of conservation; 10 where most is conserved
 N_GENES = 266  # of the simulated mouse: as many as the coronal atlas shares with the paper's list
 MOUSE = "simulated"  # "allen": the real atlas, where it has been fetched
 SEED = 0
@@ -69,7 +70,7 @@ use_style()
 # ## The question in a picture
 #
 # [Chapter 13](13_disorders.ipynb) trained on one disorder and predicted another, 420 times. What transferred was what the
-# two maps had in common to begin with, and no pair survived the correction. But pairs are a poor way to ask. If the
+# two maps had in common to begin with, and 7<!-- claim:disorders-transfer-survive --> pairs survived the correction. But pairs are a poor way to ask. If the
 # disorders share a few *programs*, each pair shows a blurred piece of them, and all maps together should show them
 # well. Here are the three directions along which the 21 maps differ most, each map with mean 0 and variance 1.
 
@@ -219,11 +220,11 @@ claim("transfer-rank-pairs", np.median(chosen["pairs"]))
 # - **A rotation for each map.** Now the maps lose their likeness too. Measured by the *gain* from sharing, it shows what borrowing does
 #   when there is nothing to borrow.
 #
-# Each set is modelled anew, folds, penalty, rank and all.
+# Each set is modelled anew, folds, penalty, rank and all. Of sets rotated alike there are 99, of sets rotated apart 39.
 
 # %%
 turns = reassignments(parcellation, regions, n=N_NULLS, seed=SEED)
-own_turns = reassignments(parcellation, regions, n=N_NULLS * many, seed=SEED + 1).reshape(N_NULLS, many, -1)
+own_turns = reassignments(parcellation, regions, n=N_APART * many, seed=SEED + 1).reshape(N_APART, many, -1)
 null_sets = {
     "the same rotation": values[:, turns].transpose(1, 0, 2),
     "a rotation for each": values[np.arange(many)[:, None], own_turns],
@@ -231,7 +232,7 @@ null_sets = {
 
 
 def scores(sets):
-    """Mean R² over maps, median over dealings, rank chosen and full rank: two arrays (sets,); and the ranks."""
+    """Mean R² over maps, median over dealings, and its gain over full rank: two arrays (sets,); and the ranks."""
     frees, fulls, ranks_ = [], [], []
     for fold in dealings["pairs"]:
         free, rank = predict_shared(genes, sets, fold)
@@ -239,10 +240,11 @@ def scores(sets):
         frees.append(r2_rows(sets, free).mean(axis=1))
         fulls.append(r2_rows(sets, full).mean(axis=1))
         ranks_.append(rank)
-    return np.median(frees, axis=0), np.median(fulls, axis=0), np.hstack(ranks_)
+    free, full = np.median(frees, axis=0), np.median(fulls, axis=0)
+    return free, free - full, np.hstack(ranks_)
 
 
-(observed,), (observed_full,), _ = scores(values[None])
+(observed,), (observed_gain,), _ = scores(values[None])
 null = {name: scores(sets) for name, sets in null_sets.items()}
 pd.DataFrame(
     {
@@ -250,11 +252,11 @@ pd.DataFrame(
             "mean R², null median": np.median(free),
             "mean R², null 95 %": np.quantile(free, 0.95),
             "p of R²": p_value(observed, free),
-            "gain over full rank, null median": np.median(free - full),
-            "p of gain": p_value(observed - observed_full, free - full),
+            "gain over full rank, null median": np.median(gain),
+            "p of gain": p_value(observed_gain, gain),
             "rank chosen, median": np.median(ranks_),
         }
-        for name, (free, full, ranks_) in null.items()
+        for name, (free, gain, ranks_) in null.items()
     }
 ).round(3)
 
@@ -267,9 +269,11 @@ axes[0].set(xlabel="rank r (shared programs)", ylabel="mean held-out R² over 21
 axes[0].legend(frameon=False)
 bins = np.linspace(-0.2, 0.25, 40)
 for (name, (free, _, _)), colour in zip(null.items(), ("C2", "0.55"), strict=True):
-    axes[1].hist(free, bins, alpha=0.6, color=colour, label=name)
+    axes[1].hist(
+        free, bins, weights=np.full(len(free), 1 / len(free)), alpha=0.6, color=colour, label=f"{name} ({len(free)})"
+    )
 axes[1].axvline(observed, color="C1", lw=2, label="the real maps")
-axes[1].set(xlabel="mean held-out R², rank chosen inside", ylabel="sets of maps")
+axes[1].set(xlabel="mean held-out R², rank chosen inside", ylabel="share of the sets of maps")
 _ = axes[1].legend(frameon=False, fontsize=9)
 # %% tags=["nbval-check-output"]
 same = null["the same rotation"]
@@ -284,8 +288,8 @@ three = 100 * (of_rotated[:, :3] ** 2).sum(axis=1) / (of_rotated**2).sum(axis=1)
 claim("transfer-three-rotated-high", np.quantile(three, 0.95))
 claim("transfer-null-same-high", np.quantile(same[0], 0.95))
 claim("transfer-null-same-p", p_value(observed, same[0]))
-claim("transfer-gain-full", observed - observed_full)
-claim("transfer-gain-full-p", p_value(observed - observed_full, same[0] - same[1]))
+claim("transfer-gain-full", observed_gain)
+claim("transfer-gain-full-p", p_value(observed_gain, same[1]))
 
 # %% [markdown]
 # What you see: *as a set*, the maps are predicted by genes. 95 % of rotated sets stay under
@@ -323,16 +327,16 @@ def standardised(sets):
 programs = np.stack([np.linalg.qr(z @ rng.standard_normal((z.shape[1], 3)))[0].T for _ in draws])
 common = standardised(rng.standard_normal((len(draws), many, 3)) @ programs)
 same = null["the same rotation"]
-bar = np.quantile(same[0], 0.95), np.quantile(same[0] - same[1], 0.95)
+bar = np.quantile(same[0], 0.95), np.quantile(same[1], 0.95)
 rows = {}
 for share in (0.25, 0.5, 0.75):
     planted = np.sqrt(share) * common + np.sqrt(1 - share) * standardised(draws)
-    free, full, ranks_ = scores(planted)
+    free, gain, ranks_ = scores(planted)
     rows[share] = {
         "mean R²": free.mean(),
         "score found": np.mean(free > bar[0]),
-        "gain from a limited rank": (free - full).mean(),
-        "gain found": np.mean(free - full > bar[1]),
+        "gain from a limited rank": gain.mean(),
+        "gain found": np.mean(gain > bar[1]),
         "rank chosen, median": np.median(ranks_),
     }
 planted_table = pd.DataFrame(rows).T.rename_axis("share that is shared")
@@ -430,15 +434,18 @@ q_maps = pd.Series(false_discovery_control([p_value(one, row) for one, row in pa
 p_all = p_value(np.median(np.mean(from_maps, axis=1)), np.median(np.mean(from_turned, axis=1), axis=0))
 
 
-def averaged_with(some):
-    """Genes averaged with what some maps of the others say: mean R², median over dealings."""
-    said = [complete_maps(some, family, parcellation, fold, maps).to_numpy() for fold in dealings["pairs"]]
-    return np.median([r2_rows(values, (own + other) / 2).mean() for own, other in zip(own_genes, said, strict=True)])
+def averaged_with(some, deal):
+    """Genes averaged with what some maps of the others say, under one dealing: mean R²."""
+    said = complete_maps(some, family, parcellation, dealings["pairs"][deal], maps).to_numpy()
+    return r2_rows(values, (own_genes[deal] + said) / 2).mean()
 
 
-rotated = null_sets["the same rotation"][:39]
-averaged = [averaged_with(some) for some in (maps, *(pd.DataFrame(each, maps.index, regions) for each in rotated))]
-p_averaged = p_value(averaged[0], averaged[1:])
+averaged = [averaged_with(maps, deal) for deal in range(N_SEEDS)]
+averaged_turned = [  # one dealing for each rotation, in turn
+    averaged_with(pd.DataFrame(each, maps.index, regions), number % N_SEEDS)
+    for number, each in enumerate(null_sets["the same rotation"][:39])
+]
+p_averaged = p_value(min(averaged), averaged_turned)
 q_maps[q_maps < 0.05].sort_values().round(3).to_frame("q")
 
 # %% mystnb={"image": {"alt": "Held-out R squared of 21 disorders with four fifths of regions known, sorted. For each disorder a blue circle (its own genes) and an orange square (other disorders' maps) joined by a line; squares are filled where the null is beaten. Neither mark leads throughout; hyperlipidaemia, compulsive disorder in children, anorexia and depression are completed best from other maps, Alzheimer's disease and diabetes far better from their own genes."}}
@@ -472,7 +479,7 @@ claim("transfer-both-gain", against["four fifths", "genes and maps, averaged"][0
 claim("transfer-both-gain-low", against["four fifths", "genes and maps, averaged"][1])
 claim("transfer-maps-survive", (q_maps < 0.05).sum())
 claim("transfer-maps-p", p_all)
-claim("transfer-averaged-rotated-high", np.quantile(averaged[1:], 0.95))
+claim("transfer-averaged-rotated-high", np.quantile(averaged_turned, 0.95))
 claim("transfer-averaged-p", p_averaged)
 claim("transfer-position-both", median_of(completed["four fifths", "genes and position, averaged"]))
 
@@ -488,8 +495,8 @@ claim("transfer-position-both", median_of(completed["four fifths", "genes and po
 # The *average* of the two predictions is better than either: 0.26<!-- claim:transfer-fifths-both -->, a gain over the genes of
 # 0.08<!-- claim:transfer-both-gain --> (95 % of draws of families above 0.04<!-- claim:transfer-both-gain-low -->). It is tempting to stop here. But averaging with anything that is roughly right shrinks errors:
 # averaged with position, the genes reach 0.21<!-- claim:transfer-position-both -->. The null with the other
-# disorders rotated has a 95th percentile of
-# 0.20<!-- claim:transfer-averaged-rotated-high -->; the real others beat it
+# disorders rotated (each rotation under one of the three dealings, in turn) has a 95th percentile of
+# 0.20<!-- claim:transfer-averaged-rotated-high -->; the real others beat it under their worst dealing
 # ($p$ ≤ 0.025<!-- claim:transfer-averaged-p -->, the least that 39 rotations allow). So other disorders hold something about a disorder that its own genes,
 # by this model, do not. It may be biology. It may also be that all these maps were made with the same software, which errs in the same
 # places; a map cannot tell.
@@ -660,7 +667,7 @@ anyhow = dealt(N_GENES, N_DEALS, seed=SEED)
 alike = dealt(N_GENES, N_DEALS, 3 * level_of + size_of, seed=SEED)
 rows = {}
 for share in (0, 0.1, 0.2, 0.3, 0.6, 1):
-    for seed in range(N_BRAINS):
+    for seed in range(N_BRAINS if share < 0.5 else 10):
         human = simulate_orthologues(truth, share, seed).expression
         score = carry_over(learnt, human)
         rows[share, seed] = {
@@ -678,7 +685,7 @@ power.assign(**{"R², median": sweep["R²"].groupby("conserved").median()}).roun
 figure, axes = plt.subplots(1, 2, figsize=(9.4, 3.6), layout="constrained")
 spread = sweep["R²"].groupby("conserved").quantile([0.05, 0.5, 0.95]).unstack()
 axes[0].fill_between(spread.index, spread[0.05], spread[0.95], alpha=0.25)
-axes[0].plot(spread.index, spread[0.5], "o-", label=f"mouse loadings ({N_BRAINS} brains, 5 to 95 %)")
+axes[0].plot(spread.index, spread[0.5], "o-", label=f"mouse loadings (10 to {N_BRAINS} brains, 5 to 95 %)")
 axes[0].axhline(own_programs, color="C2", ls="--", label="the human's own true loadings")
 axes[0].axhline(0, color="0.6", lw=1, zorder=0)
 axes[0].set(xlabel="share of genes conserved", ylabel="R² of held-out human genes")
@@ -701,7 +708,7 @@ claim("transfer-r2-own", own_programs)
 # What you see: with nothing conserved, the test calls out in 0.00<!-- claim:transfer-false-alarms --> of 30
 # brains (one or two would be chance). With a fifth of the genes conserved it finds it in
 # 0.7<!-- claim:transfer-power-20 --> of them, with three tenths always (1.0<!-- claim:transfer-power-30 -->). At a tenth it is nearly blind
-# (0.2<!-- claim:transfer-power-10 -->). The two nulls agree, because in this simulation mean and size of loading say nothing; in
+# (0.1<!-- claim:transfer-power-10 -->). The two nulls differ little, because in this simulation mean and size of loading say nothing; in
 # real data they may, and then the second one counts.
 #
 # A small p-value comes long before a large effect. At three tenths, held-out genes are predicted with an $R^2$ of
