@@ -496,7 +496,7 @@ claim("amortised-no-change-60", np.sqrt(np.mean((test.values[:, 2] - actual) ** 
 # | one noise level for all, learned | integrated out, subject by subject | subjects differ in noise by construction |
 # | integrates from the first image, scales by min–max | inferred initial state, no scaling | both bias rates where there is noise, as measured above |
 # | 1,000 subjects, 200 epochs | 200 subjects, 20 epochs | the chapter runs in a minute; `tests/benchmarks/test_mechanistic.py` runs the whole benchmark |
-# | an adaptive solver, relative tolerance $10^{-3}$ | splitting in 4 steps, refinement ends with 24 | [few steps shift $R$](#the-solver-s-share); how much theirs does was not measured |
+# | an adaptive solver, relative tolerance $10^{-3}$ | splitting in 4 steps, refinement ends with 24 | [few steps shift $R$](#the-solvers-share); how much theirs does was not measured |
 #
 # All errors are held out. No null is needed for errors against a known truth; “no change” is the forecast's baseline. But
 # all subjects but [those of another law](#when-growth-follows-another-law) are simulated from the model that is then
@@ -510,7 +510,7 @@ claim("amortised-no-change-60", np.sqrt(np.mean((test.values[:, 2] - actual) ** 
 # - Noise level and background can be [integrated out](#the-story) in closed form.
 # - Amortised inference is a [good start](#every-subject-at-once), [refinement](#from-a-guess-to-a-posterior) a better end.
 # - Intervals must be [counted](#is-ninety-per-cent-ninety-per-cent); the network's own are too narrow, and a
-#   [solver's error](#the-solver-s-share) too small to see narrows those of refinement.
+#   [solver's error](#the-solvers-share) too small to see narrows those of refinement.
 # - Under [another law](#when-growth-follows-another-law) the forecast bends, the rates break, and the intervals do not
 #   tell.
 # - [Two convenient habits](#two-habits-that-bias-rates) bias every rate.

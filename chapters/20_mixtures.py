@@ -274,7 +274,7 @@ claim("mixtures-published-best-wins", (best["published"] > 1 / 3).mean())
 #
 # An accuracy means little without knowing what is possible. The **oracle** knows the true initial state, uses no prior,
 # no network and no other subject: it fits each law to each subject by maximum likelihood, in 32 steps of the solver where
-# refinement ends with [24](19_amortised.ipynb#the-solver-s-share), and takes the best. It gets
+# refinement ends with [24](19_amortised.ipynb#the-solvers-share), and takes the best. It gets
 # 0.99<!-- claim:mixtures-oracle-accuracy -->. In 80 subjects the refined mixture, which had to infer the initial state,
 # is not seen to lose anything against it.
 #
@@ -470,7 +470,7 @@ assert whole.loc["training (s)"].max() < 600
 # One number must be read with care. *Without* noise the intervals hold only 0.007<!-- claim:mixtures-whole-covered-r-no-noise -->
 # of the true $R$. What is left of the residuals then is the solver's own error, a tenth of a per cent in $R$, which the likelihood
 # takes for independent noise; so it is certain of a slightly wrong rate. An interval speaks of noise, not of an error in the
-# equation. [Chapter 19](19_amortised.ipynb#the-solver-s-share) counts intervals where there is noise.
+# equation. [Chapter 19](19_amortised.ipynb#the-solvers-share) counts intervals where there is noise.
 #
 # ### The published model at full length
 #
