@@ -10,7 +10,7 @@
 # %% [markdown]
 # # 20. Mixtures of mechanisms
 #
-# *Prerequisites: [rates by amortised inference](19_amortised.ipynb). Time: 35 minutes to read, 1 minute to run.*
+# *Prerequisites: [rates by amortised inference](19_amortised.ipynb). Time: 50 minutes to read, 1 minute to run.*
 #
 # ## What you will learn
 #

@@ -11,7 +11,7 @@
 # # 24. More than one view
 #
 # *Prerequisites: [a graph VAE from scratch](05_graph_vae.ipynb), [held out, but from what?](10_splits.ipynb),
-# [a thousand refits](11_refits.ipynb). Time: 40 minutes to read, under a minute to run.*
+# [a thousand refits](11_refits.ipynb). Time: 55 minutes to read, under a minute to run.*
 #
 # ## What you will learn
 #
