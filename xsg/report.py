@@ -165,9 +165,10 @@ class Report:
         """
         if self.leaks:
             return None
-        best = self.baselines["R²"].idxmax() if len(self.baselines) else None
-        if best is not None and self.baselines.loc[best, "R²"] > 0 and self.baselines.loc[best, "lead low"] <= 0:
-            return best
+        if len(self.baselines):
+            best = self._best_baseline()
+            if best["R²"] > 0 and best["lead low"] <= 0:
+                return best.name
         return _MODEL if self.held_out.loc["R²", "value"] > 0 else None
 
     @property
@@ -201,6 +202,9 @@ class Report:
             parts.append(self._about_baselines())
         return " ".join(parts)
 
+    def _best_baseline(self) -> pd.Series:
+        return self.baselines.loc[self.baselines["R²"].idxmax()]
+
     def _about_null(self) -> str:
         p, p_r = self.p_value["held-out R²"], self.p_value["held-out r"]
         what, high, low = _MEANING.get(self.null_name, _MEANING["map"])
@@ -220,7 +224,7 @@ class Report:
 
     def _about_baselines(self) -> str:
         own = self.held_out.loc["R²", "value"]
-        best = self.baselines.sort_values("R²").iloc[-1]
+        best = self._best_baseline()
         name = f"{best.name} (held-out R² = {best['R²']:.2f})"
         if best["R²"] >= own:
             text = f"Something simpler does as well: {name}."
