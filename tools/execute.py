@@ -13,6 +13,7 @@ from pathlib import Path
 import papermill
 
 import guard
+import kernels
 
 
 def main(source: str, target: str, parameters: str = "{}") -> None:
@@ -22,7 +23,7 @@ def main(source: str, target: str, parameters: str = "{}") -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # papermill's own; a chapter's reach its stderr and are judged there
-            papermill.execute_notebook(
+            kernels.patiently(papermill.execute_notebook)(
                 source, target, parameters=json.loads(parameters), progress_bar=False, cwd=Path.cwd()
             )
     except papermill.PapermillExecutionError as failure:

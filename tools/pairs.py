@@ -112,9 +112,9 @@ def replay(root: Path) -> int:
     if not run:
         return 0
     options = ["--nbval-lax", "--nbval-current-env", "-n", "2", "--dist", "loadscope", "-p", "no:doctest", "-q"]
-    options += ["--nbval-cell-timeout", str(build.limits()[0])]
+    options += ["--nbval-cell-timeout", str(build.limits()[0]), "--rootdir", str(root)]
     # pyproject's pytest options are for the package's own tests: notebooks are judged by their outputs.
-    command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(root), *options, *run]
+    command = [sys.executable, str(build.TOOLS / "kernels.py"), "-c", os.devnull, *options, *run]
     # Progress bars would be outputs that the committed notebook does not hold.
     environment = {**build.chapter_environment(root), "TQDM_DISABLE": "1"}
     with guard.stoppable():
