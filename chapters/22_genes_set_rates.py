@@ -52,7 +52,7 @@ import xsg
 from xsg.atlas import Graph, distances
 from xsg.claims import claim
 from xsg.data.connectome import human_connectome
-from xsg.data.expression import load_ahba
+from xsg.data.expression import landmark_genes, load_ahba
 from xsg.data.spread import tau_moments
 from xsg.data.vulnerability import load_disorder
 from xsg.evaluation.baselines import baseline
@@ -189,7 +189,7 @@ claim("genes-set-rates-least-learned", model.estimates_["learned"].min())
 # growth*, by Gompertz, $R_i\,u \log(C_i/u)$, faster while there is little tau and slower later.
 
 # %%
-small = CrossScaleSpread(horizon=24.0, points=31, iterations=25)
+small = CrossScaleSpread(horizon=24.0, points=25, iterations=25)
 weights = [f"{link} {name}" for link in ("rate", "capacity") for name in programs]
 by_distance = np.exp(-distances(xsg.load_parcellation("dk")) / 20) * (1 - np.eye(68))
 wrong = Graph(by_distance, "distance")
@@ -390,7 +390,8 @@ thin = load_disorder("AD", hemispheres="left").reindex(regions)
 moments = tau_moments()
 excess = moments["high"] - moments["low"]
 tau = pd.Series([(excess[name] + excess["R" + name[1:]]) / 2 for name in regions], regions, name="tau")
-genes = load_ahba(genes="landmark", missing="mirror").loc[regions]
+expression = load_ahba(genes="all", missing="mirror").loc[regions]
+genes = expression[expression.columns.intersection(landmark_genes(), sort=False)]
 z = (genes - genes.mean()) / genes.std()
 vectors, strengths, _ = np.linalg.svd(z.to_numpy(), full_matrices=False)
 components = pd.DataFrame(vectors[:, :2], regions, ["PC1", "PC2"])
@@ -486,7 +487,7 @@ claim("genes-set-rates-distance-both-held-out", table.loc["distance, both", "thi
 # ([chapter 9](09_smooth_maps.ipynb)), so that they keep their relation to each other, and everything is refitted on every
 # fold, as in [chapter 11](11_refits.ipynb). Each link is judged by what it adds, held out, in the median over the
 # dealings; and so are the rotated maps, over the same dealings. Seventy-nine of them are more than a page can refit
-# while one reads: `tools/rates_run.py` made the table, and three dealings of one rotation are fitted again here.
+# while one reads: `tools/rates_run.py` made the table, and two of its entries, one for each network, are fitted again here.
 
 # %%
 kept = pd.read_csv(files("xsg.data") / "rates.csv").query("dealing < @N_DEALINGS")
@@ -496,10 +497,11 @@ n_nulls = kept["rotation"].nunique()
 rotated = null_maps(both_maps, dk, "spin", n_nulls, 0, progress=False)
 turned = {"tau": rotated.loc["tau"].iloc[0], "thinning": rotated.loc["thinning"].iloc[0].where(known)}
 judged = ("connectome, no genes", "connectome, both", "distance, no genes", "distance, both")
+refitted = ["connectome, both", "distance, no genes"]  # both networks, with genes and without
 again = pd.DataFrame(
-    {name: scores(real_model(*variants[name]), variants[name][0], turned, n=3)["thinning, each"] for name in judged}
+    {name: scores(real_model(*variants[name]), variants[name][0], turned, n=1)["thinning, each"] for name in refitted}
 )
-repeated = (again - kept.loc[kept["rotation"] == 0, list(judged)][:3].to_numpy()).abs().max(axis=None)
+repeated = (again - kept.loc[kept["rotation"] == 0, refitted][:1].to_numpy()).abs().max(axis=None)
 
 
 def worth(r2):
@@ -583,12 +585,19 @@ def line(x):
     return predict
 
 
-cut = CrossScaleSpread(atrophy="none", rate=False, capacity=False, seeds=("L_entorhinal",), points=25, iterations=25)
+def constant(folds):
+    """All that the model can say of thinning without its link to tau: the mean of the training regions."""
+    guess = np.full(len(use), np.nan)
+    for fold in folds:
+        guess[fold] = thin[use][~fold].mean()
+    return guess
+
+
 simple = real_model("connectome", False, False)
 rivals = {
     "spread, tau and thinning": table.loc["connectome, no genes", "thinning, held out"],
     "spread, thinning alone": scores(simple, "connectome", {"thinning": thin})["thinning, held out"],
-    "spread, link to thinning cut": scores(cut, "connectome", maps)["thinning, held out"],
+    "spread, link to thinning cut": rival(constant),
     "line on observed tau": rival(line(tau)),
     "line on distance from entorhinal": rival(line(path)),
     **{name: rival(lambda folds, name=name: baseline(name, genes.loc[use], thin[use], dk, folds)[0])
@@ -702,14 +711,12 @@ assert thrice > once, f"`thrice` is {thrice:.0f}; three visits should tell more 
 #
 # <details><summary>Hint</summary>
 #
-# `load_ahba(genes="all", missing="mirror").loc[regions, ["MAPT"]]` is a table of one program, and `scores` takes
-# it as `which`.
+# `expression[["MAPT"]]` is a table of one program, and `scores` takes it as `which`.
 #
 # </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
-own = load_ahba(genes="all", missing="mirror").loc[regions, ["MAPT"]]
-mapt = scores(real_model("connectome", True, True), "connectome", maps, own)["thinning, held out"]
+mapt = scores(real_model("connectome", True, True), "connectome", maps, expression[["MAPT"]])["thinning, held out"]
 # One line among many that one could try: a gene picked afterwards would need a null that picks too.
 
 # %% tags=["check"]
