@@ -21,6 +21,8 @@ import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
+import kernels
+
 # Colab's kernel has this module before the first cell runs; chapters ask for it by name.
 COLAB = "import sys, types\nsys.modules.setdefault('google.colab', types.ModuleType('google.colab'))\n"
 
@@ -81,7 +83,7 @@ def run(path: Path, colab: bool) -> tuple[str | None, int]:
         watch = threading.Thread(target=watch_memory, args=(peak, done))
         watch.start()
         try:
-            client.execute()
+            kernels.patiently(client.execute)()
             error = None
         except CellExecutionError as failure:
             error = f"{failure.ename}: {failure.evalue}".replace("\n", " ")[:500]
