@@ -269,7 +269,8 @@ claim("matrices-seed-spread", by_seed.seeds["held-out R²"].std(ddof=0))
 #
 # Every combination is one **pipeline**: $2 \times 2 \times 2 = 8$. To run them all and look at all the results is a
 # *multiverse analysis* ([Steegen et al. 2016](https://doi.org/10.1177/1745691616658637)). Eight are what a page has time
-# for; all other options stay at their defaults, and [exercise 2](#exercise-2-two-more-forks) changes two of them.
+# for; all other options stay at their defaults, and [exercise 2](#exercise-2-two-more-forks) changes two of them. An earlier
+# edition of this page also varied how genes are scaled, which moved $R^2$ no more than the atlas did.
 
 # %%
 others = [matrix for pipeline, matrix in enumerate(matrices) if pipeline != reference]  # that one is scored above

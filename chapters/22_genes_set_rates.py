@@ -586,7 +586,7 @@ def line(x):
 
 
 def constant(folds):
-    """All that the model can say of thinning without its link to tau: the mean of the training regions."""
+    """The mean of the training regions: all that is left of the model where its link to thinning is cut."""
     guess = np.full(len(use), np.nan)
     for fold in folds:
         guess[fold] = thin[use][~fold].mean()
@@ -597,7 +597,7 @@ simple = real_model("connectome", False, False)
 rivals = {
     "spread, tau and thinning": table.loc["connectome, no genes", "thinning, held out"],
     "spread, thinning alone": scores(simple, "connectome", {"thinning": thin})["thinning, held out"],
-    "spread, link to thinning cut": rival(constant),
+    "mean of the training regions": rival(constant),
     "line on observed tau": rival(line(tau)),
     "line on distance from entorhinal": rival(line(path)),
     **{name: rival(lambda folds, name=name: baseline(name, genes.loc[use], thin[use], dk, folds)[0])
