@@ -52,7 +52,7 @@ data: env
 microarrays:
 	$(PYTHON) -m venv _build/microarrays
 	_build/microarrays/bin/python $(PIP) install abagen filelock nilearn pooch pytest requests scikit-learn tqdm
-	PYTHONPATH=. _build/microarrays/bin/python -m pytest tests/data/test_abagen_shim.py tests/data/test_microarrays.py \
+	PYTHONPATH=. _build/microarrays/bin/python -m pytest tests/genes/test_abagen_shim.py tests/genes/test_microarrays.py \
 	  tests/data/test_make_expression.py tests/data/test_abagen_suite.py
 	PYTHONPATH=. _build/microarrays/bin/python tools/abagen_reference.py
 

@@ -68,7 +68,7 @@ from xsg.data.expression import (
     save_expression,
 )
 from xsg.data.fetch import fetch
-from xsg.data.microarrays import open_microarrays
+from xsg.genes.microarrays import open_microarrays
 
 plotting.use_style()
 atlas = load_parcellation("dk")

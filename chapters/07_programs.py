@@ -62,7 +62,7 @@ from tqdm.auto import tqdm
 import xsg
 from xsg.claims import claim
 from xsg.data.expression import normalise
-from xsg.data.simulate import vulnerability
+from xsg.simulate.cortex import vulnerability
 from xsg.evaluation.metrics import r_squared
 from xsg.plotting import brain, use_style
 from xsg.training import CrossScaleVAE

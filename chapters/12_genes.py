@@ -56,8 +56,8 @@ import xsg
 from xsg.atlas import distances
 from xsg.claims import claim
 from xsg.data.expression import landmark_genes
-from xsg.data.genesets import load_gene_sets, restrict
-from xsg.evaluation.enrichment import (
+from xsg.genes.sets import load_gene_sets, restrict
+from xsg.genes.enrichment import (
     gene_correlations,
     over_representation,
     prerank,
@@ -67,7 +67,7 @@ from xsg.evaluation.enrichment import (
     spatial_enrichment,
 )
 from xsg.evaluation.nulls import noise_genes, null_maps
-from xsg.evaluation.programs import canonical_correlations, gene_weights, main_directions, program_stability
+from xsg.genes.programs import canonical_correlations, gene_weights, main_directions, program_stability
 from xsg.plotting import brain, use_style
 from xsg.training import CrossScaleVAE
 

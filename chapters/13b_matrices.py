@@ -61,8 +61,8 @@ from xsg.data.expression import (
     make_expression,
     multiverse,
 )
-from xsg.data.microarrays import open_microarrays
-from xsg.data.simulate_microarrays import simulate_microarrays, simulated_thinning
+from xsg.genes.microarrays import open_microarrays
+from xsg.genes.simulate import simulate_microarrays, simulated_thinning
 from xsg.data.vulnerability import load_disorder
 from xsg.evaluation.baselines import baseline
 from xsg.evaluation.metrics import r_squared
@@ -82,7 +82,7 @@ atlas = load_parcellation("dk")
 #
 # The real microarrays are a download of 1.7 GB. So that every reader can run this page, it uses **simulated** ones: real
 # places, real names of probes, invented values, and a thinning map that two of six invented "programs" cause
-# (`xsg.data.simulate_microarrays` tells the story). With `MICROARRAYS = "download"` the same page is meant to run on
+# (`xsg.genes.simulate` tells the story). With `MICROARRAYS = "download"` the same page is meant to run on
 # the real atlas, with Alzheimer's disease for the map ([untried](#on-the-real-atlas)). What it shows here is therefore
 # how to ask, and how large such effects are in
 # a world we know; not how large they are in the real one.

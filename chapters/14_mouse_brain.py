@@ -50,9 +50,9 @@ from matplotlib.colors import ListedColormap
 import xsg
 from xsg.claims import claim
 from xsg.data.fetch import fetch
-from xsg.data.mouse import known_experiments, labelled_voxels, read_annotation, read_grid, structure_tree
-from xsg.data.preprocess import Preprocessor
-from xsg.evaluation.localise import voxel_folds
+from xsg.spatial.mouse import known_experiments, labelled_voxels, read_annotation, read_grid, structure_tree
+from xsg.spatial.preprocess import Preprocessor
+from xsg.spatial.localise import voxel_folds
 from xsg.interactive import slice_view
 from xsg.plotting import slices, use_style
 
@@ -234,7 +234,7 @@ claim("mouse-brain-replicated", np.sum(times > 1))
 # To get them all, two ways, neither of which happens unasked:
 #
 # ```python
-# from xsg.data.mouse import download_bulk, download_experiments, known_experiments
+# from xsg.spatial.mouse import download_bulk, download_experiments, known_experiments
 #
 # download_bulk()  # one matrix, 1.4 GB, from the International Brain Laboratory's public copy
 # download_experiments(known_experiments()[:100])  # or single ones, from the Allen Institute's service

@@ -52,9 +52,9 @@ from torch.nn import functional as F
 
 import xsg
 from xsg.claims import claim
-from xsg.evaluation.localise import voxel_folds
+from xsg.spatial.localise import voxel_folds
 from xsg.plotting import use_style
-from xsg.training.spatial_vae import PAPER_STATED, PRESETS
+from xsg.spatial.estimator import PAPER_STATED, PRESETS
 
 use_style()
 AXES = ["AP", "SI", "LR"]

@@ -54,7 +54,7 @@ import torch
 
 import xsg
 from xsg.claims import claim
-from xsg.evaluation.localise import voxel_folds
+from xsg.spatial.localise import voxel_folds
 from xsg.plotting import slices, use_style
 
 use_style()
@@ -262,7 +262,7 @@ claim("where-am-i-sampled", error_of[1] - error_of[0])
 # - **plain VAE**: our network without any term of place in its loss, and a linear map from its latents.
 #
 # Whatever they choose, $k$ or a penalty, they choose inside the training voxels. The splits, from
-# `xsg.evaluation.localise.voxel_folds` ([Roberts et al. 2017](https://doi.org/10.1111/ecog.02881) say why data with a place should be
+# `xsg.spatial.localise.voxel_folds` ([Roberts et al. 2017](https://doi.org/10.1111/ecog.02881) say why data with a place should be
 # held out in blocks):
 #
 # - **random**: voxels dealt like cards;
@@ -692,7 +692,7 @@ assert abs(together / again.error_voxels - 1) < 0.01, (
 # <details><summary>Hint</summary>
 #
 # `voxel_folds(brain.voxels, "blocks", seed=SEED, buffer=5)[0]` has `.train` and `.held_out`. Fit `Preprocessor` (of
-# `xsg.data.preprocess`), scikit-learn's `PCA` and its `KNeighborsRegressor` on training voxels only.
+# `xsg.spatial.preprocess`), scikit-learn's `PCA` and its `KNeighborsRegressor` on training voxels only.
 #
 # </details>
 
@@ -700,7 +700,7 @@ assert abs(together / again.error_voxels - 1) < 0.01, (
 from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsRegressor
 
-from xsg.data.preprocess import Preprocessor
+from xsg.spatial.preprocess import Preprocessor
 
 
 def knn_error(fold) -> float:

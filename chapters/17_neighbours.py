@@ -51,7 +51,7 @@ from scipy.spatial import cKDTree
 
 import xsg
 from xsg.claims import claim
-from xsg.evaluation.localise import voxel_folds
+from xsg.spatial.localise import voxel_folds
 from xsg.plotting import use_style
 
 use_style()

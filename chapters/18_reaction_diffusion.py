@@ -49,9 +49,9 @@ import torch
 
 import xsg
 from xsg.claims import claim
-from xsg.data.spread import disc
+from xsg.spread.cohort import disc
 from xsg.interactive import spread_view
-from xsg.physics import LAWS, ReactionDiffusion, grid_laplacian
+from xsg.spread.physics import LAWS, ReactionDiffusion, grid_laplacian
 from xsg.plotting import brain, use_style
 
 use_style()
@@ -283,7 +283,7 @@ claim("reaction-diffusion-turns", error["growth outside"][8] / error["growth ins
 # 3.4<!-- claim:reaction-diffusion-turns --> times smaller at the same cost; neighbouring half-steps of spreading even melt into one.
 # The order of the method is the same either way, so that this is something to measure: try both.
 #
-# `xsg.physics.ReactionDiffusion` is this solver, for many subjects at once, with [derivatives](#derivatives) by $D$, $R$ and $u_0$.
+# `xsg.spread.physics.ReactionDiffusion` is this solver, for many subjects at once, with [derivatives](#derivatives) by $D$, $R$ and $u_0$.
 #
 # ## How fast?
 #

@@ -53,10 +53,10 @@ import torch
 
 import xsg
 from xsg.claims import claim
-from xsg.models.mechanistic import Visits, log_marginal, log_normal_prior
-from xsg.physics import ReactionDiffusion
+from xsg.spread.model import Visits, log_marginal, log_normal_prior
+from xsg.spread.physics import ReactionDiffusion
 from xsg.plotting import use_style
-from xsg.training.mechanistic import UnlikeTrainingWarning
+from xsg.spread.estimator import UnlikeTrainingWarning
 
 use_style()
 torch.set_num_threads(1)

@@ -55,10 +55,10 @@ from scipy.special import logsumexp, xlogy
 
 import xsg
 from xsg.claims import claim
-from xsg.models.mechanistic import kl_normal, log_normal_prior
-from xsg.physics import ReactionDiffusion
+from xsg.spread.model import kl_normal, log_normal_prior
+from xsg.spread.physics import ReactionDiffusion
 from xsg.plotting import use_style
-from xsg.training.mechanistic import UnlikeTrainingWarning, maximum_likelihood, rate_components, select_laws
+from xsg.spread.estimator import UnlikeTrainingWarning, maximum_likelihood, rate_components, select_laws
 
 use_style()
 torch.set_num_threads(1)

@@ -56,12 +56,12 @@ from scipy.stats import binomtest
 
 import xsg
 from xsg.claims import claim
-from xsg.data.spread import mouse_sections, tau_moments
+from xsg.spread.cohort import mouse_sections, tau_moments
 from xsg.evaluation.nulls import null_maps, p_value
-from xsg.models.mechanistic import Visits, refine
-from xsg.physics import LAWS, ReactionDiffusion
+from xsg.spread.model import Visits, refine
+from xsg.spread.physics import LAWS, ReactionDiffusion
 from xsg.plotting import use_style
-from xsg.training.mechanistic import Posterior, rate_components
+from xsg.spread.estimator import Posterior, rate_components
 
 use_style()
 torch.set_num_threads(1)

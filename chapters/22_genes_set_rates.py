@@ -51,17 +51,17 @@ import torch
 import xsg
 from xsg.atlas import Graph, distances
 from xsg.claims import claim
-from xsg.data.connectome import human_connectome
+from xsg.across.connectome import human_connectome
 from xsg.data.expression import landmark_genes, load_ahba
-from xsg.data.spread import tau_moments
+from xsg.spread.cohort import tau_moments
 from xsg.data.vulnerability import load_disorder
 from xsg.evaluation.baselines import baseline
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import null_maps, p_value
 from xsg.evaluation.splits import homologous
-from xsg.physics import ReactionDiffusion
+from xsg.spread.physics import ReactionDiffusion
 from xsg.plotting import use_style
-from xsg.training.across_scales import CrossScaleSpread, fit_many
+from xsg.across.joint import CrossScaleSpread, fit_many
 
 use_style()
 torch.set_num_threads(1)

@@ -50,9 +50,9 @@ from tqdm.auto import tqdm
 
 import xsg
 from xsg.claims import claim
-from xsg.data.trajectories import Norm
+from xsg.people.trajectories import Norm
 from xsg.plotting import use_style
-from xsg.training.over_time import DiseaseProgression, mixed_effects_forecast
+from xsg.across.over_time import DiseaseProgression, mixed_effects_forecast
 
 use_style()
 torch.set_num_threads(1)

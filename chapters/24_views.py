@@ -52,15 +52,15 @@ from tqdm.auto import tqdm
 
 import xsg
 from xsg.claims import claim
-from xsg.data.connectome import human_connectome
-from xsg.data.simulate_views import simulate_views
+from xsg.across.connectome import human_connectome
+from xsg.across.simulate_views import simulate_views
 from xsg.evaluation.baselines import baseline
 from xsg.evaluation.metrics import program_recovery, r_squared
 from xsg.evaluation.nulls import null_maps, p_value
 from xsg.evaluation.splits import homologous, split
-from xsg.models.views import product_of_experts
+from xsg.across.views_model import product_of_experts
 from xsg.plotting import use_style
-from xsg.training.views import MultiViewVAE, cross_val_views
+from xsg.across.views import MultiViewVAE, cross_val_views
 
 use_style()
 

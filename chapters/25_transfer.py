@@ -55,13 +55,13 @@ import xsg
 from xsg.claims import claim
 from xsg.data.expression import abagen_default_genes, landmark_genes, normalise
 from xsg.data.fetch import fetch
-from xsg.data.simulate_orthologues import simulate_orthologues
+from xsg.across.simulate_orthologues import simulate_orthologues
 from xsg.data.vulnerability import disorder_maps, load_disorder
 from xsg.evaluation.baselines import baseline
 from xsg.evaluation.metrics import program_recovery
 from xsg.evaluation.nulls import null_maps, p_value, reassignments
 from xsg.evaluation.splits import homologous, spatial
-from xsg.evaluation.transfer import carry_over, complete_maps, dealt, orthologues, predict_shared
+from xsg.across.transfer import carry_over, complete_maps, dealt, orthologues, predict_shared
 from xsg.plotting import brain, use_style
 
 use_style()

@@ -60,7 +60,7 @@ from scipy.spatial.distance import cdist
 import xsg
 from xsg.atlas import load_parcellation, mesh, mesh_graph
 from xsg.claims import claim
-from xsg.data.own import write_template
+from xsg.study.read import write_template
 from xsg.evaluation.baselines import baseline
 from xsg.evaluation.metrics import r_squared
 from xsg.evaluation.splits import LeakWarning, split

@@ -17,8 +17,8 @@ import pytest
 matplotlib.use("Agg")
 
 from xsg.atlas import REGIONS, Parcellation, load_parcellation, mesh
-from xsg.data.mouse import SHAPE
 from xsg.interactive import cortex_view, slice_view, spread_view
+from xsg.spatial.mouse import SHAPE
 
 STEP = 1 / 254
 SEVEN = [*REGIONS[:4], *REGIONS[34:37]]

@@ -4,7 +4,7 @@
 
     python3.11 -m venv OLD
     OLD/bin/pip install abagen==0.1.3 pandas==1.5.3 numpy==1.26.4 "scipy<1.12" setuptools==81.0.0
-    python -c "from xsg.data.simulate_microarrays import *; simulate_microarrays('FOLDER', n_samples=60)"
+    python -c "from xsg.genes.simulate import *; simulate_microarrays('FOLDER', n_samples=60)"
     OLD/bin/python tools/abagen_reference.py FOLDER --write
 
 It runs all of `grid()`; the tests run `covering()`, in which every value of every option occurs. In any environment
@@ -209,8 +209,8 @@ def main() -> int:
         def run(options):
             return run_unmended(abagen, choices.folder, options)
     else:
-        from xsg.data.microarrays import open_microarrays, run_abagen
-        from xsg.data.simulate_microarrays import simulate_microarrays
+        from xsg.genes.microarrays import open_microarrays, run_abagen
+        from xsg.genes.simulate import simulate_microarrays
 
         made_here = tempfile.TemporaryDirectory()  # removed when Python ends
         raw = open_microarrays(choices.folder or simulate_microarrays(made_here.name, n_samples=60))

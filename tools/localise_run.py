@@ -6,7 +6,7 @@ tools/localise_run.py --full     adds our preset on every voxel × 3,000 genes (
 tools/localise_run.py --presets notebook paper      these only; the other rows stay as they are
 
 Goes on where it was cut short (_build/localise_run). One row per size, split, fold and method, the columns as in
-`xsg.evaluation.localise.Places.table`; of the published presets a second one, scored where their source scored, on
+`xsg.spatial.localise.Places.table`; of the published presets a second one, scored where their source scored, on
 voxels behind AP index 25. The chapter trains a sample of the reduced rows again and compares. Run it anew whenever the
 training, the simulator or the folds change.
 """
@@ -20,8 +20,8 @@ from tqdm import tqdm
 
 import xsg
 from kept import kept, store
-from xsg.evaluation.localise import Places
 from xsg.evaluation.metrics import r_squared_columns
+from xsg.spatial.localise import Places
 
 ROOT = Path(__file__).resolve().parents[1]
 # As many updates of the weights on an eighth of the voxels: an eighth of the batch that was published.

@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 import xsg
 from kept import kept, store
-from xsg.evaluation.localise import voxel_folds
 from xsg.machine import one_thread
+from xsg.spatial.localise import voxel_folds
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = {"epochs": 20, "batch": 250, "hidden": (256, 128), "decoder": (128,), "head": 64, "latent": 32}

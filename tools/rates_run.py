@@ -14,15 +14,15 @@ from tqdm import tqdm
 
 import xsg
 from kept import kept, store
+from xsg.across.connectome import human_connectome
+from xsg.across.joint import CrossScaleSpread, fit_many
 from xsg.atlas import Graph, distances
-from xsg.data.connectome import human_connectome
 from xsg.data.expression import load_ahba
-from xsg.data.spread import tau_moments
 from xsg.data.vulnerability import load_disorder
 from xsg.evaluation.metrics import r_squared
 from xsg.evaluation.nulls import null_maps
 from xsg.evaluation.splits import homologous
-from xsg.training.across_scales import CrossScaleSpread, fit_many
+from xsg.spread.cohort import tau_moments
 
 ROOT = Path(__file__).resolve().parents[1]
 N_NULLS, N_DEALINGS, N_FOLDS, SEED = 79, 11, 5, 0

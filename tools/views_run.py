@@ -14,11 +14,11 @@ from tqdm import tqdm
 
 import xsg
 from kept import kept, store
-from xsg.data.connectome import human_connectome
+from xsg.across.connectome import human_connectome
+from xsg.across.views import MultiViewVAE, cross_val_views
 from xsg.evaluation.metrics import r_squared
 from xsg.evaluation.nulls import null_maps
 from xsg.evaluation.splits import homologous
-from xsg.training.views import MultiViewVAE, cross_val_views
 
 ROOT = Path(__file__).resolve().parents[1]
 N_NULLS, N_DEALINGS, SEED = 99, 5, 1

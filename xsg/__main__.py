@@ -33,7 +33,7 @@ def _list() -> None:
 
 def _new(folder: str) -> int:
     """Write the template and say what comes next."""
-    from xsg.data.own import write_template
+    from xsg.study.read import write_template
 
     try:
         path = write_template(folder)

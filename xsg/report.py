@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from xsg.atlas.pairs import about_unknown, find_pairs
 from xsg.check import choice, number
 from xsg.data.cortex import Cortex
 from xsg.evaluation.baselines import BASELINES, baseline
@@ -21,7 +22,6 @@ from xsg.evaluation.nulls import MAP_NULLS, noise_genes, null_maps, p_text, p_va
 from xsg.evaluation.splits import DEALT, SPLITS, LeakWarning, parted_pairs
 from xsg.evaluation.splits import split as make_split
 from xsg.files import whole
-from xsg.pairs import about_unknown, find_pairs
 from xsg.training import CrossScaleVAE, held_out_mean, refit
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ import pandas as pd
 import torch
 
 import xsg
-from xsg.models.mechanistic import Visits, kl_normal, residuals
-from xsg.training.mechanistic import UnlikeTrainingWarning, maximum_likelihood
+from xsg.spread.estimator import UnlikeTrainingWarning, maximum_likelihood
+from xsg.spread.model import Visits, kl_normal, residuals
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "xsg/data/brainphys.csv"

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 import xsg
-from xsg.models.mechanistic import Visits, refine
+from xsg.spread.model import Visits, refine
 
 TABLE = Path(__file__).resolve().parents[2] / "xsg/data/solver_steps.csv"
 SETTINGS = {

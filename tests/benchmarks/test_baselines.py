@@ -14,9 +14,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import xsg
+from xsg.atlas.pairs import homologous_pairs
 from xsg.evaluation.baselines import PENALTIES, baseline
 from xsg.evaluation.splits import homologous
-from xsg.pairs import homologous_pairs
 
 ROUNDS = 5
 

@@ -1,7 +1,7 @@
 """The mixture on the whole benchmark of arXiv:2509.15124, without noise and at SNR 5, beside the oracle (6 minutes).
 
 800 training and 1,000 test subjects. The oracle knows the initial state and fits every law to every subject by maximum
-likelihood (`xsg.training.mechanistic.maximum_likelihood`). `conftest.row` says how to keep the rows that
+likelihood (`xsg.spread.estimator.maximum_likelihood`). `conftest.row` says how to keep the rows that
 chapter 20 draws.
 """
 
@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import xsg
-from xsg.training.mechanistic import maximum_likelihood, select_laws
+from xsg.spread.estimator import maximum_likelihood, select_laws
 
 LATER = [18.0, 36.0, 60.0]
 

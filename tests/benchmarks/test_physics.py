@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 from xsg.machine import fast_products
-from xsg.physics import LAWS, ReactionDiffusion
+from xsg.spread.physics import LAWS, ReactionDiffusion
 
 odeint = pytest.importorskip("torchdiffeq").odeint
 

@@ -23,9 +23,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import xsg
 from xsg.machine import fast_products
-from xsg.models.spatial_vae import SpatialVAENet
-from xsg.training import spatial_vae
-from xsg.training.spatial_vae import PRESETS, SpatialVAE
+from xsg.spatial import estimator as spatial_vae
+from xsg.spatial.estimator import PRESETS, SpatialVAE
+from xsg.spatial.model import SpatialVAENet
 
 GENES, HELD_OUT, BATCH = 3000, 10_000, 1000
 clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter

@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 
 import xsg
-import xsg.physics
+import xsg.spread.physics
 from xsg.atlas import Graph
 from xsg.data.cortex import Cortex
-from xsg.data.mouse import Mouse
-from xsg.data.spread import Spread
-from xsg.physics import ReactionDiffusion
-from xsg.training import PAPER_UNKNOWN, PRESETS, CrossScaleVAE, spatial_vae
-from xsg.training.mechanistic import PRESETS as MECHANISTIC
-from xsg.training.mechanistic import Posterior
+from xsg.spatial import estimator as spatial_vae
+from xsg.spatial.mouse import Mouse
+from xsg.spread.cohort import Spread
+from xsg.spread.estimator import PRESETS as MECHANISTIC
+from xsg.spread.estimator import Posterior
+from xsg.spread.physics import ReactionDiffusion
+from xsg.training import PAPER_UNKNOWN, PRESETS, CrossScaleVAE
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 
@@ -78,7 +79,7 @@ def test_model_c_page_states_the_paper_preset():
     for option, words in stated.items():
         assert MECHANISTIC["paper"][option] == values[option]
         assert words in text.replace("\n", " ")
-    for laws in xsg.physics.LAWS.values():
+    for laws in xsg.spread.physics.LAWS.values():
         assert laws.formula.replace(" − ", "-").replace("²", "^2") in text
 
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import xsg
-from xsg.models.across_scales import SEED_AMOUNT, Terms
-from xsg.models.over_time import DynamicPrograms, Series
-from xsg.training.across_scales import PRIOR
+from xsg.across.joint import PRIOR
+from xsg.across.joint_model import SEED_AMOUNT, Terms
+from xsg.across.over_time_model import DynamicPrograms, Series
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 PAGE = BOOK / "model_across_scales.md"

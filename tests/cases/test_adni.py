@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xsg.data.adni import cohort_from_tables, read_adni
-from xsg.data.adni_tables import BASELINE
-from xsg.data.dates import BIRTHS, dates
 from xsg.data.tables import labels
-from xsg.data.trajectories import read_trajectories, thickness_codes, trajectories_from_tables
+from xsg.people.adni import cohort_from_tables, read_adni
+from xsg.people.adni_tables import BASELINE
+from xsg.people.dates import BIRTHS, dates
+from xsg.people.trajectories import read_trajectories, thickness_codes, trajectories_from_tables
 
 CODES = list(thickness_codes())
 N, VISITS = 23, ("sc", "m12", "m24")

@@ -17,9 +17,10 @@ from sklearn.base import clone
 
 import xsg
 from xsg.atlas import Graph, SparseGraph
-from xsg.training import CrossScaleVAE, cross_val_predict, engine, refit, refits, spatial_vae
+from xsg.spatial import estimator as spatial_vae
+from xsg.spatial.estimator import PRESETS, SpatialVAE
+from xsg.training import CrossScaleVAE, cross_val_predict, engine, refit, refits
 from xsg.training.files import FORMAT, _seal
-from xsg.training.spatial_vae import PRESETS, SpatialVAE
 
 N, P = 14, 9
 REGIONS = [f"{side}_r{i}" for side in "LR" for i in range(N // 2)]

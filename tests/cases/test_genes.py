@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 from scipy.stats import hypergeom
 
+from xsg.across.connectome import fold, human_connectome
+from xsg.across.simulate_orthologues import simulate_orthologues
+from xsg.across.simulate_progression import simulate_progression
+from xsg.across.simulate_views import simulate_views
 from xsg.atlas import REGIONS
 from xsg.data import fetch as fetch_module
 from xsg.data import vulnerability
-from xsg.data.abagen_options import donor_names
-from xsg.data.connectome import fold, human_connectome
 from xsg.data.expression import (
     common,
     differential_stability,
@@ -25,18 +27,9 @@ from xsg.data.expression import (
     save_expression,
 )
 from xsg.data.expression_files import digest_of
-from xsg.data.genesets import gene_list, gene_sets, load_gene_sets, read_gmt, restrict
-from xsg.data.gmt import undated
-from xsg.data.microarrays import open_microarrays, options
-from xsg.data.simulate import simulate_cortex
-from xsg.data.simulate_microarrays import DONORS, simulate_microarrays, simulated_thinning
-from xsg.data.simulate_mouse import simulate_mouse
-from xsg.data.simulate_orthologues import simulate_orthologues
-from xsg.data.simulate_progression import simulate_progression
-from xsg.data.simulate_trajectories import simulate_trajectories
-from xsg.data.simulate_views import simulate_views
 from xsg.data.vulnerability import hemispheres_averaged, load_disorder, load_rvi
-from xsg.evaluation.enrichment import (
+from xsg.genes.abagen_options import donor_names
+from xsg.genes.enrichment import (
     gene_correlations,
     over_representation,
     prerank,
@@ -45,7 +38,14 @@ from xsg.evaluation.enrichment import (
     set_scores,
     spatial_enrichment,
 )
+from xsg.genes.gmt import undated
+from xsg.genes.microarrays import open_microarrays, options
+from xsg.genes.sets import gene_list, gene_sets, load_gene_sets, read_gmt, restrict
+from xsg.genes.simulate import DONORS, simulate_microarrays, simulated_thinning
 from xsg.names import homologue
+from xsg.people.simulate import simulate_trajectories
+from xsg.simulate.cortex import simulate_cortex
+from xsg.spatial.simulate import simulate_mouse
 
 # --- gene sets in files (case 23) -------------------------------------------------------------------------------------
 

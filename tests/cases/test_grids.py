@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from xsg import check
-from xsg.data.mouse import SHAPE, Mouse, make_structures, read_annotation, read_grid, structure_tree
+from xsg.spatial.mouse import SHAPE, Mouse, make_structures, read_annotation, read_grid, structure_tree
 
 # --- −1 is missing (18) -----------------------------------------------------------------------------------------------
 

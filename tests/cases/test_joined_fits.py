@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 
 import xsg
+from xsg.across.over_time import DiseaseProgression, mixed_effects_forecast
+from xsg.across.over_time_model import DynamicPrograms
+from xsg.across.views import MultiViewVAE, cross_val_views
+from xsg.across.views_model import MultiViewNet
 from xsg.atlas import Graph, SparseGraph
-from xsg.data.simulate_trajectories import simulate_trajectories
-from xsg.data.trajectories import Norm
-from xsg.evaluation.localise import localise
-from xsg.models.over_time import DynamicPrograms
-from xsg.models.spatial_vae import SpatialVAENet
-from xsg.models.views import MultiViewNet
-from xsg.training.over_time import DiseaseProgression, mixed_effects_forecast
-from xsg.training.views import MultiViewVAE, cross_val_views
+from xsg.people.simulate import simulate_trajectories
+from xsg.people.trajectories import Norm
+from xsg.spatial.localise import localise
+from xsg.spatial.model import SpatialVAENet
 
 REGIONS = [f"{side}_r{name}" for side in "LR" for name in "abcdefg"]
 

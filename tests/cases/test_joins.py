@@ -7,22 +7,22 @@ import torch
 from scipy import sparse
 
 import xsg
+from xsg.across.simulate_orthologues import simulate_orthologues
+from xsg.across.transfer import carry_over, complete_maps, dealt, orthologues, predict_shared
 from xsg.atlas import REGIONS, SparseGraph, build_graph, load_parcellation
 from xsg.check import constant, folds, matched
-from xsg.data.preprocess import Preprocessor, Scaler, SelectGenes, SpatialImputer
-from xsg.data.simulate_orthologues import simulate_orthologues
 from xsg.evaluation.baselines import BASELINES, baseline
-from xsg.evaluation.localise import localise, voxel_folds
 from xsg.evaluation.metrics import correlation, program_recovery, r_squared
-from xsg.evaluation.programs import (
+from xsg.evaluation.splits import homologous
+from xsg.genes.programs import (
     align_programs,
     canonical_correlations,
     gene_weights,
     main_directions,
     program_stability,
 )
-from xsg.evaluation.splits import homologous
-from xsg.evaluation.transfer import carry_over, complete_maps, dealt, orthologues, predict_shared
+from xsg.spatial.localise import localise, voxel_folds
+from xsg.spatial.preprocess import Preprocessor, Scaler, SelectGenes, SpatialImputer
 
 DK = load_parcellation("dk")
 SIMPLE = BASELINES[:-1]
@@ -663,7 +663,7 @@ def brain():
 
 def turned(brain, order):
     """The same brain, its voxels in another order."""
-    return xsg.data.mouse.Mouse(
+    return xsg.spatial.mouse.Mouse(
         brain.name, brain.expression[order], brain.voxels.iloc[order], brain.region.iloc[order], brain.genes,
         brain.structures, simulated=True,
     )  # fmt: skip
@@ -792,13 +792,13 @@ def test_localise_names_its_folds_and_ignores_the_index(brain):
     with pytest.raises(ValueError, match="method 'kNN' is unknown; expected one of 'model', 'centroid'"):
         report.errors("kNN")
     names = [f"v{k}" for k in range(len(brain.voxels))]
-    named = xsg.data.mouse.Mouse(
+    named = xsg.spatial.mouse.Mouse(
         "named", brain.expression, brain.voxels.set_axis(names), brain.region.set_axis(names), brain.genes,
         brain.structures,
     )  # fmt: skip
     again = localise(Teller(), named, folds=(3, 1), baselines="centroid", progress=False)
     pd.testing.assert_frame_equal(again.table, report.table)
-    mixed = xsg.data.mouse.Mouse(
+    mixed = xsg.spatial.mouse.Mouse(
         "mixed", brain.expression, named.voxels, shuffled(named.region), brain.genes, brain.structures
     )
     pd.testing.assert_series_equal(mixed.region, named.region)
@@ -822,7 +822,7 @@ def test_ties_in_expression_fall_the_same_way(brain):
     """Voxels whose expression is alike are equally near to all: which of them counts is told by the grid."""
     alike = np.ones_like(brain.expression)
     alike[::3] = 2.0
-    one = xsg.data.mouse.Mouse("t", alike, brain.voxels, brain.region, brain.genes, brain.structures)
+    one = xsg.spatial.mouse.Mouse("t", alike, brain.voxels, brain.region, brain.genes, brain.structures)
     order = np.random.default_rng(2).permutation(len(alike))
     places = [
         localise(Teller(), each, "slabs", folds=(1,), baselines=("kNN",), progress=False)
@@ -836,7 +836,7 @@ def test_ties_in_expression_fall_the_same_way(brain):
 
 def genes_turned(brain):
     order = np.random.default_rng(3).permutation(len(brain.genes))
-    return xsg.data.mouse.Mouse(
+    return xsg.spatial.mouse.Mouse(
         "g", brain.expression[:, order], brain.voxels, brain.region, brain.genes[order], brain.structures
     )
 
@@ -846,7 +846,7 @@ def genes_turned(brain):
 def test_genes_are_found_by_name(brain, scale, neighbours):
     holes = brain.expression.copy()
     holes[np.random.default_rng(0).random(holes.shape) < 0.1] = np.nan
-    one = xsg.data.mouse.Mouse("h", holes, brain.voxels, brain.region, brain.genes, brain.structures)
+    one = xsg.spatial.mouse.Mouse("h", holes, brain.voxels, brain.region, brain.genes, brain.structures)
     learned = Preprocessor(7, neighbours, scale).fit(one)
     np.testing.assert_array_equal(learned.transform(genes_turned(one)), learned.transform(one))
     lacking = one.subset(genes=np.arange(2, 12))
@@ -857,7 +857,7 @@ def test_genes_are_found_by_name(brain, scale, neighbours):
 def test_neighbours_are_refused_where_they_moved(brain):
     holes = brain.expression.copy()
     holes[3, 2] = np.nan
-    one = xsg.data.mouse.Mouse("h", holes, brain.voxels, brain.region, brain.genes, brain.structures)
+    one = xsg.spatial.mouse.Mouse("h", holes, brain.voxels, brain.region, brain.genes, brain.structures)
     learned = Preprocessor(None, 3).fit(one)
     order = np.random.default_rng(0).permutation(len(holes))
     with pytest.raises(ValueError, match="stand in other rows"):
@@ -869,7 +869,7 @@ def test_a_constant_gene_is_not_blown_up(brain, scale):
     for value in (1.0, 0.1, 1 / 3, 2.7):
         energies = brain.expression.astype(np.float32).copy()
         energies[:, 4] = value
-        one = xsg.data.mouse.Mouse("c", energies, brain.voxels, brain.region, brain.genes, brain.structures)
+        one = xsg.spatial.mouse.Mouse("c", energies, brain.voxels, brain.region, brain.genes, brain.structures)
         assert Scaler(scale).fit(one).spread_[4] == 1
         energies[7, 4] = value + 1.0  # a voxel that does not train
         x = Preprocessor(None, 0, scale).fit(one, np.arange(10, 90)).transform(one, np.array([7]))

@@ -10,9 +10,9 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import rankdata
 
 import xsg
-from xsg.physics import grid_laplacian
+from xsg.spread.estimator import UnlikeTrainingWarning, maximum_likelihood
+from xsg.spread.physics import grid_laplacian
 from xsg.training.files import read_model, write_model
-from xsg.training.mechanistic import UnlikeTrainingWarning, maximum_likelihood
 
 TIMES = [0.0, 6.0, 24.0]
 
@@ -117,7 +117,7 @@ def test_only_those_who_depart_are_marked(noisy, model):
 
 
 def test_others_like_those_trained_on_raise_no_alarm(model, clear_model):
-    """Measured: none of 12,240 (`xsg.training.likeness`)."""
+    """Measured: none of 12,240 (`xsg.spread.likeness`)."""
     for trained, noise in ((model, 5), (clear_model, None)):
         found = trained.infer(simulated(noise, n_test=150, seed=7).part("test"))
         assert (found.unlike == "").all()
@@ -237,7 +237,7 @@ def test_regions_named_in_another_style_and_order_are_joined(noisy):
     weights = np.triu(draw.uniform(0.1, 1, (8, 8)), 1)
     weights = weights + weights.T
     laplacian = np.diag(weights.sum(1)) - weights
-    solver = xsg.physics.ReactionDiffusion(laplacian)
+    solver = xsg.spread.physics.ReactionDiffusion(laplacian)
     rate = draw.uniform(0.05, 0.4, (60, 2))
     start = np.tile([[0.6, 0, 0, 0, 0.3, 0, 0, 0]], (60, 1))
     values = solver.solve(start, [0.0, 3.0, 8.0], rate[:, 0] / 4, rate[:, 1]).numpy()

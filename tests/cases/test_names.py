@@ -16,11 +16,11 @@ import matplotlib.pyplot as plt
 import xsg
 from xsg import plotting
 from xsg.atlas import REGIONS, Graph, Parcellation, SparseGraph, build_graph, homologous_pairs, load_parcellation, mesh
+from xsg.atlas.pairs import TOLERANCE, find_pairs
 from xsg.check import constant
 from xsg.evaluation import nulls, splits
 from xsg.interactive import cortex_view
 from xsg.names import background, subcortical
-from xsg.pairs import TOLERANCE, find_pairs
 
 DK = load_parcellation("dk")
 HALF = len(DK.labels) // 2

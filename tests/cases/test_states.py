@@ -10,8 +10,8 @@ from scipy import sparse
 
 import xsg
 from xsg.atlas import Graph
-from xsg.models.mechanistic import Visits, refine
-from xsg.physics import LAWS, ReactionDiffusion, grid_laplacian
+from xsg.spread.model import Visits, refine
+from xsg.spread.physics import LAWS, ReactionDiffusion, grid_laplacian
 
 TWO = [[1, -1], [-1, 1]]
 RIGHT = [[1.0, 0.0], [0.684, 0.316]]  # expected.txt of the case: 0.684, 0.316 at t = 1

@@ -15,8 +15,8 @@ import pytest
 
 from xsg import check
 from xsg.__main__ import main
-from xsg.data.own import read_study, write_template
 from xsg.data.tables import floats, read_table
+from xsg.study.read import read_study, write_template
 
 
 @pytest.mark.parametrize(

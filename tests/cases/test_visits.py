@@ -8,10 +8,12 @@ import pytest
 import torch
 
 import xsg
-from xsg.models import across_scales as across_scales_model
-from xsg.training import across_scales, likeness, mechanistic
-from xsg.training.across_scales import CrossScaleSpread, fit_many
-from xsg.training.mechanistic import maximum_likelihood, rate_components
+from xsg.across import joint as across_scales
+from xsg.across import joint_model as across_scales_model
+from xsg.across.joint import CrossScaleSpread, fit_many
+from xsg.spread import estimator as mechanistic
+from xsg.spread import likeness
+from xsg.spread.estimator import maximum_likelihood, rate_components
 
 QUICK = {"points": 16, "iterations": 4, "horizon": 24.0}
 STYLES = {

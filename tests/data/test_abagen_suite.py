@@ -66,8 +66,8 @@ EXPECTED = {name: says for _, says, *names in _EXPECTED for name in " ".join(nam
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests():
     """Mend abagen before its tests import it, for good: this process has nothing else to do."""
-    from xsg.data.abagen_shim import mended_abagen
-    from xsg.data.microarrays import _present
+    from xsg.genes.abagen_shim import mended_abagen
+    from xsg.genes.microarrays import _present
 
     mended = mended_abagen()
     abagen = mended.__enter__()
@@ -99,7 +99,7 @@ def data(tmp_path_factory) -> Path:
     """What abagen's tests would download, simulated: microarrays, RNA sequencing, and heads (of nothing but a grid)."""
     import nibabel
 
-    from xsg.data.simulate_microarrays import _abagen_data, simulate_microarrays
+    from xsg.genes.simulate import _abagen_data, simulate_microarrays
 
     folder = tmp_path_factory.mktemp("abagen")
     known = pd.read_csv(_abagen_data() / "reannotated.csv.gz").dropna(subset="entrez_id")["gene_symbol"].unique()

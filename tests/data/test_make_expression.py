@@ -10,7 +10,6 @@ import pytest
 
 from xsg.atlas import REGIONS
 from xsg.data import expression as module
-from xsg.data import simulate_microarrays as simulate_microarrays_module
 from xsg.data.expression import (
     abagen_default_genes,
     common,
@@ -23,10 +22,11 @@ from xsg.data.expression import (
     multiverse,
     save_expression,
 )
-from xsg.data.microarrays import open_microarrays, run_abagen
-from xsg.data.simulate_microarrays import DONORS, simulate_microarrays, simulated_thinning
 from xsg.evaluation.metrics import r_squared
 from xsg.evaluation.splits import homologous
+from xsg.genes import simulate as simulate_microarrays_module
+from xsg.genes.microarrays import open_microarrays, run_abagen
+from xsg.genes.simulate import DONORS, simulate_microarrays, simulated_thinning
 
 
 @pytest.fixture(scope="session")
@@ -202,7 +202,7 @@ def test_the_table_is_the_mean_over_donors(folder, quick, table):
 
 
 def test_differential_stability_is_abagens(folder, quick):
-    from xsg.data.abagen_shim import mended_abagen
+    from xsg.genes.abagen_shim import mended_abagen
 
     donors = donor_expressions(folder, **quick, lr_mirror="bidirectional")
     with mended_abagen() as abagen:

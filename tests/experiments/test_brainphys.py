@@ -38,7 +38,7 @@ def test_every_row_is_of_a_model_and_seed_that_were_planned():
 
 def test_the_steps_refined_with_are_the_models_own():
     import xsg
-    from xsg.training.mechanistic import FINE
+    from xsg.spread.estimator import FINE
 
     module = script("steps")
     steps = xsg.MechanisticMixture().steps

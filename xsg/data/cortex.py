@@ -14,7 +14,7 @@ from xsg import check as checks
 from xsg import names as naming
 from xsg.atlas import Graph, Parcellation, SparseGraph, build_graph, load_parcellation
 from xsg.check import align, gene_names, series, some
-from xsg.data.adni import Cohort
+from xsg.people.adni import Cohort
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Truth:
         Standard error of the observed map, mm.
     reliability : float
         Noise ceiling: the R² that the true map, given an intercept, is expected to have against the observed one
-        (`xsg.data.adni.noise_ceiling`).
+        (`xsg.people.adni.noise_ceiling`).
     reliability_sd : float
         Standard deviation of what the truth does reach less that ceiling: mostly within two of it.
     relevant : tuple of str
@@ -211,7 +211,7 @@ def load_cortex(name: str = "simulated", **choices: object) -> Cortex:
     Parameters
     ----------
     name : str
-        ``"simulated"``: `xsg.data.simulate.simulate_cortex`, no data needed. ``"ahba-ad"``, ``"ahba-pd"``, …: Allen
+        ``"simulated"``: `xsg.simulate.cortex.simulate_cortex`, no data needed. ``"ahba-ad"``, ``"ahba-pd"``, …: Allen
         Human Brain Atlas expression and the effect sizes of a disorder (fetched on first use); the names are those of
         `xsg.data.vulnerability.disorder_maps`, in lower case. ``"ahba"``: the same expression and a map of your own,
         ``thinning=``, a Series by region name in any style (``L_bankssts``, ``lh_bankssts_thickness``, …; regions may
@@ -273,7 +273,7 @@ def _load(name: str, choices: tuple[tuple[str, object], ...]) -> Cortex:
 def _simulated(
     seed: int = 0, n_genes: int = 910, n_programs: int = 6, n_controls: int = 926, n_patients: int = 426
 ) -> Cortex:
-    from xsg.data.simulate import simulate_cortex
+    from xsg.simulate.cortex import simulate_cortex
 
     return simulate_cortex(seed, n_genes, n_programs, n_controls, n_patients)
 

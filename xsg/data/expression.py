@@ -24,13 +24,13 @@ from tqdm.auto import tqdm
 
 from xsg.atlas import REGIONS, align
 from xsg.check import array, gene_names, some
-from xsg.data.abagen_options import check_atlas, check_options, donor_names
 from xsg.data.expression_files import digest_of
 from xsg.data.expression_files import load_expression as load_expression
 from xsg.data.expression_files import save_expression as save_expression
 from xsg.data.fetch import fetch
-from xsg.data.genesets import as_text, gene_list
-from xsg.data.microarrays import DONORS, Microarrays, open_microarrays, options, run_abagen
+from xsg.genes.abagen_options import check_atlas, check_options, donor_names
+from xsg.genes.microarrays import DONORS, Microarrays, open_microarrays, options, run_abagen
+from xsg.genes.sets import as_text, gene_list
 from xsg.names import homologue
 
 _MATRIX = "human/expression/desikan_r0.2.csv.bz2"
@@ -135,7 +135,7 @@ def make_expression(
     ----------
     source
         ``"download"`` (the real microarrays, 1.7 GB to fetch and 4.3 GB unpacked, once), a folder that holds them, or
-        ``"simulated"``. See `xsg.data.microarrays.open_microarrays`.
+        ``"simulated"``. See `xsg.genes.microarrays.open_microarrays`.
     atlas
         ``"volume"``: the Desikan–Killiany atlas in MNI space; subcortical samples take part in the normalisation.
         ``"surface"``: on fsaverage5, cortical samples alone.
@@ -152,7 +152,7 @@ def make_expression(
         Show progress bars while downloading.
     **choices
         Options of abagen, e.g. ``probe_selection="rnaseq"``, ``gene_norm="zscore"``, ``lr_mirror="bidirectional"``; all
-        of them with their defaults: `xsg.data.microarrays.options`.
+        of them with their defaults: `xsg.genes.microarrays.options`.
 
     Returns
     -------

@@ -14,8 +14,8 @@ from scipy.spatial.distance import cdist
 
 from xsg import names as naming
 from xsg.atlas import REGIONS, Parcellation, load_parcellation
+from xsg.atlas.pairs import Pairs, about_unknown, find_pairs
 from xsg.check import choice, number
-from xsg.pairs import Pairs, about_unknown, find_pairs
 
 SPLITS = ("random", "homologous", "spatial", "distance", "lobe", "left-to-right")
 DEALT = ("random", "homologous", "spatial")  # by a seed, so that there are many ways; the others are unique

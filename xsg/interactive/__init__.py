@@ -22,8 +22,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from xsg.atlas import Parcellation, load_parcellation, mesh
-from xsg.data.mouse import AXES, SHAPE, SPACING
 from xsg.plotting import DIVERGING, SEQUENTIAL, brain, on_regions, slices, sulci
+from xsg.spatial.mouse import AXES, SHAPE, SPACING
 
 Limits = tuple[float, float]
 
@@ -234,7 +234,7 @@ def spread_view(
         Solutions (len(D), len(R), len(times), H, W) in [0, 1], NaN outside the domain (the same pixels throughout); or
         several by name, such as the law of growth, between which the reader chooses.
     D, R, times
-        Rising values, in the units of `xsg.physics.ReactionDiffusion.solve`.
+        Rising values, in the units of `xsg.spread.physics.ReactionDiffusion.solve`.
     label
         What the colour means, with its unit.
     alt

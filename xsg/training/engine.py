@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from xsg.graphs import Graph, SparseGraph, joined
+from xsg.atlas.graphs import Graph, SparseGraph, joined
 from xsg.models.cross_scale import DENSE_UP_TO, CrossScaleNet, Propagate, dense_propagation, sparse_propagation
 from xsg.models.cross_scale_gradient import HandGradient
 

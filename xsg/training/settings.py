@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from xsg.check import choice, flag, number
-from xsg.data.preprocess import SCALES
+from xsg.spatial.preprocess import SCALES
 
 Rule = Callable[[object, str], object]
 
@@ -48,7 +48,7 @@ seed: Rule = _whole(0, _LARGEST_SEED)
 _PUBLISHED = {
     # data
     "n_genes": 3000,  # at most so many, by variance
-    "scale": "robust",  # see xsg.data.preprocess.Scaler
+    "scale": "robust",  # see xsg.spatial.preprocess.Scaler
     "select_before_split": True,  # scale all genes, then choose by variance over all voxels, held out or not
     "impute": 0,  # spatial neighbours asked for a missing value; 0: the gene's typical energy
     "impute_before_split": False,  # the imputer sees the held-out voxels too

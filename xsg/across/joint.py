@@ -1,0 +1,645 @@
+"""Fitting of the model across scales: one map or many visits, one fit or many in one pass.
+
+`CrossScaleSpread` is the estimator; `fit_many` fits copies that differ in what was seen (null maps, repeated cohorts)
+or in the regions that they may learn from (folds), side by side; the single fit is one copy through the same code.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import norm
+from sklearn.base import BaseEstimator, clone
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from xsg.across.joint_model import Fitted, Seen, Terms, at, climb, curves, predict, unknowns
+from xsg.across.joint_tables import laplacian_of, programs_table, same_visits, seed_rows, visits_table, years_of
+from xsg.atlas import Graph
+from xsg.check import array, flag, number
+from xsg.machine import one_thread
+from xsg.spread.physics import ReactionDiffusion
+from xsg.training.files import label, read_model, safe_load, write_model
+from xsg.training.tables import training_rows
+from xsg.training.whole import whole_fit
+
+# Mean and sd of the normal prior of each unknown. Tau and thinning are in units of their root mean square here, years
+# are years, the network has a mean degree of 1; all programs share the prior of "rate" and that of "capacity". What has
+# years in it is wide, so that what one cross-section says of years (nothing) is not made up by priors.
+PRIOR = {
+    "log D": (float(np.log(0.1)), 2.5),
+    "log R": (float(np.log(0.4)), 1.0),
+    "rate": (0.0, 0.5),
+    "capacity": (0.0, 0.5),
+    "log s": (0.5, 1.5),
+    "o_u": (0.0, 1.0),
+    "log g": (float(np.log(0.2)), 2.5),
+    "o_y": (0.0, 1.0),
+    "c": (0.0, 0.3),
+}
+STARTS = ((0.03, 0.3), (0.3, 0.3), (0.03, 0.8), (0.3, 0.8))  # D, R; after a few iterations the best goes on
+_FIRST = 4  # iterations from each start
+_OFF = -50.0  # log s, log g of what is not there
+_NUMBERS = 20_000_000  # in the derivatives of the copies that are fitted side by side
+_FEWEST = 5  # regions to learn from
+_ATROPHY = ("accumulated", "current", "none")
+_KINDS = ("tau", "thinning")
+
+
+class CrossScaleSpread(BaseEstimator):
+    """Genes set the rates at which pathology spreads over a network, and its burden thins the cortex.
+
+    The equations are those of `xsg.across.joint_model`. Every link can be switched off: genes → rate, genes →
+    capacity, network (``graph=None`` in `fit`: no spreading between regions) and burden → thinning.
+
+    Parameters
+    ----------
+    rate, capacity
+        Whether programs act on the reaction rate, and on the capacity.
+    atrophy
+        ``"accumulated"``: thinning follows the burden added up since onset. ``"current"``: the burden of the moment.
+        ``"none"``: no link; thinning is ageing and a constant.
+    seeds
+        Regions in which the disease begins, named in any style.
+    horizon
+        Longest disease in years, from onset to the last visit.
+    points
+        Moments at which the equation is solved and between which it is read; as many splitting steps, but one.
+    iterations
+        Most iterations of the climb.
+
+    Attributes
+    ----------
+    estimates_ : DataFrame
+        By unknown: ``value``, ``low``, ``high`` (90 % interval), of D, R, s and g themselves, not their logarithms;
+        ``learned``, the share of the prior's variance that the data took away: 1 is known, 0 is what the prior said,
+        NaN is switched off.
+    shifts_ : DataFrame
+        By subject: ``years`` from onset to the first visit, and ``sd``.
+    fitted_ : dict of str to DataFrame (O, n)
+        ``"tau"`` and ``"thinning"`` as expected at each visit, in all regions, those not trained on as well; only of
+        what was given.
+    states_ : DataFrame (M, n)
+        Burden by year since onset.
+    covariance_ : DataFrame (P, P)
+        Of the unknowns on the scale of `xsg.across.joint_model.unknowns`, observations in units of their root mean
+        square.
+    history_ : DataFrame
+        By iteration: the named terms of the loss (``tau``, ``thinning``, ``prior``, ``prior_shift``); the total is
+        their sum.
+    loss_ : float
+        The total at the end, −log posterior up to a constant of the data.
+
+    Examples
+    --------
+    >>> import xsg
+    >>> cohort = xsg.simulate_progression(n_subjects=5, n_visits=2)
+    >>> model = CrossScaleSpread(iterations=3, points=16)
+    >>> model.fit(cohort.programs, cohort.thinning, cohort.tau, graph=cohort.graph, years=cohort.years).shifts_.shape
+    (5, 2)
+    """
+
+    def __init__(
+        self,
+        rate: bool = True,
+        capacity: bool = True,
+        atrophy: str = "accumulated",
+        seeds: Sequence[str] = ("L_entorhinal", "R_entorhinal"),
+        horizon: float = 30.0,
+        points: int = 61,
+        iterations: int = 40,
+    ):
+        self.rate = rate
+        self.capacity = capacity
+        self.atrophy = atrophy
+        self.seeds = seeds
+        self.horizon = horizon
+        self.points = points
+        self.iterations = iterations
+
+    @whole_fit
+    def fit(
+        self,
+        programs: pd.DataFrame,
+        thinning: pd.Series | pd.DataFrame | None = None,
+        tau: pd.Series | pd.DataFrame | None = None,
+        *,
+        graph: Graph | None = None,
+        years: pd.Series | None = None,
+        train: pd.Index | list[str] | None = None,
+    ) -> "CrossScaleSpread":
+        """Fit to one map of a group, or to the visits of many subjects.
+
+        Parameters
+        ----------
+        programs
+            DataFrame (n, K) of expression programs by region; each is brought to mean 0 and variance 1.
+        thinning, tau
+            Series (n,), one map; or DataFrame (O, n), a visit in each row, index (subject, visit). NaN where not
+            measured. One of the two may be left out; what is given must have the same rows. Regions and visits are
+            joined by name, in whatever order they stand and style regions are written.
+        graph
+            The network, over the regions of ``programs``. None: no spreading between regions.
+        years
+            Series (O,): years since the subject's first visit, index as of the tables; 0 for all by default.
+        train
+            Regions to learn from; all by default. The equation is solved in all.
+
+        Returns
+        -------
+        CrossScaleSpread
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Options that are unknown; tables without names, or that do not fit one another; codes for missing values;
+            too little to learn from.
+        FloatingPointError
+            A term of the loss that is not finite, by name.
+
+        Notes
+        -----
+        If the fit fails or is interrupted, the model is as it was before.
+        """
+        _fit([self], programs, [thinning], [tau], graph, years, [train], progress=False)
+        return self
+
+    def predict(self, years: pd.Series, what: str = "thinning") -> pd.DataFrame:
+        """Predict visits of the subjects that the model was fitted to, whenever they are.
+
+        Parameters
+        ----------
+        years
+            Series (O,): years since the subject's first visit, index (subject, visit).
+        what
+            ``"thinning"`` or ``"tau"``.
+
+        Returns
+        -------
+        DataFrame (O, n)
+        """
+        self._check_fitted()
+        self._check_kind(what)
+        if not isinstance(years, pd.Series):
+            raise TypeError(f"years: expected a Series by (subject, visit), got {type(years).__name__}.")
+        subjects = years.index.get_level_values(0)
+        unknown = subjects.difference(self.shifts_.index)
+        if len(unknown):
+            raise ValueError(f"subject {unknown[0]!r} was not fitted, so its time shift is not known.")
+        t = torch.tensor(array(years, "years"))
+        x = self._found.shift[:, self.shifts_.index.get_indexer(subjects)] + t
+        expected = self._problem.expected(self._found.z, x, t)
+        return pd.DataFrame(expected[what][0], years.index, self._problem.regions)
+
+    def score(self, observed: pd.Series | pd.DataFrame, what: str = "thinning") -> float:
+        """R² of what was fitted against observations of the same visits, over the values that are there."""
+        self._check_fitted()
+        self._check_kind(what)
+        fitted = self.fitted_[what]
+        table = visits_table(observed, fitted.columns, what)
+        if len(table) == len(fitted) == 1:
+            table = table.set_axis(fitted.index)
+        fitted = same_visits(fitted.loc[fitted.index.isin(table.index)], table.index)
+        if fitted is None:
+            raise ValueError(
+                f"{what}: {len(table)} visits, of which some were not fitted, such as {table.index[0]!r}; expected "
+                f"visits like {self.fitted_[what].index[0]!r}."
+            )
+        y, guess = table.to_numpy(), fitted.to_numpy()
+        there = np.isfinite(y)
+        if there.sum() < 2 or np.ptp(y[there]) == 0:
+            raise ValueError(f"{what}: {there.sum()} values, all the same; R² needs at least two that differ.")
+        return float(1 - np.square(y - guess)[there].sum() / np.square(y - y[there].mean())[there].sum())
+
+    def profile(self, name: str, values: Sequence[float]) -> pd.Series:
+        """Refit with one unknown held at each of some values, all in one pass.
+
+        Parameters
+        ----------
+        name
+            A name of `estimates_`.
+        values
+            As `estimates_` gives them: D, R, s, g themselves, not their logarithms.
+
+        Returns
+        -------
+        Series
+            The loss above its least, the unknown's own prior left out. Were the likelihood normal it would be half the
+            squared number of standard deviations: 1.35 marks a 90 % interval.
+        """
+        self._check_fitted()
+        if name not in self.estimates_.index:
+            raise ValueError(f"there is no unknown {name!r}; there are {', '.join(map(repr, self.estimates_.index))}.")
+        values = array(values, "values", ndim=1)
+        if not len(values):
+            raise ValueError("values is empty; expected at least one at which to hold the unknown.")
+        column, problem = self.estimates_.index.get_loc(name), self._problem.repeated(len(values))
+        scale, log = problem.units[column], name in ("D", "R", "s", "g")
+        if log and not (values > 0).all():
+            raise ValueError(f"{name} is to be held at {values.min():g}; expected values above 0.")
+        inner = torch.tensor(values) / float(scale[0])
+        problem.prior[0][:, column] = inner.log() if log else inner
+        problem.prior[1][:, column] = torch.inf
+        start = (each.expand(len(inner), -1) for each in self._found[:2])
+        with one_thread():
+            found = problem.climb(*start, 2 * self.iterations)
+        loss = torch.stack(found.terms).sum(0).numpy()
+        mean, precision = (float(each[0, column]) for each in self._problem.prior)
+        own = 0.5 * precision * (float(self._found.z[0, column]) - mean) ** 2 if np.isfinite(precision) else 0.0
+        return pd.Series(loss - min(loss.min(), self.loss_ - own), pd.Index(values, name=name), name="loss above least")
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model, with what it was fitted to, to one ``.safetensors`` file; never half a file."""
+        self._check_fitted()
+        problem, found = self._problem, self._found
+        arrays = {f"seen.{name}": value for name, value in problem.seen._asdict().items()}
+        arrays |= {f"found.{name}": value for name, value in found._asdict().items() if name != "terms"}
+        arrays |= {"terms": torch.stack(found.terms), "programs": problem.programs, "laplacian": problem.laplacian}
+        facts = {
+            "class": type(self).__name__,
+            "params": self.get_params(),
+            "regions": list(problem.regions),
+            "programs": list(problem.names),
+            "subjects": [label(each) for each in self.shifts_.index],
+            "visits": [label(each) for each in problem.visits],
+            "network": problem.network,
+        }
+        return write_model(path, arrays, facts)
+
+    @classmethod
+    @safe_load
+    def load(cls, path: str | Path) -> "CrossScaleSpread":
+        """Read a model that `save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file holds no model of this class, or is damaged.
+        """
+        facts, arrays = read_model(path, cls.__name__)
+        params = {name: tuple(v) if isinstance(v, list) else v for name, v in facts["params"].items()}
+        model = cls(**params)
+        model._check(pd.Index(facts["regions"]))
+        seen = Seen(*(arrays[f"seen.{name}"] for name in Seen._fields))
+        visits = [tuple(each) if isinstance(each, list) else each for each in facts["visits"]]
+        visits = pd.MultiIndex.from_tuples(visits) if isinstance(visits[0], tuple) else pd.Index(visits)
+        problem = _Problem(
+            model, pd.Index(facts["regions"]), facts["programs"], arrays["programs"], arrays["laplacian"],
+            facts["network"], visits, pd.Index(facts["subjects"]), seen,
+        )  # fmt: skip
+        found = {name: arrays[f"found.{name}"] for name in Fitted._fields if name != "terms"}
+        model._settle(problem, Fitted(**found, terms=Terms(*arrays["terms"])))
+        return model
+
+    def _settle(self, problem: "_Problem", found: Fitted) -> None:
+        """Take over the result of one copy."""
+        self._problem, self._found = problem, found
+        self._fitted_as = {name: value for name, value in self.get_params().items() if name != "iterations"}
+        z, variance = found.z[0], found.covariance[0].diagonal()
+        free = ~problem.prior[1][0].isinf()
+        wide = norm.ppf(0.95) * variance.clamp(min=0).sqrt()
+        rows = {}
+        for k, name in enumerate(problem.unknowns):
+            unit, log = problem.units[k][0], name.startswith("log ")
+            ends = torch.stack([z[k], z[k] - wide[k], z[k] + wide[k]])
+            ends = (ends.exp() if log else ends) * unit
+            learned = 1 - variance[k] * problem.prior[1][0, k] if free[k] else torch.nan
+            rows[name.removeprefix("log ")] = [*(ends.tolist() if free[k] or not log else [0.0] * 3), float(learned)]
+        self.estimates_ = pd.DataFrame(rows, ["value", "low", "high", "learned"]).T.rename_axis("unknown")
+        self.shifts_ = pd.DataFrame(
+            {"years": found.shift[0].numpy(), "sd": found.shift_sd[0].numpy()}, problem.subjects.rename("subject")
+        )
+        expected = problem.expected(found.z, found.shift[:, problem.seen.subject] + problem.seen.years)
+        self.fitted_ = {
+            kind: pd.DataFrame(expected[kind][0], problem.visits, problem.regions)
+            for kind, valid in zip(_KINDS, (problem.seen.tau_valid, problem.seen.thinning_valid), strict=True)
+            if valid.any()
+        }
+        found_curves = problem.curves(found.z)
+        self.states_ = pd.DataFrame(
+            found_curves.u[0].numpy(), pd.Index(problem.clock.numpy(), name="years"), problem.regions
+        )
+        self.covariance_ = pd.DataFrame(found.covariance[0].numpy(), problem.unknowns, problem.unknowns)
+        self.history_ = pd.DataFrame(found.history[:, 0].numpy(), columns=list(Terms._fields)).rename_axis("iteration")
+        self.loss_ = float(torch.stack(found.terms).sum())
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "estimates_"):
+            raise ValueError("this CrossScaleSpread is not fitted yet. Call fit(programs, thinning, tau) first.")
+        for name, fitted in self._fitted_as.items():
+            if getattr(self, name) != fitted:
+                raise ValueError(
+                    f"{name} is now {getattr(self, name)!r}, but the model was fitted with {fitted!r}. Fit it again."
+                )
+
+    def _check_kind(self, what: str) -> None:
+        if not isinstance(what, str) or what not in self.fitted_:
+            raise ValueError(f"what is {what!r}; expected one of {', '.join(map(repr, self.fitted_))}, as was fitted.")
+
+    def _check(self, regions: pd.Index) -> None:
+        """Check the settings, and hold them as plain values."""
+        if not isinstance(self.atrophy, str) or self.atrophy not in _ATROPHY:
+            raise ValueError(f"atrophy is {self.atrophy!r}; expected one of {', '.join(map(repr, _ATROPHY))}.")
+        seed_rows(self.seeds, regions)
+        plain = {name: flag(getattr(self, name), name) for name in ("rate", "capacity")}
+        plain |= {name: number(getattr(self, name), name, whole=True) for name in ("points", "iterations")}
+        plain["horizon"] = number(self.horizon, "horizon")
+        if not isinstance(self.seeds, (tuple, list)):
+            plain["seeds"] = (self.seeds,) if isinstance(self.seeds, str) else tuple(map(str, self.seeds))
+        vars(self).update(plain)
+        if not self.horizon > 0 or self.points < 4 or self.iterations < 1:
+            raise ValueError(
+                f"horizon is {self.horizon}, points {self.points}, iterations {self.iterations}; expected a horizon "
+                "above 0, at least 4 points and 1 iteration."
+            )
+
+
+@dataclass
+class _Problem:
+    """All that K fits need: K copies of what was seen, and what the copies share."""
+
+    model: CrossScaleSpread
+    regions: pd.Index
+    names: list[str]  # of the programs
+    programs: Tensor  # (n, programs), mean 0, variance 1
+    laplacian: Tensor
+    network: bool
+    visits: pd.Index
+    subjects: pd.Index
+    seen: Seen  # as given: tau, thinning in the units of the user
+    solver: ReactionDiffusion | None = None  # made anew unless given
+
+    def __post_init__(self):
+        self.solver = self.solver or ReactionDiffusion(self.laplacian.numpy())
+        self.u0 = torch.tensor(seed_rows(self.model.seeds, self.regions).astype(float))[None]
+        self.clock = torch.linspace(0, self.model.horizon, self.model.points, dtype=torch.float64)
+        self.unknowns = unknowns(self.names)
+        self.rms = []
+        for values, valid in ((self.seen.tau, self.seen.tau_valid), (self.seen.thinning, self.seen.thinning_valid)):
+            rms = ((values.square() * valid).sum((1, 2)) / valid.sum((1, 2)).clamp(min=1)).sqrt()
+            self.rms.append(rms.where(rms > 0, 1.0))
+        tau, thinning = self.rms
+        one = torch.ones_like(tau)
+        of = {"log s": tau, "o_u": tau, "log g": thinning, "o_y": thinning, "c": thinning}
+        self.units = [of.get(name, one) for name in self.unknowns]
+        link = [name if name in PRIOR else name.split()[0] for name in self.unknowns]
+        mean, sd = torch.tensor([PRIOR[name] for name in link], dtype=torch.float64).T
+        off = {"rate": not self.model.rate, "capacity": not self.model.capacity, "log D": not self.network}
+        no_atrophy = self.model.atrophy == "none" or not self.seen.thinning_valid.any()
+        no_tau = not self.seen.tau_valid.any()
+        off |= {"log g": no_atrophy, "log s": no_tau, "o_u": no_tau, "o_y": not self.seen.thinning_valid.any()}
+        # Years since the first visit say what ageing does; of one visit each, nothing does.
+        off |= {"c": not self.seen.years.any()}
+        off = torch.tensor([off.get(name, False) for name in link])
+        mean = mean.where(
+            ~off | torch.tensor([name in ("rate", "capacity", "c", "log D", "o_u", "o_y") for name in link]), _OFF
+        )
+        copies, count = len(self.seen.tau), len(self.subjects)
+        precision = (sd**-2).where(~off, torch.inf)
+        self.prior = mean.repeat(copies, 1), precision.repeat(copies, 1)
+        # Next to flat from 0 to the horizon: the shifts of many subjects would else bring a clock with them.
+        middle = torch.full((copies, count), self.model.horizon / 2, dtype=torch.float64)
+        self.prior_shift = middle, (20 * middle) ** -2
+
+    def scaled(self) -> Seen:
+        """Return what was seen, tau and thinning in units of their root mean square."""
+        tau, thinning = (rms[:, None, None] for rms in self.rms)
+        return self.seen._replace(tau=self.seen.tau / tau, thinning=self.seen.thinning / thinning)
+
+    def curves(self, z: Tensor):
+        return curves(self.solver, self.u0, self.clock, z, self.programs, slopes=False)
+
+    def expected(self, z: Tensor, x: Tensor, years: Tensor | None = None) -> dict[str, np.ndarray]:
+        """Tau and thinning (K, O, n) at moments x (K, O), in the units of the user."""
+        years = self.seen.years if years is None else years
+        found = predict(self.curves(z), z, x, years, self.model.atrophy == "accumulated")
+        return {
+            kind: (each * rms[:, None, None]).numpy() for kind, each, rms in zip(_KINDS, found, self.rms, strict=True)
+        }
+
+    def climb(self, z: Tensor, shift: Tensor, iterations: int) -> Fitted:
+        return climb(
+            self.solver, self.u0, self.clock, self.programs, self.scaled(), z, shift, self.prior, self.prior_shift,
+            self.model.atrophy == "accumulated", iterations,
+        )  # fmt: skip
+
+    def part(self, rows: Tensor) -> "_Problem":
+        """Return some of the copies, or some of them several times."""
+        seen = Seen(*(each[rows] for each in self.seen[:4]), *self.seen[4:])
+        return _Problem(
+            self.model, self.regions, self.names, self.programs, self.laplacian, self.network, self.visits,
+            self.subjects, seen, self.solver,
+        )  # fmt: skip
+
+    def repeated(self, times: int) -> "_Problem":
+        return self.part(torch.zeros(times, dtype=torch.long))
+
+    def start(self, d: float, r: float) -> tuple[Tensor, Tensor]:
+        """Unknowns to start from, and the shifts at which the curves of such rates are nearest to what was seen."""
+        z = self.prior[0].clone()
+        z[:, 0], z[:, 1] = (np.log(d) if self.network else z[:, 0]), np.log(r)
+        seen, last = self.scaled(), len(self.clock) - 1
+        found = self.curves(z[:1])
+        copies, count = len(z), len(self.subjects)
+        latest = torch.zeros(count, dtype=z.dtype).scatter_reduce(0, seen.subject, seen.years, "amax")
+        middle = at(self.clock, found.a, torch.full((1, 1), self.model.horizon / 2, dtype=z.dtype))[0].quantile(0.99)
+        best, shift = torch.full((copies, count), torch.inf, dtype=z.dtype), torch.zeros(copies, count, dtype=z.dtype)
+        has_tau = bool(seen.tau_valid.any())
+        observed, valid = (seen.tau, seen.tau_valid) if has_tau else (seen.thinning, seen.thinning_valid)
+        top = torch.stack([each[there > 0].quantile(0.99) for each, there in zip(observed, valid, strict=True)])
+        top = top.clamp(min=0.1)
+        scale = top if has_tau else top / middle.clamp(min=1e-3)
+        source = found.u if has_tau or self.model.atrophy != "accumulated" else found.a
+        if not has_tau and self.model.atrophy != "accumulated":
+            scale = top
+        for guess in self.clock[1 : last + 1 : max(1, last // 24)]:
+            moments = torch.minimum(guess, self.model.horizon - latest)[None]
+            curve, _ = at(self.clock, source, moments[:, seen.subject] + seen.years)
+            off = ((observed - scale[:, None, None] * curve).square() * valid).sum(-1)
+            off = torch.zeros_like(best).index_add(-1, seen.subject, off)
+            nearer = off < best
+            best, shift = torch.where(nearer, off, best), torch.where(nearer, moments.expand(copies, -1), shift)
+        names = list(self.unknowns)
+        if has_tau:
+            z[:, names.index("log s")] = scale.log()
+        k = names.index("log g")
+        if not self.prior[1][0, k].isinf():
+            source = found.a if self.model.atrophy == "accumulated" else found.u
+            burden, _ = at(self.clock, source.expand(copies, -1, -1), shift[:, seen.subject] + seen.years)
+            fit = (seen.thinning * burden * seen.thinning_valid).sum((1, 2))
+            z[:, k] = (fit / (burden.square() * seen.thinning_valid).sum((1, 2)).clamp(min=1e-9)).clamp(min=1e-3).log()
+        return z, shift
+
+
+def fit_many(
+    model: CrossScaleSpread,
+    programs: pd.DataFrame,
+    thinning: Sequence[pd.Series | pd.DataFrame] | None = None,
+    tau: Sequence[pd.Series | pd.DataFrame] | None = None,
+    *,
+    graph: Graph | None = None,
+    years: pd.Series | None = None,
+    train: Sequence[pd.Index | list[str] | None] | None = None,
+    progress: bool = True,
+) -> list[CrossScaleSpread]:
+    """Fit copies of a model side by side: to many maps or cohorts, on many sets of training regions.
+
+    Parameters
+    ----------
+    model
+        Hyper-parameters; the model itself is not touched.
+    programs, graph, years
+        As for `CrossScaleSpread.fit`, the same for all copies.
+    thinning, tau
+        A map or table for each copy; or a list of one, which all share.
+    train
+        Training regions for each copy; or a list of one.
+    progress
+        Show a progress bar.
+
+    Returns
+    -------
+    list of CrossScaleSpread
+        Fitted, in the order given; each as it would be had it been fitted alone, up to rounding.
+
+    Raises
+    ------
+    ValueError
+        As `CrossScaleSpread.fit`; lists of different lengths; tables whose rows differ.
+
+    Examples
+    --------
+    >>> import xsg
+    >>> cohort = xsg.simulate_progression(n_subjects=4, n_visits=2)
+    >>> model = CrossScaleSpread(iterations=2, points=16)
+    >>> maps = [cohort.tau.loc["S0001"].iloc[0], cohort.tau.loc["S0002"].iloc[0]]
+    >>> len(fit_many(model, cohort.programs, tau=maps, graph=cohort.graph, progress=False))
+    2
+    """
+    if not isinstance(model, CrossScaleSpread):
+        raise TypeError(f"model: expected a CrossScaleSpread, got {type(model).__name__}.")
+    given = {"thinning": thinning, "tau": tau, "train": train}
+    for name, each in given.items():
+        bare = isinstance(each, (pd.Series, pd.DataFrame, str, dict)) or not (each is None or np.iterable(each))
+        if bare or (name == "train" and each is not None and any(isinstance(one, str) for one in each)):
+            raise TypeError(f"{name}: expected a list with one for each copy, or a list of one: {name}=[{name}].")
+    given = {name: [None] if each is None else list(each) for name, each in given.items()}
+    copies = max(map(len, given.values()))
+    for name, each in given.items():
+        if len(each) not in (1, copies):
+            raise ValueError(f"{name} has {len(each)} entries; expected 1 or {copies}, one for each copy.")
+        given[name] = each * copies if len(each) == 1 else each
+    models = [clone(model) for _ in range(copies)]
+    _fit(models, programs, given["thinning"], given["tau"], graph, years, given["train"], progress)
+    return models
+
+
+def _fit(models, programs, thinning, tau, graph, years, train, progress) -> None:
+    """Fit one model to each copy."""
+    problem = _read(models[0], programs, thinning, tau, graph, years, train)
+    size = problem.programs.shape[0] * (
+        len(problem.unknowns) * len(problem.visits) + 4 * (2 + 2 * len(problem.names)) * len(problem.clock)
+    )
+    chunk = max(1, _NUMBERS // size)
+    quiet = {} if progress else {"disable": True}
+    with one_thread(), tqdm(total=len(models), desc="fits", unit="fit", leave=False, **quiet) as bar:
+        for begin in range(0, len(models), chunk):
+            rows = torch.arange(begin, min(begin + chunk, len(models)))
+            some = problem.part(rows)
+            best = None
+            for d, r in STARTS if problem.network else STARTS[::2]:
+                found = some.climb(*some.start(d, r), _FIRST)
+                loss = torch.stack(found.terms).sum(0)
+                if best is None:
+                    best = [loss, found.z, found.shift]
+                else:
+                    better = loss < best[0]
+                    best = [
+                        torch.where(better.view(-1, *[1] * (new.ndim - 1)), new, old)
+                        for new, old in zip((loss, found.z, found.shift), best, strict=True)
+                    ]
+            found = some.climb(best[1], best[2], models[0].iterations)
+            _refuse_infinite(found, begin)
+            for k in range(len(rows)):
+                own = Fitted(
+                    *(each[k : k + 1] for each in found[:4]),
+                    Terms(*(each[k : k + 1] for each in found.terms)),
+                    found.history[:, k : k + 1],
+                )
+                models[begin + k]._settle(some.part(torch.tensor([k])), own)
+            bar.update(len(rows))
+
+
+def _refuse_infinite(found: Fitted, begin: int) -> None:
+    """Refuse a fit that has diverged, naming the term of the loss."""
+    wrong = ~torch.stack([*found.terms, found.z.sum(1)]).isfinite()
+    if wrong.any():
+        term, copy = wrong.nonzero()[0].tolist()
+        name = repr([*Terms._fields, "the unknowns"][term])
+        raise FloatingPointError(
+            f"{name} of the loss is not finite (copy {begin + copy}). Look for extreme values in tau, thinning or "
+            "programs."
+        )
+
+
+def _read(model, programs, thinning, tau, graph, years, train) -> _Problem:
+    """Bring tables into the order of the programs' regions, and into tensors; refuse what does not fit."""
+    programs = programs_table(programs)
+    regions = programs.index
+    model._check(regions)
+    tables = {"tau": tau, "thinning": thinning}
+    tables = {
+        kind: None if each[0] is None else [visits_table(one, regions, kind) for one in each]
+        for kind, each in tables.items()
+    }
+    there = [each for each in tables.values() if each is not None]
+    if not there:
+        raise ValueError("neither thinning nor tau was given; expected at least one of them.")
+    visits = there[0][0].index
+    arrays = {}
+    for kind, many in tables.items():
+        if many is None:
+            arrays[kind] = np.full((len(train), len(visits), len(regions)), np.nan)
+            continue
+        rows = []
+        for table in many:
+            found = same_visits(table, visits)
+            if found is None:
+                raise ValueError(
+                    f"{kind}: {len(table)} visits, other than the {len(visits)} first given; expected the same index."
+                )
+            rows.append(found.to_numpy())
+        arrays[kind] = np.stack(rows)
+    t = years_of(years, visits)
+    if not (np.isfinite(t).all() and (t >= 0).all() and (t < model.horizon).all()):
+        raise ValueError(
+            f"years run from {t.min()} to {t.max()}; expected 0 up to less than the horizon, {model.horizon}."
+        )
+    subject, subjects = pd.factorize(visits.get_level_values(0))
+    trained = np.stack([training_rows(names, regions)[None] for names in train])
+    valid = {kind: np.isfinite(values) & trained for kind, values in arrays.items()}
+    used = (valid["tau"] | valid["thinning"]).any(axis=1).sum(axis=1).min()
+    if used < _FEWEST:
+        raise ValueError(f"{used} regions to learn from; expected at least {_FEWEST} with values.")
+    laplacian = laplacian_of(graph, regions)
+    x = programs.to_numpy(dtype=float)
+    tensors = []
+    for kind in _KINDS:
+        tensors += [torch.tensor(np.nan_to_num(arrays[kind])), torch.tensor(valid[kind].astype(float))]
+    return _Problem(
+        model,
+        regions,
+        [str(name) for name in programs.columns],
+        torch.tensor((x - x.mean(axis=0)) / x.std(axis=0)),
+        torch.tensor(laplacian),
+        graph is not None,
+        visits,
+        pd.Index(subjects),
+        Seen(*tensors, torch.tensor(subject), torch.tensor(t)),
+    )

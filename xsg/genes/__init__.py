@@ -1,0 +1,1 @@
+"""Genes: microarrays, gene sets, enrichment, and what latent programs are made of."""

@@ -1,0 +1,137 @@
+"""Options of abagen's pipeline, checked before anything is computed: the pipeline may run long before it finds out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+import numpy as np
+import pandas as pd
+
+from xsg.check import choice, number
+from xsg.genes.microarrays import NAMES, options
+from xsg.genes.sets import as_text
+from xsg.genes.simulate import DONORS
+
+_NORMS = (
+    *("srs", "rs", "minmax", "center", "zscore", "sig", "scaled_sig", "scaled_sig_qnt", "mixed_sig"),
+    *("demean", "rsig", "robust_sigmoid", "scaled_rsig", "scaled_robust_sigmoid", "sigmoid", "scaled_sigmoid"),
+    *("scaled_sigmoid_quantiles", "mixed_sigmoid"),
+)
+_SELECTIONS = (
+    *("diff_stability", "average", "mean", "max_intensity", "max_variance"),
+    *("pc_loading", "corr_variance", "corr_intensity", "rnaseq"),
+)
+_CHOICES = {
+    "probe_selection": _SELECTIONS,
+    "donor_probes": ("aggregate", "independent", "common"),
+    "lr_mirror": ("bidirectional", "leftright", "rightleft"),
+    "missing": ("centroids", "interpolate"),
+    "sample_norm": _NORMS,
+    "gene_norm": _NORMS,
+    "region_agg": ("donors", "samples"),
+    "agg_metric": ("mean", "median"),
+}
+_OR_NONE = ("lr_mirror", "missing", "sample_norm", "gene_norm", "sim_threshold")
+
+
+def check_options(choices: Mapping[str, object], n_donors: int = 6, *, by_donor: bool = False) -> dict[str, object]:
+    """Return options of `xsg.genes.microarrays.options` as plain values, or refuse what abagen cannot use.
+
+    Parameters
+    ----------
+    choices
+        Options by name.
+    n_donors
+        How many donors there are.
+    by_donor
+        Whether a table for each donor is wanted.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the option, its value, and what was expected.
+
+    Examples
+    --------
+    >>> check_options({"ibf_threshold": np.float32(0.5), "lr_mirror": None})
+    {'ibf_threshold': 0.5, 'lr_mirror': None}
+    """
+    if unknown := sorted(set(choices) - set(options())):
+        near = get_close_matches(unknown[0], options(), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"option {unknown[0]!r} is unknown.{hint} abagen has: {', '.join(options())}")
+    checked = {name: _checked(name, value) for name, value in choices.items()}
+    full = {**options(), **checked}
+    if full["probe_selection"] == "diff_stability" and n_donors < 2:
+        raise ValueError(
+            "probe_selection='diff_stability' compares donors and there is one. Take more donors, or another "
+            "probe_selection, e.g. 'max_variance'."
+        )
+    if by_donor and full["region_agg"] == "samples":
+        raise ValueError("region_agg='samples' mixes the donors; expected 'donors' where each donor's table is wanted.")
+    return checked
+
+
+def _checked(name: str, value: object) -> object:
+    """Check one option."""
+    if value is None and name in _OR_NONE:
+        return None
+    if name == "region_agg" and value is None:
+        raise ValueError(
+            "region_agg=None keeps the samples apart, which makes no table of regions; expected 'donors' or 'samples' "
+            "(for samples, call abagen.get_samples_in_mask)."
+        )
+    if name in _CHOICES:
+        if name == "lr_mirror" and isinstance(value, (bool, np.bool_)):
+            return "bidirectional" if value else None  # as abagen has it
+        if callable(value):
+            raise ValueError(f"{name} is {value!r}, which is no number, text or None; expected {_named(name)}.")
+        if not isinstance(value, str) or value not in _CHOICES[name]:
+            hint = " or None" if name in _OR_NONE else ""
+            raise ValueError(f"{name} is {value!r}; expected {_named(name)}{hint}.")
+        return str(value)
+    if name == "ibf_threshold":
+        return number(value, name, 0, 1)
+    if name == "sim_threshold":
+        return number(value, name, 0, above=True)
+    if name == "tolerance":
+        return number(value, name)
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} is {value!r} ({type(value).__name__}); expected True or False.")
+    return bool(value)
+
+
+def _named(name: str) -> str:
+    return "one of " + ", ".join(map(repr, _CHOICES[name]))
+
+
+def donor_names(donors: object) -> tuple[str, ...] | None:
+    """Return donors given by number or by the Allen Institute's name, alone or several, as numbers in text.
+
+    Examples
+    --------
+    >>> donor_names(9861), donor_names(["H0351.2001", 15496]), donor_names("all")
+    (('9861',), ('9861', '15496'), None)
+    """
+    if donors is None or (isinstance(donors, str) and donors == "all"):
+        return None
+    if isinstance(donors, (str, int, float, np.number)):
+        donors = [donors]
+    if not isinstance(donors, Iterable) or isinstance(donors, (bytes, Mapping, pd.DataFrame)):
+        raise TypeError(f"donors is {donors!r}; expected a list such as ['9861', '10021'], or None for all six.")
+    found = []
+    for donor in donors:
+        text = "True or False" if isinstance(donor, (bool, np.bool_)) else as_text(donor)
+        text = NAMES.get(text, text)
+        if text not in DONORS:
+            raise ValueError(f"donor {donor!r} is unknown; expected some of {', '.join(DONORS)}, or None for all.")
+        found.append(text)
+    if not found:
+        raise ValueError(f"donors: none given; expected some of {', '.join(DONORS)}, or None for all.")
+    return tuple(sorted(set(found), key=DONORS.index))
+
+
+def check_atlas(atlas: object) -> str:
+    """Return the name of an atlas that abagen brings, or refuse another."""
+    return choice(atlas, ("volume", "surface"), "atlas")

@@ -1,0 +1,1 @@
+"""People: subjects and their visits, from the tables of ADNI."""

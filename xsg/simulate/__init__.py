@@ -1,0 +1,1 @@
+"""Simulators of a cortex, with a known truth."""

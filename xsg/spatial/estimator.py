@@ -1,0 +1,682 @@
+"""The estimator of Spatial-VAE: `SpatialVAE`, its presets, and training that streams from disk.
+
+The interface, on which `xsg.localise` and the chapters build:
+
+    model = SpatialVAE(preset="xsg" | "notebook" | "paper", seed=0, **changes)      # any setting of PRESETS
+    model.fit(expression, voxels, region=None, train=None, *, folded=False, pathways=None, progress=True) -> itself
+        expression (n, p)   DataFrame, array or memmap of energies (float16 or float32), NaN where missing
+        voxels (n, 3)       grid index AP, SI, LR of each, a DataFrame or an array (never folded)
+        region (n,) or (n, levels)   labels, or a DataFrame with a column for each level of the tree, coarsest first
+        train               bool mask (n,) or positions of the training voxels; None: all
+        folded              learn |LR - 28.5| in the place of LR
+    model.predict_place(expression, voxels=None, rows=None) -> DataFrame (m, 3)     # AP, SI, LR (or |LR - 28.5|)
+    model.encode(...), model.predict_region(..., level), model.spread(...)          # same three arguments
+    model.history_          DataFrame by epoch: every named term of the loss, total, validation, lr
+    model.save(path), SpatialVAE.load(path)                                         # safetensors + JSON
+
+All are evaluated at the posterior mean, but for places of the published presets: these are of one draw (the setting
+``sampled``). ``rows`` are the voxels asked about; the others are there for the models that look at a voxel's neighbours
+(``neighbours > 0``, or values filled in from neighbours, ``impute > 0``), and only these need ``voxels``. So
+`model.predict_place(brain.expression, brain.voxels, rows=held_out)` works for every model.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from xsg.check import choice, flag, number
+from xsg.machine import fast_products, one_thread
+from xsg.spatial.model import Output, SpatialVAENet
+from xsg.spatial.mouse import AXES, SHAPE
+from xsg.spatial.preprocess import Preprocessor
+from xsg.spatial.tables import Table as _Table
+from xsg.spatial.tables import pathway_mask, read_tree
+from xsg.training import settings as rules
+from xsg.training.files import (
+    check_finite,
+    fill,
+    history,
+    label,
+    only,
+    read_model,
+    safe_load,
+    storable,
+    write_model,
+)
+from xsg.training.settings import PAPER_STATED, PRESETS
+from xsg.training.tables import take_genes
+from xsg.training.whole import whole_fit
+
+__all__ = ["PAPER_STATED", "PRESETS", "SpatialVAE"]
+
+_IN_MEMORY = 256 * 2**20  # bytes of float32; a larger input is written to a file and read batch by batch
+_EXTREME = 1e4  # scaled expression stays well below
+_PREDICT = 4096  # voxels of one step of prediction
+_ALL_THREADS_FROM = 3e8  # multiplications in the first layer for one batch; threads only wait for each other below
+_BFLOAT16_FROM = 1000  # genes; "auto" leaves a smaller first layer in float32, on every machine
+
+
+class SpatialVAE:
+    """Where does a voxel lie? A variational autoencoder of expression with heads for its position.
+
+    Parameters
+    ----------
+    preset
+        "xsg" (ours); "notebook" or "paper": as published, see `PRESETS` for every number and, where the sources
+        disagree or are silent, for what was taken. What remains different is listed in chapter 15.
+    seed
+        The same seed gives the same model.
+    **changes
+        Any setting of `PRESETS`, to differ from the preset.
+
+    Attributes
+    ----------
+    net_ : SpatialVAENet
+    preprocess_ : Preprocessor
+    genes_ : Index
+        Those that the network reads.
+    levels_ : list of Index
+        Names of the structures at each level, coarsest first; empty without a region head.
+    history_ : DataFrame
+        By epoch: the terms of the loss, their total, "validation" (the total on voxels set aside, or NaN), lr.
+    precision_ : str
+        "float32" or "bfloat16", the arithmetic of the large products in training; predictions are float32.
+    folded_, interrupted_ : bool
+        Whether the third coordinate is the distance from the midline; whether Ctrl-C ended the fit, which is then in
+        the state after its last finished epoch.
+    seconds_ : list of float
+        What each epoch took.
+
+    Notes
+    -----
+    On the same machine the same seed gives the same numbers, to the bit, on any number of threads, as long as the first
+    layer takes less than 3e8 multiplications a batch (batch × genes × units): it is then trained on one. Larger ones
+    use all threads, which sum in another order: places moved by at most 0.03 voxels, by 0.001 on average, between one
+    and two threads (700 genes, ten epochs of "paper").
+
+    Examples
+    --------
+    >>> import xsg
+    >>> brain = xsg.load_mouse("simulated", n_genes=40, step=4, geometry="drawn")
+    >>> train = (brain.voxels["AP"] % 3 > 0).to_numpy()
+    >>> model = SpatialVAE(epochs=2).fit(brain.expression, brain.voxels, train=train, progress=False)
+    >>> model.predict_place(brain.expression, rows=~train).shape == ((~train).sum(), 3)
+    True
+    """
+
+    def __init__(self, preset: str = "xsg", seed: int = 0, **changes: object):
+        if not isinstance(preset, str) or preset not in PRESETS:
+            raise ValueError(f"preset is {preset!r}; expected one of {', '.join(map(repr, PRESETS))}.")
+        unknown = [name for name in changes if name not in PRESETS[preset]]
+        if unknown:
+            raise ValueError(f"SpatialVAE has no setting {unknown[0]!r}; it has: {', '.join(PRESETS[preset])}.")
+        self.preset, self.seed, self.changes = preset, seed, changes
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """Every setting: the preset's, with the changes."""
+        return PRESETS[self.preset] | self.changes
+
+    def _checked(self) -> dict[str, object]:
+        """Return every setting, and the seed, as plain values, or refuse the first that cannot be."""
+        return rules.checked_spatial({**self.settings, "seed": self.seed})
+
+    def get_params(self, deep: bool = True) -> dict[str, object]:
+        """Return the arguments of the constructor, as scikit-learn asks for them."""
+        return {"preset": self.preset, "seed": self.seed, **self.changes}
+
+    def __repr__(self) -> str:
+        """Show the constructor's call."""
+        inside = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+        return f"SpatialVAE({inside})"
+
+    @whole_fit
+    def fit(
+        self,
+        expression: pd.DataFrame | np.ndarray,
+        voxels: pd.DataFrame | np.ndarray,
+        region: pd.DataFrame | pd.Series | np.ndarray | None = None,
+        train: np.ndarray | None = None,
+        *,
+        folded: bool = False,
+        pathways: pd.DataFrame | np.ndarray | None = None,
+        progress: bool = True,
+    ) -> SpatialVAE:
+        r"""Train on some voxels of a brain; everything, preprocessing included, is learned from them alone.
+
+        But for presets "paper" and "notebook": as their source has it, which genes they read is chosen by all voxels of
+        the table, held out or not (`select_before_split`).
+
+        Parameters
+        ----------
+        expression
+            Energies (n voxels, p genes), 0 or more; NaN where missing, or −1 as in the Allen Institute's files. May
+            be mapped from disk.
+        voxels
+            Grid index AP, SI, LR of each (n, 3). A table labelled as ``expression`` is, in another order, is joined to
+            it by its labels; so are ``region`` and a mask ``train``.
+        region
+            Labels (n,), or (n, levels) with the coarsest level first, each label of a level within one label of the
+            level before; needed for ``region > 0``.
+        train
+            Training voxels: bool mask or positions in the table; None: all.
+        folded
+            Learn the distance from the midline, \|LR − 28.5\|, instead of LR.
+        pathways
+            bool (pathways, p), for ``pathways=True``.
+        progress
+            Show a progress bar.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Settings that cannot be; tables that do not belong together; energies that cannot be; too few voxels; region
+            or pathways missing where they are needed.
+        FloatingPointError
+            A term of the loss that is not finite, by name, at the batch where it happens.
+        KeyboardInterrupt
+            On Ctrl-C before the first epoch is finished; later the state after the last finished epoch is kept, with a
+            warning, and ``interrupted_`` says so.
+        """
+        chosen, folded = self._checked(), flag(folded, "folded")
+        table = _Table(expression, voxels)
+        rows = table.rows(train, "train")
+        if len(np.unique(rows)) < len(rows):
+            raise ValueError("train: positions are given more than once; expected each voxel once.")
+        generator = torch.Generator().manual_seed(chosen["seed"])
+        aside = round(chosen["validation"] * len(rows))
+        if len(rows) - aside < 10:
+            raise ValueError(f"{len(rows) - aside} voxels to train on; expected at least 10.")
+        shuffled = rows[torch.randperm(len(rows), generator=generator).numpy()]
+        if chosen["validation_split"] == "front":  # by AP, then SI, then LR, whatever the order of the table
+            shuffled = np.sort(rows)
+            shuffled = shuffled[np.lexsort(table.voxels[shuffled].T[::-1])]
+        fitted, judges = np.sort(shuffled[aside:]), np.sort(shuffled[:aside])
+        n_genes = None if chosen["n_genes"] is None else min(chosen["n_genes"], len(table.genes))
+        self.preprocess_ = Preprocessor(
+            n_genes, chosen["impute"], chosen["scale"], before_split=chosen["select_before_split"]
+        ).fit(table, fitted, impute_from=np.arange(len(table.voxels)) if chosen["impute_before_split"] else None)
+        self.all_genes_ = table.genes.rename(label(table.genes.name))
+        self.genes_ = self.all_genes_[self.preprocess_.select_.genes_]
+        self.folded_ = folded
+        place = table.positions(folded)
+        leaf, self.levels_, tree = np.zeros(len(place), int), [], []
+        if chosen["region"]:
+            leaf, self.levels_, tree = read_tree(region, table)
+        self.device_ = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.precision_ = _precision(chosen["precision"], self.device_, self.preprocess_.n_features)
+        centre, spread = place[fitted].mean(axis=0), place[fitted].std(axis=0)
+        mask = None
+        if chosen["pathways"]:
+            kept = self.preprocess_.select_.genes_
+            mask = torch.from_numpy(pathway_mask(pathways, table.genes)[:, kept])
+        # Weights and dropout are drawn from torch's global stream.
+        with torch.random.fork_rng(), tempfile.TemporaryDirectory() as folder:
+            torch.manual_seed(chosen["seed"])
+            self.net_ = self._network(
+                mask,
+                tree,
+                centre if chosen["centred"] else np.zeros(3),
+                np.where(spread > 0, spread, 1) if chosen["centred"] else np.ones(3),
+            )
+            stream = _Stream(table, self.preprocess_, np.concatenate([fitted, judges]), Path(folder))
+            if chosen["neighbours"]:
+                stream.join(table.positions())
+            answers = [torch.from_numpy(each) for each in (place, np.floor(place).astype(np.int64), leaf)]
+            self._train(stream, answers, len(fitted), generator, progress)
+        return self
+
+    def _network(self, mask: Tensor | None, tree: list[Tensor], centre, scale) -> SpatialVAENet:
+        chosen = self._checked()
+        names = ("latent", "hidden", "decoder", "norm", "dropout", "dropout_after", "gene_dropout", "head")
+        widths = {k: chosen[k] for k in names}
+        net = SpatialVAENet(
+            self.preprocess_.n_features,
+            SHAPE if chosen["classification"] else (),
+            **widths,
+            centre=centre,
+            scale=scale,
+            levels=tree,
+            pathways=mask,
+            neighbours=chosen["neighbours"] > 0,
+            reconstruct=chosen["reconstruction"] > 0,
+        )
+        return net.to(self.device_)
+
+    @contextmanager
+    def _fast(self) -> Iterator[None]:
+        """Use one thread for small products, and float32 products that are as exact and faster where there are some."""
+        chosen = self._checked()
+        first = chosen["batch"] * self.preprocess_.n_features * chosen["hidden"][0]
+        smallest = chosen["batch"] * chosen["latent"] * min(chosen["hidden"])
+        with one_thread() if first < _ALL_THREADS_FROM else nullcontext(), fast_products(smallest):
+            yield
+
+    def _train(self, stream: _Stream, answers: list[Tensor], n: int, generator: torch.Generator, progress: bool):
+        """Minimise the loss over the first n rows of the stream; the others judge."""
+        chosen, net, device = self._checked(), self.net_, self.device_
+        optimiser = _OPTIMISERS[chosen["optimiser"]](
+            net.parameters(), lr=chosen["lr"], weight_decay=chosen["weight_decay"], fused=True
+        )
+        # What a last, smaller batch leaves out has its turn in the next epoch. Of one voxel BatchNorm has no variance.
+        steps = max(1, n // chosen["batch"])
+        if not chosen["drop_last"] and n > chosen["batch"] and n % chosen["batch"] > 1:
+            steps += 1
+        total_steps = steps * chosen["epochs"]
+        if chosen["schedule"] == "cosine":
+            warm = max(1, total_steps // 20)
+            schedule = torch.optim.lr_scheduler.LambdaLR(
+                optimiser, lambda step: min(1, (step + 1) / warm) * 0.5 * (1 + np.cos(np.pi * step / total_steps))
+            )
+        else:
+            schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.5, patience=5)
+        weights = {k: chosen[k] for k in _WEIGHTS} | {"region_weight": chosen["region"]}
+        log: list[dict[str, float]] = []
+        kept: dict[str, Tensor] = {}
+        bar = tqdm(total=total_steps, desc=f"SpatialVAE {self.preset}", unit="step", leave=False, disable=not progress)
+        self.interrupted_ = False
+        net.bfloat16 = self.precision_ == "bfloat16"
+        self.seconds_ = []
+
+        def check(terms: dict[str, Tensor], batch: np.ndarray, lost=lambda values: ~values.isfinite()) -> None:
+            values = torch.stack([value.detach() for value in terms.values()])
+            if lost(values).any():
+                at = int(lost(values).int().argmax())
+                name, value = list(terms)[at], float(values[at])
+                raise FloatingPointError(
+                    f"the term {name!r} of the loss became {value} in epoch {len(log) + 1} "
+                    f"(lr={chosen['lr']:g}). {self._way_out(stream.read(batch))}"
+                )
+
+        def terms_of(batch: np.ndarray, learning: bool) -> dict[str, Tensor]:
+            x = stream.read(batch).to(device)
+            near = None
+            if chosen["neighbours"]:
+                near = stream.neighbourhood(batch, chosen["neighbours"] if learning else None, generator, device)
+            rows = torch.from_numpy(stream.rows[batch])
+            y, index, leaf = (each[rows].to(device) for each in answers)
+            noise = torch.randn(len(batch), chosen["latent"], generator=generator).to(device) if learning else None
+            return net.loss(net(x, noise, near), x, y, index, leaf, **weights)
+
+        try:
+            with self._fast():
+                for epoch in range(chosen["epochs"]):
+                    begun = time.perf_counter()
+                    net.train()
+                    order = torch.randperm(n, generator=generator).numpy()
+                    total: dict[str, Tensor] = {}
+                    for step in range(steps):
+                        # Ascending, so that what lies together on disk is read together.
+                        batch = np.sort(order[step * chosen["batch"] : (step + 1) * chosen["batch"]])
+                        terms = terms_of(batch, True)
+                        check(terms, batch, torch.isnan)  # what is infinite is so at the next batch
+                        optimiser.zero_grad(set_to_none=True)
+                        sum(terms.values()).backward()
+                        if chosen["clip"]:
+                            torch.nn.utils.clip_grad_norm_(net.parameters(), chosen["clip"])
+                        optimiser.step()
+                        if chosen["schedule"] == "cosine":
+                            schedule.step()
+                        for name, value in terms.items():
+                            total[name] = total.get(name, 0) + value.detach()
+                        bar.update()
+                    check(total, batch)
+                    row = {name: float(value) / steps for name, value in total.items()}
+                    row |= {"total": sum(row.values()), "validation": np.nan, "lr": optimiser.param_groups[0]["lr"]}
+                    if len(stream.rows) > n:
+                        row["validation"] = self._judge(terms_of, n, len(stream.rows))
+                        check({"validation": torch.tensor(row["validation"])}, np.arange(n, len(stream.rows)))
+                    if chosen["schedule"] == "plateau":
+                        schedule.step(row["validation"] if len(stream.rows) > n else row["total"])
+                    try:  # the last step was followed by no loss that would show it
+                        check_finite(net)
+                    except FloatingPointError as error:
+                        advice = self._way_out(stream.read(batch))
+                        raise FloatingPointError(
+                            f"{error} after epoch {epoch + 1} (lr={chosen['lr']:g}). {advice}"
+                        ) from None
+                    kept = {name: value.clone() for name, value in net.state_dict().items()}
+                    log.append(row)
+                    self.seconds_.append(time.perf_counter() - begun)
+        except KeyboardInterrupt:
+            if not log:
+                raise
+            net.load_state_dict(kept)
+            self.interrupted_ = True
+            warnings.warn(
+                f"training interrupted after {len(log)} of {chosen['epochs']} epochs; the state after the last "
+                "finished one is kept.",
+                stacklevel=4,  # the line that calls fit
+            )
+        finally:
+            bar.close()
+            net.eval()
+            net.bfloat16 = False
+        self.history_ = pd.DataFrame(log, index=pd.RangeIndex(1, len(log) + 1, name="epoch"))
+        self.seconds_ = self.seconds_[: len(log)]
+
+    def _way_out(self, x: Tensor) -> str:
+        """Say what to look at when a loss is lost: the data where they are extreme, else the step size."""
+        largest = x.abs().amax(dim=0)
+        if bool((largest < _EXTREME).all()):
+            return "Lower lr."
+        gene = int(torch.nan_to_num(largest, nan=torch.inf).argmax())
+        return (
+            f"The scaled expression of gene {self.genes_[gene]!r} reaches {float(largest[gene]):.3g}, expected some "
+            "units: look there for outliers and codes for missing values."
+        )
+
+    @torch.no_grad()
+    def _judge(self, terms_of, start: int, stop: int) -> float:
+        self.net_.eval()
+        total = 0.0
+        for begin in range(start, stop, _PREDICT):
+            batch = np.arange(begin, min(begin + _PREDICT, stop))
+            total += float(sum(terms_of(batch, False).values())) * len(batch)
+        return total / (stop - start)
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "net_"):
+            raise ValueError("this SpatialVAE is not fitted yet. Call fit(expression, voxels) first.")
+
+    def _run(self, expression, voxels, rows) -> Iterator[tuple[np.ndarray, Output]]:
+        """Yield rows and the network's output at the posterior mean, block by block."""
+        self._check_fitted()
+        chosen = self._checked()
+        if isinstance(expression, pd.DataFrame) and not expression.columns.equals(self.all_genes_):
+            expression = take_genes(expression, self.all_genes_)
+        table = _Table(expression, voxels)
+        if not table.genes.equals(self.all_genes_):
+            raise ValueError(
+                f"expression has {len(table.genes)} genes, {table.genes[0]!r} first; the model was fitted on "
+                f"{len(self.all_genes_)}, {self.all_genes_[0]!r} first. Give it the same genes in the same order."
+            )
+        wanted = table.rows(rows, "rows")
+        self._check_places(table, wanted)
+        stream = _Stream(table, self.preprocess_, np.arange(len(table.voxels)), None)
+        if chosen["neighbours"]:
+            stream.join(table.positions())
+        with self._fast():
+            for start in range(0, len(wanted), _PREDICT):
+                some = wanted[start : start + _PREDICT]
+                near = None
+                if chosen["neighbours"]:
+                    near = stream.neighbourhood(some, None, None, self.device_)
+                yield some, self.net_(stream.read(some).to(self.device_), None, near)
+
+    def _check_places(self, table: _Table, rows: np.ndarray) -> None:
+        """Refuse to fill values in from the voxels of another brain than the one that the model was fitted on."""
+        imputer = self.preprocess_.impute_
+        if not imputer.neighbours:
+            return
+        holes = any(
+            np.isnan(table.expression[rows[start : start + _PREDICT]][:, imputer.genes_]).any()
+            for start in range(0, len(rows), _PREDICT)
+        )
+        if holes and not (
+            imputer.rows_.max() < len(table.voxels) and np.array_equal(table.positions()[imputer.rows_], imputer.place_)
+        ):
+            raise ValueError(
+                "this model fills missing values in from the voxels that it was fitted on (impute > 0), and the table "
+                f"of {len(table.voxels)} voxels is another one. Give it the table of the fit and choose by rows=…, or "
+                "fit with impute=0."
+            )
+
+    @torch.no_grad()
+    def _frame(self, outputs, part, columns) -> pd.DataFrame:
+        found = [(rows, part(output)) for rows, output in outputs]
+        values = torch.cat([value for _, value in found]).float().cpu().numpy()
+        return pd.DataFrame(values, np.concatenate([rows for rows, _ in found]), columns).rename_axis("voxel")
+
+    def predict_place(
+        self, expression, voxels=None, rows: np.ndarray | None = None, sampled: bool | None = None
+    ) -> pd.DataFrame:
+        """Return where voxels lie.
+
+        Parameters
+        ----------
+        expression
+            Energies (n, p) of the genes that the model was fitted on. A table may have them in any order, and others.
+        voxels
+            Grid index of each (n, 3); only for a model that reads neighbours. One that fills values in from neighbours
+            needs the very table that it was fitted on.
+        rows
+            Those asked about: bool mask or positions in the table; None: all.
+        sampled
+            At one draw of the latents from the posterior (the model's seed: the same each time), as the published
+            presets do, or at their mean. None: as the setting says.
+
+        Returns
+        -------
+        DataFrame, shape (m, 3)
+            Columns AP, SI, LR, in voxels; LR is the distance from the midline if the model was fitted so.
+        """
+        self._check_fitted()
+        outputs = self._run(expression, voxels, rows)
+        if not (self._checked()["sampled"] if sampled is None else flag(sampled, "sampled")):
+            return self._frame(outputs, lambda output: output.position, list(AXES))
+        noise = torch.Generator().manual_seed(self._checked()["seed"])
+        # A row of the table has its own draw, whichever rows are asked for.
+        noise = torch.randn(len(expression), self._checked()["latent"], generator=noise)
+
+        def drawn() -> Iterator[tuple[np.ndarray, Tensor]]:
+            for which, output in outputs:
+                epsilon = noise[torch.from_numpy(which)].to(self.device_)
+                yield which, self.net_.position(output.mean + torch.exp(0.5 * output.log_variance) * epsilon)
+
+        return self._frame(drawn(), lambda place: place, list(AXES))
+
+    def encode(self, expression, voxels=None, rows: np.ndarray | None = None) -> pd.DataFrame:
+        """Return the posterior mean μ (m, d); arguments as in `predict_place`."""
+        return self._frame(self._run(expression, voxels, rows), lambda output: output.mean, None)
+
+    def reconstruct(self, expression, voxels=None, rows: np.ndarray | None = None) -> pd.DataFrame:
+        """Return expression decoded from the posterior mean, in the network's scale (m, genes kept)."""
+        self._check_fitted()
+        if self.net_.decoder is None:
+            raise ValueError("this SpatialVAE does not decode expression: its setting reconstruction is 0.")
+        return self._frame(self._run(expression, voxels, rows), lambda output: output.expression, self.genes_)
+
+    def spread(self, expression, voxels=None, rows: np.ndarray | None = None, n: int = 20, seed: int = 0):
+        """Return the standard deviation of the position over n draws of the posterior, in voxels: DataFrame (m, 3)."""
+        n, generator = number(n, "n", 2, whole=True), torch.Generator().manual_seed(rules.seed(seed, "seed"))
+
+        def part(output: Output) -> Tensor:
+            noise = torch.randn(n, *output.mean.shape, generator=generator).to(self.device_)
+            draws = output.mean + torch.exp(0.5 * output.log_variance) * noise
+            return torch.stack([self.net_.position(each) for each in draws]).std(dim=0)
+
+        return self._frame(self._run(expression, voxels, rows), part, list(AXES))
+
+    def predict_region(self, expression, voxels=None, rows: np.ndarray | None = None, level: int = -1) -> pd.DataFrame:
+        """Return probabilities of the structures at a level (−1: the finest): DataFrame (m, structures)."""
+        self._check_fitted()
+        if self.net_.region is None:
+            raise ValueError("this SpatialVAE has no region head: set region=1.0 and fit it with region=….")
+        level = number(level, "level", -len(self.levels_), len(self.levels_) - 1, whole=True)
+
+        def part(output: Output) -> Tensor:
+            return self.net_.region_log_probabilities(output.region)[level].exp()
+
+        return self._frame(self._run(expression, voxels, rows), part, self.levels_[level])
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model to one ``.safetensors`` file, arrays and JSON, no pickle; never half a file."""
+        self._check_fitted()
+        learned, params, checked = self.preprocess_, self.get_params(), self._checked()
+        arrays = {f"net.{name}": value.cpu() for name, value in self.net_.state_dict().items()}
+        arrays |= {f"tree.{k}": level for k, level in enumerate(self.net_.levels)}
+        for name, holder in _LEARNED.items():
+            value = getattr(getattr(learned, holder), name, None)
+            if value is not None:
+                arrays[f"preprocess.{name}"] = torch.from_numpy(np.asarray(value))
+        facts = {
+            "class": "SpatialVAE",
+            "params": {name: checked.get(name, value) for name, value in params.items()},
+            "settings": {name: value for name, value in checked.items() if name != "seed"},
+            "genes": [self.all_genes_.name, self.all_genes_.tolist()],
+            "levels": [level.tolist() for level in self.levels_],
+            "history": self.history_.to_dict(orient="list"),
+            "fitted": {name: getattr(self, name) for name in _FITTED},
+        }
+        return write_model(path, arrays, facts)
+
+    @classmethod
+    @safe_load
+    def load(cls, path: str | Path) -> SpatialVAE:
+        """Read a model that `save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file is not a SpatialVAE saved by xsg, or is damaged.
+        """
+        facts, arrays = read_model(path, "SpatialVAE")
+        given = facts["params"]
+        # A preset may have changed since the file was written; what it was then counts.
+        then, now = facts.get("settings"), PRESETS.get(given["preset"], {})
+        if then is None:
+            then = rules.FORMER_PRESETS.get(given["preset"], {})
+        else:
+            then = rules.LATER_SETTINGS | then
+            only(then, now)
+        # JSON knows no tuples.
+        then = {name: tuple(v) if isinstance(v, list) else v for name, v in (given | then | given).items()}
+        model = cls(**{name: v for name, v in then.items() if name in given or v != now.get(name)})
+        chosen, fitted = model._checked(), facts["fitted"]
+        only(fitted, _FITTED)
+        model.all_genes_ = storable(pd.Index(facts["genes"][1], name=label(facts["genes"][0])), "gene")
+        model.levels_ = [storable(pd.Index(level), "region") for level in facts["levels"]]
+        model.folded_, model.interrupted_ = (flag(fitted[name], name) for name in ("folded_", "interrupted_"))
+        model.precision_ = choice(fitted["precision_"], ("float32", "bfloat16"), "precision_")
+        model.seconds_ = [number(value, "seconds_") for value in fitted["seconds_"]]
+        model.history_ = history(facts["history"])
+        model.preprocess_ = Preprocessor(
+            None, chosen["impute"], chosen["scale"], before_split=chosen["select_before_split"]
+        )
+        learned = [name for name in arrays if name.startswith("preprocess.")]
+        model._take_preprocessing({name: arrays.pop(name).numpy() for name in learned})
+        model.genes_ = model.all_genes_[model.preprocess_.select_.genes_]
+        model.device_ = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        tree = [arrays.pop(f"tree.{k}") for k in range(len(model.levels_))]
+        for names, level in zip(model.levels_, tree, strict=True):
+            whole = level.dtype == torch.int64 and set(level.tolist()) == {*range(len(names))}
+            if not whole or level.shape != tree[-1].shape:
+                raise ValueError("its tree does not belong to its regions")
+        mask = arrays.get("net.decoder.mask")
+        model.net_ = model._network(None if mask is None else mask > 0, tree, np.zeros(3), np.ones(3))
+        only((name for name in arrays if not name.startswith("net.")), ())
+        fill(model.net_, arrays)
+        model.net_.eval()
+        return model
+
+    def _take_preprocessing(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take over what a file says that the preprocessing has learned, if it belongs together."""
+        learned, found = self.preprocess_, {name.removeprefix("preprocess."): each for name, each in arrays.items()}
+        genes = found["genes_"]
+        q, p = len(genes), len(self.all_genes_)
+        if genes.dtype.kind != "i" or genes.ndim != 1 or not q or genes.min() < 0 or genes.max() >= p:
+            raise ValueError(f"its genes are {genes.dtype} {genes.shape}; expected positions among {p}")
+        m = found["rows_"].size
+        shapes = dict.fromkeys(("genes_", "typical_", "centre_", "spread_"), (q,)) | {"rows_": (m,), "place_": (m, 3)}
+        expected = set(shapes) - (set() if learned.impute_.neighbours else {"place_"})
+        only(found, expected)
+        for name, value in found.items():
+            kind = np.int64 if name in ("genes_", "rows_") else np.float32
+            if value.shape != shapes[name] or value.dtype != kind or not np.isfinite(value).all():
+                raise ValueError(f"{name!r} of its preprocessing is {value.dtype} {value.shape}, or not finite")
+            setattr(getattr(learned, _LEARNED[name]), name, value)
+        learned.impute_.genes_ = genes
+
+
+_WEIGHTS = ("reconstruction", "beta", "classification", "regression", "euclidean", "power", "unit", "squares", "kl")
+_OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adagrad": torch.optim.Adagrad}
+_FITTED = ("folded_", "interrupted_", "precision_", "seconds_")
+# What the preprocessing learns, and which of its parts.
+_LEARNED = {
+    **dict.fromkeys(("genes_",), "select_"),
+    **dict.fromkeys(("rows_", "place_", "typical_"), "impute_"),
+    **dict.fromkeys(("centre_", "spread_"), "scale_"),
+}
+
+
+class _Stream:
+    """Preprocessed expression of some voxels, batch by batch: from memory if small, else from a file of float16.
+
+    Without a folder, nothing is kept: every batch is preprocessed when it is asked for.
+    """
+
+    def __init__(self, table: _Table, preprocess: Preprocessor, rows: np.ndarray, folder: Path | None):
+        self.rows, self._table, self._preprocess, self._x = rows, table, preprocess, None
+        if folder is None:
+            return
+        width = preprocess.n_features
+        if len(rows) * width * 4 <= _IN_MEMORY:
+            self._x = preprocess.transform(table, rows)
+            return
+        with (folder / "input.f16").open("wb") as file:
+            for start in range(0, len(rows), _PREDICT):
+                x = preprocess.transform(table, rows[start : start + _PREDICT])
+                file.write(x.clip(-6e4, 6e4).astype(np.float16).data)
+        self._x = np.memmap(folder / "input.f16", np.float16, "r", shape=(len(rows), width))
+
+    def read(self, places: np.ndarray) -> Tensor:
+        """Return the network's input float32 (B, p) of the rows at these places."""
+        if self._x is None:
+            return torch.from_numpy(self._preprocess.transform(self._table, self.rows[places]))
+        return torch.from_numpy(self._x[places]).float()
+
+    def join(self, positions: np.ndarray) -> None:
+        """Find the (up to 26) voxels that touch each voxel and are among the rows: place (n, 26), −1 for none."""
+        voxels = positions[self.rows].astype(int)
+        # Of a brain of which every second voxel is taken, neighbours are two apart; except across the midline, where
+        # left and right meet at one apart whatever the step: so LR is not asked, and those are no neighbours then.
+        apart = [np.diff(np.unique(voxels[:, axis])) for axis in (0, 1)]
+        step = int(min(gaps.min(initial=SHAPE[0]) for gaps in apart))
+        place = np.full(tuple(size + 2 * step for size in SHAPE), -1)
+        voxels += step
+        place[tuple(voxels.T)] = np.arange(len(voxels))
+        offsets = [o for o in np.ndindex(3, 3, 3) if o != (1, 1, 1)]
+        self.near = np.stack([place[tuple((voxels + step * (np.array(o) - 1)).T)] for o in offsets], axis=1)
+
+    def neighbourhood(
+        self, places: np.ndarray, k: int | None, generator: torch.Generator | None, device: torch.device
+    ) -> tuple[Tensor, Tensor]:
+        """Return expression (M, p) of neighbours and the edges (2, E) from them: k drawn for each voxel; None: all."""
+        taken = torch.from_numpy(self.near[places])
+        if k is not None:
+            # The k of smallest random rank among those that exist.
+            rank = torch.rand(taken.shape, generator=generator).masked_fill_(taken < 0, 2.0)
+            taken = taken.gather(1, rank.argsort(dim=1)[:, :k])
+        exists = taken >= 0
+        to = torch.arange(len(places))[:, None].expand_as(taken)[exists]
+        # A neighbour of several voxels of the batch is read once.
+        nodes, source = torch.unique(taken[exists], return_inverse=True)
+        return self.read(nodes.numpy()).to(device), torch.stack([source, to]).to(device)
+
+
+def _precision(wanted: str, device: torch.device, genes: int) -> str:
+    """Choose the arithmetic of the large products by what the processor has, not by a stopwatch: same machine, same."""
+    if wanted not in ("auto", "float32", "bfloat16"):
+        raise ValueError(f"precision is {wanted!r}; expected 'auto', 'float32' or 'bfloat16'.")
+    if wanted != "auto":
+        return wanted
+    if device.type == "cuda":
+        has = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        can = getattr(torch.cpu, "get_capabilities", dict)()
+        has = can.get("avx512_bf16", False) or can.get("amx_bf16", False)
+    return "bfloat16" if has and genes >= _BFLOAT16_FROM else "float32"

@@ -1,0 +1,1 @@
+"""Spread: reaction and diffusion, and which law and rates a person's pathology follows."""

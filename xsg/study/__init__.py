@@ -1,0 +1,1 @@
+"""A study of one's own: from a folder of tables to a cortex."""
