@@ -59,14 +59,13 @@ from xsg.claims import claim
 from xsg.data.expression import (
     abagen_default_genes,
     differential_stability as stability_of,
-    donor_expressions,
     landmark_genes,
     load_ahba,
     load_expression,
-    make_expression,
     normalise,
     save_expression,
 )
+from xsg.genes.make import donor_expressions, make_expression
 from xsg.data.fetch import fetch
 from xsg.genes.microarrays import open_microarrays
 

@@ -52,9 +52,10 @@ from matplotlib.lines import Line2D
 import xsg
 from xsg.atlas import build_graph
 from xsg.claims import claim, load_claims
-from xsg.people.adni import read_adni, thinning_map
+from xsg.people.adni import read_adni
+from xsg.data.cohort import thinning_map
 from xsg.data.expression import normalise
-from xsg.simulate.cortex import write_adni_tables
+from xsg.people.simulate_adni import write_adni_tables
 from xsg.evaluation.baselines import baseline
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.splits import homologous

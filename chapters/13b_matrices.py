@@ -53,14 +53,8 @@ import seaborn as sns
 import xsg
 from xsg.atlas import build_graph, load_parcellation
 from xsg.claims import claim
-from xsg.data.expression import (
-    common,
-    differential_stability,
-    donor_expressions,
-    leave_one_donor_out,
-    make_expression,
-    multiverse,
-)
+from xsg.data.expression import common, differential_stability
+from xsg.genes.make import donor_expressions, leave_one_donor_out, make_expression, multiverse
 from xsg.genes.microarrays import open_microarrays
 from xsg.genes.simulate import simulate_microarrays, simulated_thinning
 from xsg.data.vulnerability import load_disorder

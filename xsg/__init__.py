@@ -2,6 +2,10 @@
 
 from importlib import import_module
 
+from xsg import _moved
+
+_moved.install()
+
 __version__ = "0.1.0"
 
 # Names are resolved on first use, so that `import xsg` stays quick: torch alone takes over a second.
@@ -35,14 +39,13 @@ _PUBLIC = {
     "MultiViewVAE": "xsg.across.views",
     "cross_val_views": "xsg.across.views",
 }
+_module = _moved.lazily(__name__)
 __all__ = ["__version__", *_PUBLIC]
 
 
 def __getattr__(name: str):
-    """Import a public name from the floor it lives on."""
-    if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module 'xsg' has no attribute {name!r}")
+    """Import a public name from the room it lives in, or a module of the package."""
+    return getattr(import_module(_PUBLIC[name]), name) if name in _PUBLIC else _module(name)
 
 
 def __dir__() -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import numbers
-import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import NamedTuple, TypeVar
@@ -59,16 +58,6 @@ MISSING_CODES = frozenset(
     + [float(code) for code in (99, 777, 888, 999, 7777, 8888, 9999, 99999)]
 )
 
-# What a spreadsheet makes of symbols such as SEPT2, MARCH1, DEC1 or OCT4, in the languages it is often set to.
-_MONTH = r"(?:jan|feb|mar|mrz|mär|märz|apr|avr|may|mai|jun|jul|aug|sep|sept|oct|okt|nov|dec|dez|déc)[a-zé]*"
-_GAP = r"[-./\s]\s*"
-_DATED = re.compile(
-    rf"(?:\d{{1,2}}\.?{_GAP}{_MONTH}(?:{_GAP}\d{{2,4}})?|{_MONTH}{_GAP}\d{{1,4}}"
-    rf"|\d{{4}}{_GAP}\d{{1,2}}{_GAP}\d{{1,2}}(?:[T ][\d:.]+)?|\d{{1,2}}{_GAP}\d{{1,2}}{_GAP}\d{{2,4}}(?:[T ][\d:.]+)?)",
-    re.IGNORECASE,
-)
-_RENAMED = re.compile(r"(.+)\.[1-9]\d?")
-_NUMBER = re.compile(r"[-+]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
 _AT_ONCE = 2**18  # values of a large table that are looked at in one step
 _ROUNDING = 1e-6  # energy; so far below 0 lies what was averaged as logarithms and taken back
 _HIGHEST = 6e4  # energy; those of the Allen Institute's files reach some hundreds, and float16 ends at 65504
@@ -376,62 +365,6 @@ def folds(
         raise ValueError(
             f"{what}: fold {left.argmin() + 1} of {len(found)} leaves {left.min()} regions to train on; expected at "
             f"least {fewest}. Hold fewer out."
-        )
-    return found
-
-
-def gene_names(columns: Iterable[object], what: str) -> pd.Index:
-    """Return names of genes without spaces round them, or refuse those that name none or more than one.
-
-    Parameters
-    ----------
-    columns
-        Symbols, or one kind of id (Entrez ids, all of them numbers, are let through).
-    what
-        What the table is called in an error.
-
-    Returns
-    -------
-    Index
-        In the order given; text, or numbers where numbers were given.
-
-    Raises
-    ------
-    ValueError
-        If a name is empty, given twice (also where a library made GENE2 and GENE2.1 of it), a date that a spreadsheet
-        made of a symbol, or a number among symbols.
-
-    Examples
-    --------
-    >>> gene_names(["APOE", " MAPT "], "expression.csv").to_list()
-    ['APOE', 'MAPT']
-    """
-    found = pd.Index([name.strip() if isinstance(name, str) else name for name in columns])
-    text = [str(name) for name in found]
-    if empty := [place for place, name in enumerate(text, 1) if name.lower() in ("", "nan", "none")]:
-        raise ValueError(f"{what}: gene {empty[0]} of {len(text)} has no name. Name it, or leave the column out.")
-    if len(twice := pd.Index(text)[pd.Index(text).duplicated()].unique()):
-        raise ValueError(
-            f"{what}: genes given more than once: {some(twice)}. Keep one column a gene, e.g. the mean of its probes."
-        )
-    there = set(text)
-    if again := [name for name in text if (hit := _RENAMED.fullmatch(name)) and {hit[1], f"{hit[1]}.1"} <= there]:
-        raise ValueError(
-            f"{what}: {some(again)} look like repeats of one gene that a library has renamed. Keep one column a gene, "
-            "e.g. the mean of its probes."
-        )
-    if dates := [name for name in text if _DATED.fullmatch(name)]:
-        raise ValueError(
-            f"{what}: {len(dates)} gene names are dates: {some(dates)}. A spreadsheet rewrites symbols such as SEPT2 "
-            "and MARCH1 so; take the names from the file it was made of, or write today's symbols (SEPTIN2, MARCHF1)."
-        )
-    numbered = [name for name in text if _NUMBER.fullmatch(name)]
-    if numbered and len(numbered) < len(text):
-        other = next(name for name in text if not _NUMBER.fullmatch(name))
-        raise ValueError(
-            f"{what}: {len(numbered)} of {len(text)} gene names are numbers: {some(numbered)}; others are symbols such "
-            f"as {other!r}. Numbers are Entrez ids or what a spreadsheet made of a symbol (43715 is 7 September 2019): "
-            "name all genes by symbol, or all by id."
         )
     return found
 

@@ -14,17 +14,14 @@ from xsg.data.expression import (
     abagen_default_genes,
     common,
     differential_stability,
-    donor_expressions,
     landmark_genes,
-    leave_one_donor_out,
     load_expression,
-    make_expression,
-    multiverse,
     save_expression,
 )
 from xsg.evaluation.metrics import r_squared
 from xsg.evaluation.splits import homologous
 from xsg.genes import simulate as simulate_microarrays_module
+from xsg.genes.make import donor_expressions, leave_one_donor_out, make_expression, multiverse
 from xsg.genes.microarrays import open_microarrays, run_abagen
 from xsg.genes.simulate import DONORS, simulate_microarrays, simulated_thinning
 

@@ -5,16 +5,9 @@ import pandas as pd
 import pytest
 
 from xsg.atlas import REGIONS
+from xsg.data.cohort import Cohort, bootstrap_thinning, noise_ceiling, thinning_map
 from xsg.people import adni
-from xsg.people.adni import (
-    Cohort,
-    bootstrap_thinning,
-    cohort_from_tables,
-    noise_ceiling,
-    read_adni,
-    thickness_codes,
-    thinning_map,
-)
+from xsg.people.adni import cohort_from_tables, read_adni, thickness_codes
 
 CODES = list(thickness_codes())
 GROUP_NAMES = np.repeat(["NC", "MCI", "AD"], [13, 5, 11])

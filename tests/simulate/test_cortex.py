@@ -14,8 +14,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from xsg.atlas import REGIONS, build_graph, distances
-from xsg.people.adni import read_adni, thinning_map
-from xsg.simulate.cortex import simulate_adni_tables, simulate_cortex, vulnerability, write_adni_tables
+from xsg.data.cohort import thinning_map
+from xsg.people.adni import read_adni
+from xsg.people.simulate_adni import simulate_adni_tables, write_adni_tables
+from xsg.simulate.cortex import simulate_cortex, vulnerability
 
 SMALL = {"n_genes": 8, "n_programs": 7, "n_controls": 31, "n_patients": 19}
 

@@ -7,10 +7,10 @@ import torch
 
 import xsg
 from xsg.spatial import estimator as spatial_vae
+from xsg.spatial import presets
 from xsg.spatial.estimator import PAPER_STATED, PRESETS, SpatialVAE
 from xsg.spatial.model import SpatialVAENet
 from xsg.spatial.mouse import fold
-from xsg.training import settings
 from xsg.training.files import read_model, write_model
 
 SMALL = {"hidden": (24, 16), "latent": 7, "decoder": (13,), "epochs": 3, "batch": 100}
@@ -271,7 +271,7 @@ def test_saved_and_loaded(brain, train, tree, tmp_path):
 def test_a_file_keeps_the_settings_that_its_preset_had(preset, brain, train, tmp_path, monkeypatch):
     """A file written before the preset became what it is now, and one of today that outlives a change."""
     path, given = tmp_path / "model.safetensors", (brain.expression, brain.voxels, ~train)
-    former = {name: value for name, value in settings.FORMER_PRESETS[preset].items() if name not in SMALL}
+    former = {name: value for name, value in presets.FORMER_PRESETS[preset].items() if name not in SMALL}
     model = fit(brain, train, preset=preset, **former)
     facts, arrays = read_model(model.save(path), "SpatialVAE")
     facts = {name: value for name, value in facts.items() if name not in ("format", "settings")}
@@ -280,12 +280,12 @@ def test_a_file_keeps_the_settings_that_its_preset_had(preset, brain, train, tmp
     pd.testing.assert_frame_equal(SpatialVAE.load(path).predict_place(*given), model.predict_place(*given))
 
     fit(brain, train, preset=preset).save(path)
-    monkeypatch.setitem(settings.PRESETS[preset], "beta", 7.0)
-    monkeypatch.setitem(settings.PRESETS[preset], "later", 2)
-    monkeypatch.setitem(settings.SPATIAL, "later", settings.SPATIAL["batch"])
+    monkeypatch.setitem(presets.PRESETS[preset], "beta", 7.0)
+    monkeypatch.setitem(presets.PRESETS[preset], "later", 2)
+    monkeypatch.setitem(presets.SPATIAL, "later", presets.SPATIAL["batch"])
     with pytest.raises(ValueError, match="missing: 'later'"):
         SpatialVAE.load(path)
-    monkeypatch.setitem(settings.LATER_SETTINGS, "later", 1)
+    monkeypatch.setitem(presets.LATER_SETTINGS, "later", 1)
     assert {"beta": 1.0, "later": 1}.items() <= SpatialVAE.load(path).settings.items()
     assert {"beta": 7.0, "later": 2}.items() <= SpatialVAE(preset).settings.items()
 

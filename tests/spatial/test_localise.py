@@ -6,8 +6,9 @@ import pytest
 from scipy.spatial import cKDTree
 
 import xsg
+from xsg.spatial.load import load_mouse
 from xsg.spatial.localise import PLACE_BASELINES, VOXEL_SPLITS, localise, voxel_folds
-from xsg.spatial.mouse import Mouse, fold, load_mouse, make_structures
+from xsg.spatial.mouse import Mouse, fold, make_structures
 
 AXES = ["AP", "SI", "LR"]
 

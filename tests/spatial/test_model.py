@@ -8,7 +8,7 @@ from torch.distributions import Normal, kl_divergence
 from torch_geometric.nn import SAGEConv
 
 from xsg.spatial.model import Masked, Output, SpatialVAENet
-from xsg.training.settings import PRESETS
+from xsg.spatial.presets import PRESETS
 
 B, P, D = 9, 8, 5
 SIZES = (3, 4, 6)

@@ -20,7 +20,8 @@ import xsg
 from xsg.data import network
 from xsg.data.fetch import DownloadError, cache_dir
 from xsg.spatial import files as mouse_files
-from xsg.spatial import mouse
+from xsg.spatial import load, stored
+from xsg.spatial.load import group_replicates, load_mouse, mean_of_replicates
 from xsg.spatial.mouse import (
     N_VOXELS,
     SHAPE,
@@ -28,13 +29,10 @@ from xsg.spatial.mouse import (
     download_bulk,
     download_experiments,
     fold,
-    group_replicates,
     known_experiments,
     labelled_voxels,
     list_experiments,
-    load_mouse,
     make_structures,
-    mean_of_replicates,
     open_bulk,
     read_annotation,
     read_grid,
@@ -493,8 +491,8 @@ def test_bulk_that_is_a_page_or_was_replaced_is_refused(api):
 
 
 def test_experiments_are_asked_for_over_https():
-    assert mouse.API.startswith("https://")
-    assert mouse.BULK_URL.startswith("https://")
+    assert mouse_files.API.startswith("https://")
+    assert mouse_files.BULK_URL.startswith("https://")
     with pytest.raises(DownloadError, match="is not https"):
         list_experiments("http://example.invalid", progress=False)
 
@@ -584,15 +582,15 @@ def toy_annotation() -> np.ndarray:
 
 @pytest.fixture
 def anatomy(monkeypatch):
-    monkeypatch.setattr(mouse, "read_annotation", toy_annotation)
-    monkeypatch.setattr(mouse, "structure_tree", lambda: TREE)
-    monkeypatch.setattr(mouse, "known_experiments", lambda: mouse_files._experiments(GENES.keys(), GENES.values()))
+    monkeypatch.setattr(load, "read_annotation", toy_annotation)
+    monkeypatch.setattr(load, "structure_tree", lambda: TREE)
+    monkeypatch.setattr(load, "known_experiments", lambda: mouse_files._experiments(GENES.keys(), GENES.values()))
 
 
 @pytest.mark.parametrize("in_memory", [2**26, 0])
 def test_allen_from_the_bulk_matrix(tmp_path, monkeypatch, anatomy, in_memory):
-    monkeypatch.setattr(mouse, "IN_MEMORY", in_memory)
-    monkeypatch.setattr(mouse, "_BLOCK", 77)
+    monkeypatch.setattr(stored, "IN_MEMORY", in_memory)
+    monkeypatch.setattr(load, "_BLOCK", 77)
     monkeypatch.setenv("XSG_MIRROR", "")
     volumes = write_bulk(tmp_path / "bulk")
     brain = load_mouse("allen", folder=tmp_path / "bulk")
@@ -621,7 +619,7 @@ def test_allen_from_single_experiments(api, anatomy):
 
 
 def test_matrix_in_the_cache_is_found_again(tmp_path, monkeypatch, anatomy):
-    monkeypatch.setattr(mouse, "IN_MEMORY", 0)
+    monkeypatch.setattr(stored, "IN_MEMORY", 0)
     written = []
 
     def write(out):
@@ -630,28 +628,28 @@ def test_matrix_in_the_cache_is_found_again(tmp_path, monkeypatch, anatomy):
         out[2:5] = np.full((3, 3), 2.0)
 
     for _ in range(2):
-        assert mouse.stored("k", (5, 3), write)[:, 0].tolist() == [1, 1, 2, 2, 2]
+        assert stored.stored("k", (5, 3), write)[:, 0].tolist() == [1, 1, 2, 2, 2]
     assert len(written) == 1
     path = cache_dir() / "mouse/matrices/k.f16"
     path.write_bytes(b"cut off")
-    mouse.stored("k", (5, 3), write)
+    stored.stored("k", (5, 3), write)
     assert len(written) == 2
     with pytest.raises(ValueError, match="row 0 is next"):
-        mouse.stored("other", (5, 3), lambda out: out.__setitem__(slice(2, 4), np.ones((2, 3))))
+        stored.stored("other", (5, 3), lambda out: out.__setitem__(slice(2, 4), np.ones((2, 3))))
     assert not (cache_dir() / "mouse/matrices/other.f16").exists()
 
 
 def test_matrix_in_the_cache_that_was_changed_is_made_anew(monkeypatch):
-    monkeypatch.setattr(mouse, "IN_MEMORY", 0)
+    monkeypatch.setattr(stored, "IN_MEMORY", 0)
     path = cache_dir() / "mouse/matrices/k.f16"
 
     def write(out):
         out[0:5] = np.full((5, 3), 2.0)
 
-    mouse.stored("k", (5, 3), write)
+    stored.stored("k", (5, 3), write)
     content = path.read_bytes()
     path.write_bytes(bytes(30))
-    assert (mouse.stored("k", (5, 3), write) == 2).all()
+    assert (stored.stored("k", (5, 3), write) == 2).all()
     assert path.read_bytes() == content
     for fault in (KeyboardInterrupt, ValueError("short")):
 
@@ -661,14 +659,14 @@ def test_matrix_in_the_cache_that_was_changed_is_made_anew(monkeypatch):
 
         path.write_bytes(b"other")
         with pytest.raises((KeyboardInterrupt, ValueError)):
-            mouse.stored("k", (5, 3), stop)
+            stored.stored("k", (5, 3), stop)
     with pytest.raises(ValueError, match="2 of 5 rows were written"):
-        mouse.stored("k", (5, 3), lambda out: out.__setitem__(slice(0, 2), np.zeros((2, 3))))
+        stored.stored("k", (5, 3), lambda out: out.__setitem__(slice(0, 2), np.zeros((2, 3))))
     assert sorted(p.name for p in path.parent.iterdir() if p.suffix != ".lock") == ["k.f16"]
 
 
 def test_a_replaced_source_makes_another_matrix(tmp_path, monkeypatch, anatomy):
-    monkeypatch.setattr(mouse, "IN_MEMORY", 0)
+    monkeypatch.setattr(stored, "IN_MEMORY", 0)
     monkeypatch.setenv("XSG_MIRROR", "")
     volumes = write_bulk(tmp_path / "bulk")
     before = np.array(load_mouse("allen", folder=tmp_path / "bulk").expression)

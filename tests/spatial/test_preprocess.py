@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from xsg.spatial import preprocess
-from xsg.spatial.mouse import Mouse, load_mouse, make_structures
+from xsg.spatial.load import load_mouse
+from xsg.spatial.mouse import Mouse, make_structures
 from xsg.spatial.preprocess import OFFSET, Preprocessor, Scaler, SelectGenes, SpatialImputer
 
 TREE = make_structures([1], "A", "a", [0], ["#fff"])

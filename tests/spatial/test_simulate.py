@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xsg.spatial import mouse
-from xsg.spatial.mouse import MIDLINE, SHAPE, fold, load_mouse
+from xsg.spatial import stored
+from xsg.spatial.load import load_mouse
+from xsg.spatial.mouse import MIDLINE, SHAPE, fold
 from xsg.spatial.simulate import N_PATHWAYS, draw_brain, simulate_mouse
 
 FIRST = slice(0, 400)
@@ -127,7 +128,7 @@ def test_gradients_are_smooth_over_the_folded_position(brain):
 
 @pytest.mark.parametrize("bytes_in_memory", [0, 2**30])
 def test_streaming_changes_no_number(brain, monkeypatch, bytes_in_memory):
-    monkeypatch.setattr(mouse, "IN_MEMORY", bytes_in_memory)
+    monkeypatch.setattr(stored, "IN_MEMORY", bytes_in_memory)
     again = load_mouse("simulated", n_genes=90, step=2, geometry="drawn")
     assert isinstance(again.expression, np.memmap) == (bytes_in_memory == 0)
     np.testing.assert_array_equal(again.expression[FIRST], brain.expression[FIRST])

@@ -1,5 +1,7 @@
 """Fitting of dynamic programs to thinning over visits, and forecasts with intervals, beside those of simpler models."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from xsg.check import array, number
 from xsg.machine import one_thread
 from xsg.training import settings
 from xsg.training.files import check_finite, fill, history, read_model, safe_load, storable, write_model
+from xsg.training.settings import STEP, Rule, whole_number
 from xsg.training.whole import whole_fit
 
 _GRID = 101  # shifts at which the posterior of a subject is computed
@@ -23,9 +26,9 @@ _GRID = 101  # shifts at which the posterior of a subject is computed
 class DiseaseProgression(BaseEstimator):
     """Time shift of each subject and programs of thinning that switch on along the disease.
 
-    The equations are those of `xsg.across.over_time_model`. Maps, their timing and the shifts of the training subjects are
-    fitted together; of any subject, known or new, the posterior of its shift is then computed on a grid, and forecasts
-    average over it.
+    The equations are those of `xsg.across.over_time_model`. Maps, their timing and the shifts of the training subjects
+    are fitted together; of any subject, known or new, the posterior of its shift is then computed on a grid, and
+    forecasts average over it.
 
     Parameters
     ----------
@@ -67,7 +70,7 @@ class DiseaseProgression(BaseEstimator):
         self.iterations = iterations
 
     @whole_fit
-    def fit(self, thinning: pd.DataFrame, years: pd.Series) -> "DiseaseProgression":
+    def fit(self, thinning: pd.DataFrame, years: pd.Series) -> DiseaseProgression:
         """Fit to visits; if that fails or is interrupted, the model is as it was before.
 
         Parameters
@@ -87,7 +90,7 @@ class DiseaseProgression(BaseEstimator):
         FloatingPointError
             A loss that is not finite.
         """
-        self._settings = settings.checked(self.get_params(), settings.PROGRESSION)
+        self._settings = settings.checked(self.get_params(), PROGRESSION)
         thinning = visit_table(thinning, "thinning", MOST_MM)
         storable(thinning.columns, "thinning: region")
         visits, subjects = _series(thinning, years)
@@ -208,7 +211,7 @@ class DiseaseProgression(BaseEstimator):
 
     @classmethod
     @safe_load
-    def load(cls, path: str | Path) -> "DiseaseProgression":
+    def load(cls, path: str | Path) -> DiseaseProgression:
         """Read a model that `save` wrote.
 
         Raises
@@ -218,7 +221,7 @@ class DiseaseProgression(BaseEstimator):
         """
         facts, arrays = read_model(path, cls.__name__)
         model = cls(**facts["params"])
-        model._settings = settings.checked(model.get_params(), settings.PROGRESSION)
+        model._settings = settings.checked(model.get_params(), PROGRESSION)
         model.regions_ = storable(pd.Index(facts["regions"], name="region"), "regions")
         model._prior = model._settings["horizon"] / 2, model._settings["horizon"] / 3
         model.net_ = DynamicPrograms(len(model.regions_), model._settings["n_programs"], 0.0, 1.0).requires_grad_(False)
@@ -355,3 +358,6 @@ def _random_lines(series: Series) -> tuple[torch.Tensor, torch.Tensor, torch.Ten
     with torch.no_grad():
         _, line, root, noise = solve(raw)
         return line, noise[:, None, None] * (root @ root.mT), noise
+
+
+PROGRESSION: dict[str, Rule] = {"n_programs": whole_number(1), "horizon": STEP, "iterations": whole_number(1)}

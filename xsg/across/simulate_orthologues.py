@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from xsg.check import array, gene_names, number
-from xsg.simulate.cortex import _fields, _programs
+from xsg.check import array, number
+from xsg.data.gene_names import gene_names
+from xsg.simulate.fields import simulated_programs, smooth_fields
 
 _N_PROGRAMS = 6
 _WEIGHT, _OWN, _NOISE = 0.5, 0.75, 0.4
@@ -76,7 +77,7 @@ def simulate_orthologues(mouse: pd.DataFrame, conserved: float = 0.5, seed: int 
     if not 1 <= shared < _N_PROGRAMS:
         raise ValueError(f"mouse has {shared} programs; expected 1 to {_N_PROGRAMS - 1}: the human has {_N_PROGRAMS}.")
     rng = np.random.default_rng([number(seed, "seed", 0, whole=True), 7])
-    programs = _programs(seed, _N_PROGRAMS)
+    programs = simulated_programs(seed, _N_PROGRAMS)
     kept = np.zeros(n_genes, dtype=bool)
     kept[rng.permutation(n_genes)[: round(conserved * n_genes)]] = True
     source = np.arange(n_genes)
@@ -84,7 +85,7 @@ def simulate_orthologues(mouse: pd.DataFrame, conserved: float = 0.5, seed: int 
     mine = ((mouse - mouse.mean()) / mouse.std(ddof=0)).to_numpy()[source].T
     own = rng.standard_normal((_N_PROGRAMS - shared, n_genes))
     loadings = _WEIGHT * np.concatenate([mine, own])
-    values = programs.to_numpy() @ loadings + _OWN * _fields(rng, n_genes, left_right=0.8)
+    values = programs.to_numpy() @ loadings + _OWN * smooth_fields(rng, n_genes, left_right=0.8)
     values += _NOISE * rng.standard_normal(values.shape)
     return Orthologues(
         pd.DataFrame(values, programs.index, mouse.index),

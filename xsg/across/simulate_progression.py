@@ -21,7 +21,7 @@ import pandas as pd
 
 from xsg.atlas import Graph, build_graph, load_parcellation
 from xsg.check import choice, number
-from xsg.simulate.cortex import _programs
+from xsg.simulate.fields import simulated_programs
 
 TRUTH = {
     "D": 0.15,  # per year, for a network of mean degree 1
@@ -162,7 +162,7 @@ def simulate_progression(
     values = pd.Series({**TRUTH, **truth}, name="truth")
     parcellation = load_parcellation("dk")
     graph = build_graph(parcellation)
-    programs = _programs(world, 5).iloc[:, :3]
+    programs = simulated_programs(world, 5).iloc[:, :3]
     rng = np.random.default_rng([seed, 22])
     shifts = rng.uniform(3.0, 18.0, n_subjects)
     times = interval * np.arange(n_visits)

@@ -1,5 +1,7 @@
 """The estimator over several views, `MultiViewVAE`, and its cross-validation, many copies in one pass."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -28,6 +30,7 @@ from xsg.check import align, constant, folds, number, series
 from xsg.machine import one_thread
 from xsg.training import settings
 from xsg.training.files import check_finite, fill, history, label, only, read_model, safe_load, storable, write_model
+from xsg.training.settings import SHARE, STEP, WEIGHT, WIDTH, Rule, seed, whole_number
 from xsg.training.tables import one_map, training_rows
 from xsg.training.whole import whole_fit
 
@@ -127,7 +130,7 @@ class MultiViewVAE(BaseEstimator):
         graph: Graph | SparseGraph | None = None,
         train: Sequence[str] | None = None,
         progress: bool = False,
-    ) -> "MultiViewVAE":
+    ) -> MultiViewVAE:
         """Fit the model; if that fails or is interrupted, the model is as it was before.
 
         The encoders see every region of their table; the loss sees the thinning of the regions in ``train`` only.
@@ -161,7 +164,7 @@ class MultiViewVAE(BaseEstimator):
         FloatingPointError
             A term of the loss that is not finite, by name.
         """
-        params = settings.checked(self.get_params(), settings.MULTI_VIEW)
+        params = settings.checked(self.get_params(), MULTI_VIEW)
         thinning = series(thinning, "thinning")
         regions = storable(thinning.index, "thinning: region")
         self.regions_ = regions.rename(label(regions.name))
@@ -254,11 +257,11 @@ class MultiViewVAE(BaseEstimator):
 
     @classmethod
     @safe_load
-    def load(cls, path: str | Path) -> "MultiViewVAE":
+    def load(cls, path: str | Path) -> MultiViewVAE:
         """Read a model that `save` wrote; raises as `xsg.CrossScaleVAE.load` does."""
         facts, arrays = read_model(path, "MultiViewVAE")
         model = cls(**facts["params"])
-        model._settings = settings.checked(model.get_params(), settings.MULTI_VIEW)
+        model._settings = settings.checked(model.get_params(), MULTI_VIEW)
         model.regions_ = storable(pd.Index(facts["regions"], name=label(facts.get("regions_name"))), "regions")
         model.views_ = tuple(storable(pd.Index(facts["views"]), "views"))
         model.features_ = dict(zip(model.views_, map(pd.Index, facts["features"]), strict=True))
@@ -373,7 +376,7 @@ def cross_val_views(
     """
     if not isinstance(model, MultiViewVAE):
         raise TypeError(f"model: expected a MultiViewVAE, got {type(model).__name__}.")
-    params = settings.checked(model.get_params(), settings.MULTI_VIEW)
+    params = settings.checked(model.get_params(), MULTI_VIEW)
     seeds = [settings.seed(each, "seeds: a seed") for each in (seeds if np.iterable(seeds) else [seeds])]
     many = isinstance(thinning, pd.DataFrame) and thinning.shape[1] > 1
     maps = thinning if many else series(thinning, "thinning").to_frame().T
@@ -513,3 +516,13 @@ def _kept(present: Tensor, drop: float, generator: torch.Generator) -> Tensor:
     """Leave experts out at random, (V, n); where that would leave a region none, all that are present stay."""
     kept = present * (torch.rand(present.shape, generator=generator, dtype=torch.float64) >= drop)
     return torch.where(kept.sum(0) > 0, kept, present)
+
+
+MULTI_VIEW: dict[str, Rule] = {
+    **dict.fromkeys(("latent", "hidden", "decoder"), WIDTH),
+    **dict.fromkeys(("smoothness", "beta", "gamma"), WEIGHT),
+    "drop": SHARE,
+    "lr": STEP,
+    "epochs": whole_number(1),
+    "seed": seed,
+}

@@ -63,8 +63,8 @@ def homologous_pairs(regions: pd.Index | list[str], centres: pd.DataFrame | Plac
         if you like, ``hemisphere``; it may have more regions. Then two regions are homologues if their names are the
         same but for the side and each centre lies within 25 mm (`xsg.atlas.pairs.NAMED`) of the other's mirror image. A
         number is no name: regions that are only numbered (``7Networks_LH_Vis_3``), or whose names tell no side, are
-        homologues if each is the other's nearest mirror image, within 15 mm (`xsg.atlas.pairs.TOLERANCE`); only where half
-        of all regions of the same number lie within 15 mm, and none beyond 25, does the number count as a name.
+        homologues if each is the other's nearest mirror image, within 15 mm (`xsg.atlas.pairs.TOLERANCE`); only where
+        half of all regions of the same number lie within 15 mm, and none beyond 25, does the number count as a name.
         None: names alone decide, and regions that are only numbered have no homologue.
 
     Examples

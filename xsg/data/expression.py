@@ -13,24 +13,18 @@ made with abagen and packaged by the ENIGMA Toolbox (Hawrylycz et al. 2012; Mark
 """
 
 import itertools
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from xsg.atlas import REGIONS, align
-from xsg.check import array, gene_names, some
-from xsg.data.expression_files import digest_of
+from xsg.check import array, some
 from xsg.data.expression_files import load_expression as load_expression
 from xsg.data.expression_files import save_expression as save_expression
 from xsg.data.fetch import fetch
-from xsg.genes.abagen_options import check_atlas, check_options, donor_names
-from xsg.genes.microarrays import DONORS, Microarrays, open_microarrays, options, run_abagen
-from xsg.genes.sets import as_text, gene_list
+from xsg.data.gene_names import as_text, gene_list, gene_names
 from xsg.names import homologue
 
 _MATRIX = "human/expression/desikan_r0.2.csv.bz2"
@@ -94,7 +88,7 @@ def load_ahba(genes: str | Sequence[str] = "landmark", missing: str = "drop") ->
     source = f"Expression: Allen Human Brain Atlas, {table.shape[1]} genes with donor stability r > 0.2 ({_MATRIX})."
     empty = table.isna().all(axis=1)
     unmeasured = [region for region in REGIONS if region in table.index and empty[region]]
-    table, chosen = _choose(table, genes)
+    table, chosen = chosen_genes(table, genes)
     table = table.astype(float).copy()  # one block: taking or setting rows of many is slow
     if missing == "drop":
         table = align(table.drop(index=unmeasured), [region for region in REGIONS if region not in unmeasured], _MATRIX)
@@ -110,210 +104,6 @@ def load_ahba(genes: str | Sequence[str] = "landmark", missing: str = "drop") ->
     table.index.name, table.columns.name = "region", "gene"
     table.attrs["provenance"] = [source, chosen, f"Regions without measurement {done}: {' and '.join(unmeasured)}."]
     return table
-
-
-# What becomes of regions without a sample. The first two are ours, the others abagen's option of the same name.
-MISSING = ("drop", "mirror", "centroids", "interpolate")
-LANDMARKS_KEPT = 910  # of 978, by abagen's defaults from all six donors: the number of genes of arXiv 2606.05870
-
-
-def make_expression(
-    source: str | Path | Microarrays = "download",
-    *,
-    atlas: str = "volume",
-    genes: str | Sequence[str] = "landmark",
-    missing: str = "drop",
-    donors: Sequence[str] | None = None,
-    progress: bool = True,
-    **choices: object,
-) -> pd.DataFrame:
-    """Make cortical gene expression, region by gene, from raw microarrays.
-
-    The steps and their defaults are those of abagen 0.1.3 (Markello et al. 2021, eLife 10:e72129).
-
-    Parameters
-    ----------
-    source
-        ``"download"`` (the real microarrays, 1.7 GB to fetch and 4.3 GB unpacked, once), a folder that holds them, or
-        ``"simulated"``. See `xsg.genes.microarrays.open_microarrays`.
-    atlas
-        ``"volume"``: the Desikan–Killiany atlas in MNI space; subcortical samples take part in the normalisation.
-        ``"surface"``: on fsaverage5, cortical samples alone.
-    genes
-        ``"landmark"`` (the L1000 landmark genes that are left: 910 by default), ``"all"``, or symbols.
-    missing
-        What becomes of regions without a sample, by default R_frontalpole and R_temporalpole: ``"drop"`` leaves them
-        out; ``"mirror"`` copies the homologue; ``"centroids"`` takes the sample nearest to the region's centre,
-        ``"interpolate"`` those nearest to each of its points, as abagen's option of that name does.
-    donors
-        Some of the six, by number (``"9861"`` or 9861) or by the institute's name (``"H0351.2001"``); None or ``"all"``
-        for all (or for all that ``source`` was opened with).
-    progress
-        Show progress bars while downloading.
-    **choices
-        Options of abagen, e.g. ``probe_selection="rnaseq"``, ``gene_norm="zscore"``, ``lr_mirror="bidirectional"``; all
-        of them with their defaults: `xsg.genes.microarrays.options`.
-
-    Returns
-    -------
-    DataFrame
-        Regions in the order of `xsg.atlas.REGIONS` by genes. ``attrs`` holds ``provenance`` (sentences), ``settings``
-        (all options, donors, versions), ``methods`` (a paragraph for a paper, with references), ``samples`` (by
-        region), ``simulated``, and ``sha256`` of the table and its settings.
-
-    Raises
-    ------
-    ValueError
-        An unknown option or value; microarrays that are absent or damaged; a gene that is not left; a region that
-        cannot be filled; or, with the defaults and the real donors, another number of landmark genes than 910.
-    DownloadError
-        The microarrays cannot be had.
-
-    Examples
-    --------
-    >>> table = make_expression("simulated", genes="all", atlas="surface", missing="centroids")
-    >>> table.shape, table.attrs["simulated"]
-    ((68, 37), True)
-    """
-    genes, atlas = _wanted(genes), check_atlas(atlas)
-    donors = _some_donors(source, donors)
-    choices = _checked(missing, choices, donors)
-    raw = open_microarrays(source, donors, progress)
-    settings = _settings(raw, atlas, genes, missing, choices)
-    filled = missing if missing in MISSING[2:] else None
-    tables, counts, report = run_abagen(raw, atlas, report=True, missing=filled, **choices)
-    table, samples = _cortex(tables), _cortex(counts.sum(axis=1).to_frame())[0].astype(int)
-    kind = "SIMULATED microarrays in the layout of the Allen Human Brain Atlas" if raw.simulated else _SOURCE
-    made = ", ".join(f"{name}={value!r}" for name, value in sorted(choices.items())) or "all options at their defaults"
-    start = f"Expression: {kind}, donors {', '.join(raw.donors)}; abagen 0.1.3, atlas {atlas!r}, {made}."
-    table, chosen = _choose(table, genes)
-    as_published = not choices and set(raw.donors) == set(DONORS) and atlas == "volume" and not raw.simulated
-    if genes == "landmark" and as_published and table.shape[1] != LANDMARKS_KEPT:
-        raise ValueError(
-            f"abagen's defaults leave {table.shape[1]} landmark genes, expected {LANDMARKS_KEPT}: the microarrays in "
-            f"{raw.folder} are not those of the six donors, or not whole. Unpack the archives anew."
-        )
-    table, done = _fill(table, samples.index[samples == 0], missing)
-    if table.empty:
-        raise ValueError(
-            f"no table is left: {table.shape[0]} regions have samples, {table.shape[1]} genes are left ({made}; "
-            f"{chosen}). Take genes='all', a larger tolerance, a milder threshold, or more donors."
-        )
-    table.index.name, table.columns.name = "region", "gene"
-    table.attrs = {
-        "provenance": [start, chosen, done],
-        "settings": settings,
-        "methods": _methods(report, raw.simulated, choices, [chosen, done]),
-        "samples": samples.to_dict(),
-        "simulated": raw.simulated,
-    }
-    table.attrs["sha256"] = digest_of(table)
-    return table
-
-
-def donor_expressions(
-    source: str | Path | Microarrays = "download",
-    *,
-    atlas: str = "volume",
-    genes: str | Sequence[str] = "landmark",
-    donors: Sequence[str] | None = None,
-    progress: bool = True,
-    **choices: object,
-) -> dict[str, pd.DataFrame]:
-    """Make one region × gene table for each donor.
-
-    Probes are chosen with all these donors, as for `make_expression`, whose table is the mean of these.
-
-    Parameters
-    ----------
-    source, atlas, genes, donors, progress, **choices
-        As in `make_expression`.
-
-    Returns
-    -------
-    dict of DataFrame
-        By donor: the 68 regions by genes, the same genes in all; NaN where the donor has no sample in the region.
-    """
-    genes, atlas = _wanted(genes), check_atlas(atlas)
-    donors = _some_donors(source, donors)
-    choices = _checked("keep", choices, donors)
-    raw = open_microarrays(source, donors, progress)
-    settings = _settings(raw, atlas, genes, "keep", choices)
-    tables = {donor: _cortex(table) for donor, table in run_abagen(raw, atlas, return_donors=True, **choices).items()}
-    # A gene that has no value in a region of a donor with samples there was poorly normalised; abagen drops it too.
-    bad = {gene for t in tables.values() for gene in t.columns[t.dropna(how="all").isna().any()]}
-    for donor, table in tables.items():
-        kept, chosen = _choose(table.drop(columns=list(bad)), genes)
-        kind = "SIMULATED microarrays" if raw.simulated else _SOURCE
-        kept.index.name, kept.columns.name = "region", "gene"
-        kept.attrs = {
-            "provenance": [f"Expression: {kind}, donor {donor} alone; abagen 0.1.3, atlas {atlas!r}.", chosen],
-            "settings": {**settings, "donor": donor},
-            "simulated": raw.simulated,
-        }
-        tables[donor] = kept
-    return tables
-
-
-def leave_one_donor_out(
-    source: str | Path | Microarrays = "download", *, donors: Sequence[str] | None = None, **choices: object
-) -> dict[str, pd.DataFrame]:
-    """Make the table anew without each donor in turn: dict by the donor left out.
-
-    The whole pipeline is run without the donor, so that filter and choice of probes do not know it either. Parameters
-    are those of `make_expression`. The tables may differ in regions and genes: see `common`.
-    """
-    raw = open_microarrays(source, _some_donors(source, donors), bool(choices.get("progress", True)))
-    if len(raw.donors) < 2:
-        raise ValueError(f"donors: {raw.donors}; expected at least two, of which one is left out in turn")
-    return {left: make_expression(raw, donors=[d for d in raw.donors if d != left], **choices) for left in raw.donors}
-
-
-def multiverse(
-    source: str | Path | Microarrays, universe: Mapping[str, Sequence[object]], *, progress: bool = True, **choices
-) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
-    """Make the table by every combination of some options.
-
-    Parameters
-    ----------
-    source, **choices
-        As in `make_expression`.
-    universe
-        Name of an option to the values it takes, e.g. ``{"gene_norm": ["srs", "zscore"], "atlas": ["volume"]}``; also
-        ``atlas``, ``missing``, ``donors``.
-    progress
-        Show a progress bar.
-
-    Returns
-    -------
-    pipelines : DataFrame
-        A row for each combination, a column for each option; None is the string ``"none"``.
-    tables : list of DataFrame
-        In the same order.
-
-    Raises
-    ------
-    ValueError
-        As `make_expression`; also when ``universe`` is empty, or names an option twice.
-    """
-    if not isinstance(universe, Mapping):
-        raise TypeError(f"universe: expected a dict, e.g. {{'gene_norm': ['srs', 'zscore']}}; got {universe!r}.")
-    if not universe or (twice := sorted(set(universe) & set(choices))):
-        which = f"{twice[0]!r} is also given alone" if universe else "is empty"
-        raise ValueError(f"universe: {which}; expected the options to vary, e.g. {{'gene_norm': ['srs', 'zscore']}}")
-    for name, values in universe.items():
-        if isinstance(values, (str, bytes)) or not isinstance(values, Iterable) or not len(list(values)):
-            raise ValueError(f"universe: {name!r} has {values!r}; expected a list of values to try, e.g. [{values!r}].")
-    combinations = [dict(zip(universe, each, strict=True)) for each in itertools.product(*universe.values())]
-    for each in combinations:  # all of them before the first is made
-        _check_call(**each, **choices)
-    raw = open_microarrays(source, progress=progress)
-    quiet = {} if progress else {"disable": True}
-    tables = [
-        make_expression(raw, **each, **choices) for each in tqdm(combinations, desc="pipelines", leave=False, **quiet)
-    ]
-    named = [["none" if value is None else value for value in each.values()] for each in combinations]
-    return pd.DataFrame(named, columns=list(universe)).rename_axis("pipeline"), tables
 
 
 def common(tables: Iterable[pd.DataFrame]) -> list[pd.DataFrame]:
@@ -383,134 +173,9 @@ def differential_stability(tables: Mapping[str, pd.DataFrame]) -> pd.Series:
     return pd.concat(found, axis=1).mean(axis=1).rename("differential stability")
 
 
-_SOURCE = "microarrays of the Allen Human Brain Atlas"
-
-
-def _settings(raw: Microarrays, atlas: str, genes: str | Sequence[str], missing: str, choices: dict) -> dict:
-    """All that the table depends on, as JSON."""
-    import xsg
-
-    full = {**options(), **choices} | ({"missing": missing} if missing in MISSING[2:] else {})
-    return {
-        "donors": list(raw.donors),
-        "atlas": atlas,
-        "genes": genes,
-        "missing": missing,
-        "abagen": "0.1.3",
-        "xsg": xsg.__version__,
-        "options": full,
-    }
-
-
-def _some_donors(source: object, donors: object) -> tuple[str, ...]:
-    """Return the donors asked for: all, or all that were opened."""
-    return donor_names(donors) or (source.donors if isinstance(source, Microarrays) else DONORS)
-
-
-def _checked(missing: str, choices: dict, donors: Sequence[str]) -> dict:
-    """Return the options as plain values, or refuse them before anything is computed."""
-    if not isinstance(missing, str) or missing not in (*MISSING, "keep"):
-        raise ValueError(f"missing={missing!r}: expected one of {', '.join(map(repr, MISSING))}")
-    return check_options(choices, len(donors), by_donor=missing == "keep")
-
-
-def _check_call(
-    atlas: str = "volume",
-    genes: object = "landmark",
-    missing: str = "drop",
-    donors: object = None,
-    progress: bool = True,
-    **choices: object,
-) -> None:
-    """Refuse what `make_expression` would refuse of its settings."""
-    _wanted(genes), check_atlas(atlas), _checked(missing, choices, _some_donors(None, donors))
-
-
-def _wanted(genes: object) -> str | list[str]:
-    """Return ``"all"``, ``"landmark"`` or symbols, or refuse what names no genes."""
-    if isinstance(genes, str):
-        if genes not in ("all", "landmark"):
-            raise ValueError(f"genes={genes!r}: expected 'landmark', 'all' or a list of symbols, e.g. ['APOE', 'MAPT']")
-        return str(genes)
-    given = [] if isinstance(genes, (list, tuple)) and not len(genes) else gene_list(genes, "genes", as_given=True)
-    wanted = pd.Index([as_text(gene) for gene in given])
-    if wanted.empty or wanted.has_duplicates:
-        which = "none" if wanted.empty else f"more than once: {', '.join(wanted[wanted.duplicated()].unique()[:5])}"
-        raise ValueError(f"genes: each symbol is wanted once, given {which}")
-    return list(wanted)
-
-
-def _cortex(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the cortex by region name, from rows by the atlas's numbers."""
-    rows = pd.Index([1 + i % 34 + 41 * (i // 34) for i in range(68)])  # left 1–34, right 42–75
-    return table.loc[rows].set_axis(pd.Index(REGIONS), axis=0)
-
-
-def _fill(table: pd.DataFrame, without: pd.Index, missing: str) -> tuple[pd.DataFrame, str]:
-    """Treat the regions that no sample was assigned to; return the table and what to say about them."""
-    names = " and ".join(without) if len(without) < 3 else ", ".join(without)
-    empty = table.index[table.isna().all(axis=1)]
-    if not len(without):
-        done = "Every region has samples."
-    elif missing == "drop":
-        table, done = table.drop(index=empty), f"Regions without a sample are left out: {names}."
-    elif missing == "mirror":
-        table = table.copy()
-        for region in empty:
-            twin = homologue(region, table.index)
-            if twin is None or twin in empty:
-                raise ValueError(f"missing='mirror': neither {region} nor {twin} has a sample. Use missing='drop'.")
-            table.loc[region] = table.loc[twin]
-        done = f"Regions without a sample are copies of their homologues: {names}."
-    else:
-        how = "that of the sample nearest to their centre" if missing == "centroids" else "interpolated between samples"
-        done = f"Regions without a sample have an expression that is {how}: {names}."
-    if table.isna().any(axis=None):
-        row, column = np.argwhere(table.isna())[0]
-        raise ValueError(
-            f"missing={missing!r} leaves {table.index[row]} without a value (gene {table.columns[column]}): the "
-            "donors have no sample on its side. Use missing='drop', lr_mirror='bidirectional' or more donors."
-        )
-    return table, done
-
-
-def _methods(report: str, simulated: bool, choices: dict, ours: list[str]) -> str:
-    """Abagen's own account of what it did (its text is CC0), mended, with what it does not know of."""
-    text = report.replace("\b", "").replace("microarry", "microarray").replace("{{", "{").replace("}}", "}")
-    text = re.sub(r" +([.,])(?=\s|$)", r"\1", text)
-    body, _, references = text.partition("REFERENCES")
-    if choices.get("sim_threshold") is not None:
-        ours = [
-            "Samples whose summed correlation with the donor's other samples was more than "
-            f"{choices['sim_threshold']} standard deviations below the mean were discarded first.",
-            *ours,
-        ]
-    ours = [line.replace("Genes: ", "Genes kept: ") for line in ours]
-    last = "The cortical regions of the atlas were kept. " + " ".join(ours) + " (xsg.data.expression.make_expression)"
-    warning = "SIMULATED DATA: these values are invented, for practice and tests.\n\n" * simulated
-    listed = re.findall(r"\[(\w+)\]: (.*?)(?=\n|$)", references)
-    listed.append(("M2021E", _ABAGEN_PAPER))
-    listed.append(("D2006N", _ATLAS_PAPER))
-    cited = "\n".join(f"[{mark}]: {paper}" for mark, paper in sorted(listed))
-    body = body.replace("abagen toolbox (", "abagen toolbox ([M2021E]; ").replace(
-        "in MNI space.", "in MNI space [D2006N]."
-    )
-    return f"{warning}{body.strip()}\n\n{last}\n\nREFERENCES\n{cited}"
-
-
-_ABAGEN_PAPER = (
-    "Markello, R. D., Arnatkeviciute, A., Poline, J.-B., Fulcher, B. D., Fornito, A., & Misic, B. (2021). "
-    "Standardizing workflows in imaging transcriptomics with the abagen toolbox. eLife, 10, e72129."
-)
-_ATLAS_PAPER = (
-    "Desikan, R. S., Ségonne, F., Fischl, B., et al. (2006). An automated labeling system for subdividing the human "
-    "cerebral cortex on MRI scans into gyral based regions of interest. NeuroImage, 31(3), 968-980."
-)
-
-
-def _choose(table: pd.DataFrame, genes: str | Sequence[str]) -> tuple[pd.DataFrame, str]:
+def chosen_genes(table: pd.DataFrame, genes: str | Sequence[str]) -> tuple[pd.DataFrame, str]:
     """Return the columns asked for, and what to say about them."""
-    genes = _wanted(genes)
+    genes = wanted_genes(genes)
     if genes == "all":
         return table, "Genes: all of them."
     if genes == "landmark":
@@ -584,3 +249,17 @@ def normalise(expression: pd.DataFrame, by: str = "gene") -> pd.DataFrame:
     scaled.attrs = dict(expression.attrs)
     scaled.attrs["provenance"] = [*expression.attrs.get("provenance", []), f"Expression: z-scores by {by}."]
     return scaled
+
+
+def wanted_genes(genes: object) -> str | list[str]:
+    """Return ``"all"``, ``"landmark"`` or symbols, or refuse what names no genes."""
+    if isinstance(genes, str):
+        if genes not in ("all", "landmark"):
+            raise ValueError(f"genes={genes!r}: expected 'landmark', 'all' or a list of symbols, e.g. ['APOE', 'MAPT']")
+        return str(genes)
+    given = [] if isinstance(genes, (list, tuple)) and not len(genes) else gene_list(genes, "genes", as_given=True)
+    wanted = pd.Index([as_text(gene) for gene in given])
+    if wanted.empty or wanted.has_duplicates:
+        which = "none" if wanted.empty else f"more than once: {', '.join(wanted[wanted.duplicated()].unique()[:5])}"
+        raise ValueError(f"genes: each symbol is wanted once, given {which}")
+    return list(wanted)

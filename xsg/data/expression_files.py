@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xsg.check import array, gene_names
+from xsg.check import array
+from xsg.data.gene_names import gene_list, gene_names
 from xsg.files import whole
-from xsg.genes.sets import gene_list
 
 _LARGEST = 4 * 2**30  # bytes once unpacked; the whole atlas by 1,000 regions has 0.2 GB
 

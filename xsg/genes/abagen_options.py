@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from xsg.check import choice, number
+from xsg.data.gene_names import as_text
 from xsg.genes.microarrays import NAMES, options
-from xsg.genes.sets import as_text
 from xsg.genes.simulate import DONORS
 
 _NORMS = (

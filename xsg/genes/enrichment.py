@@ -23,9 +23,10 @@ import numpy as np
 import pandas as pd
 
 from xsg.atlas import align
-from xsg.check import array, gene_names, number, series, some
+from xsg.check import array, number, series, some
+from xsg.data.gene_names import as_text, gene_list, gene_names
 from xsg.evaluation.nulls import p_value
-from xsg.genes.sets import as_text, gene_list, gene_sets, mismatch
+from xsg.genes.sets import gene_sets, mismatch
 
 GeneSets = Mapping[str, Iterable[str]]
 

@@ -2,7 +2,7 @@
 
 Six donors, one folder each, as the Allen Institute distributes them (Hawrylycz et al. 2012, Nature 489:391). What is
 made of them here is what abagen 0.1.3 makes of them (Markello et al. 2021, eLife 10:e72129); for a labelled region ×
-gene table use `xsg.data.expression.make_expression`.
+gene table use `xsg.genes.make.make_expression`.
 """
 
 import atexit

@@ -13,13 +13,13 @@ not. Two collections are registered, both as packaged by Imaging Transcriptomics
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from xsg.check import MISSING_TEXT, gene_names, number, some
+from xsg.check import number, some
 from xsg.data.fetch import fetch
+from xsg.data.gene_names import as_text, gene_list, gene_names
 from xsg.genes.gmt import read_gmt
 
 __all__ = ["gene_list", "gene_sets", "load_gene_sets", "mismatch", "read_gmt", "restrict"]
@@ -107,66 +107,6 @@ def restrict(
             f"{table['kept'].max()}). {mismatch([gene for listed in sets.values() for gene in listed], at_hand)}"
         )
     return {name: genes for name, genes in kept.items() if table.loc[name, "used"]}, table
-
-
-def as_text(gene: object) -> str:
-    """Write a gene's name: Entrez ids may be text, integers, or floats as pandas makes them."""
-    if isinstance(gene, str):
-        return gene.strip()
-    if isinstance(gene, numbers.Real) and not isinstance(gene, bool) and gene == gene and gene == int(gene):
-        return str(int(gene))
-    return str(gene)
-
-
-def gene_list(genes: object, what: str, *, as_given: bool = False) -> list:
-    """Return genes given in any plain form as a list of text, each once.
-
-    Parameters
-    ----------
-    genes
-        List, tuple, array, Index, Series (its values), table of one column; a set is sorted. Symbols or ids, which may
-        be numbers.
-    what
-        What they are called in an error.
-    as_given
-        Leave numbers numbers, and what is given twice twice.
-
-    Raises
-    ------
-    TypeError
-        If it is one name, not several, or a mapping.
-    ValueError
-        If there is none, or one is no name.
-
-    Examples
-    --------
-    >>> gene_list([348, " APOE", 348.0], "genes")
-    ['348', 'APOE']
-    """
-    kind = f"{what}: expected a list of genes, e.g. ['APOE', 'MAPT']; got "
-    if isinstance(genes, (str, bytes)):
-        raise TypeError(f"{kind}the text {genes!r}, which would be read letter by letter. Put it into brackets.")
-    if isinstance(genes, pd.DataFrame) and genes.shape[1] == 1:
-        genes = genes.iloc[:, 0]
-    if isinstance(genes, (Mapping, pd.DataFrame)) or not isinstance(genes, Iterable) or getattr(genes, "ndim", 1) != 1:
-        raise TypeError(f"{kind}a {type(genes).__name__}. Take its column, or its keys, as a list.")
-    found = sorted(genes, key=as_text) if isinstance(genes, (set, frozenset)) else list(genes)
-    plain = all(type(gene) is str for gene in found) and MISSING_TEXT.isdisjoint(gene.strip().lower() for gene in found)
-    for place, gene in enumerate([] if plain else found, start=1):
-        if isinstance(gene, tuple):
-            raise ValueError(f"{what}: gene {place} is {gene!r}, names on several levels. Choose one level.")
-        if isinstance(gene, bool) or not isinstance(gene, (str, numbers.Real)) or as_text(gene).lower() in MISSING_TEXT:
-            raise ValueError(
-                f"{what}: gene {place} of {len(found)} is {gene!r}; expected a symbol or an id. Leave it out."
-            )
-        if not isinstance(gene, str) and not as_text(gene).isdecimal():
-            raise ValueError(
-                f"{what}: gene {place} of {len(found)} is the number {gene!r}; expected a symbol or an id. If these "
-                "are statistics by gene, give their index."
-            )
-    if not found:
-        raise ValueError(f"{what} holds no gene; expected at least one.")
-    return found if as_given else list(dict.fromkeys(map(str.strip if plain else as_text, found)))
 
 
 def gene_sets(sets: object) -> dict[str, list[str]]:

@@ -27,7 +27,7 @@ from scipy.spatial import cKDTree
 
 from xsg.atlas import load_parcellation
 from xsg.check import number
-from xsg.genes.sets import gene_list
+from xsg.data.gene_names import gene_list
 
 DONORS = ("9861", "10021", "12876", "14380", "15496", "15697")
 BILATERAL = DONORS[:2]

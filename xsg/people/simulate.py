@@ -18,7 +18,7 @@ from xsg.atlas import distances, load_parcellation
 from xsg.check import choice, number
 from xsg.people.adni import thickness_codes
 from xsg.people.trajectories import Trajectories, trajectories_from_tables
-from xsg.simulate.cortex import _fields, _programs
+from xsg.simulate.fields import simulated_programs, smooth_fields
 
 CENTRES, WIDTHS = (6.0, 13.0), (1.5, 2.0)  # years since onset
 COURSES = ("programs", "straight", "two orders")
@@ -94,7 +94,7 @@ def _tables(
     regions = load_parcellation("dk").regions
     far = distances(load_parcellation("dk")).to_numpy()
     near = np.exp(-far[:, [regions.get_loc("L_entorhinal"), regions.get_loc("R_entorhinal")]].min(axis=1) / 40.0)
-    late = np.log1p(np.exp(1.5 * _programs(seed, 5)["P2"].to_numpy()))
+    late = np.log1p(np.exp(1.5 * simulated_programs(seed, 5)["P2"].to_numpy()))
     weights = np.column_stack([_LARGEST[0] * near / near.max(), _LARGEST[1] * late / late.max()])
 
     rng = np.random.default_rng([seed, 23])
@@ -103,9 +103,9 @@ def _tables(
     age = rng.normal(74.0, 6.0, n).clip(58, 90)
     man = rng.random(n) < 0.5
     shift, speed = rng.uniform(1.0, 17.0, n), np.exp(pace * rng.standard_normal(n))
-    person = _PERSON[0] * rng.standard_normal((n, 1)) + _PERSON[1] * _fields(rng, n, left_right=0.8).T
+    person = _PERSON[0] * rng.standard_normal((n, 1)) + _PERSON[1] * smooth_fields(rng, n, left_right=0.8).T
     person = person + _PERSON[2] * rng.standard_normal((n, 68))
-    mean = 2.55 + 0.3 * _fields(rng, 1, left_right=0.97)[:, 0].clip(-2.5, 2.5)
+    mean = 2.55 + 0.3 * smooth_fields(rng, 1, left_right=0.97)[:, 0].clip(-2.5, 2.5)
     planned = np.array([0.0, 0.5, 1.0, 2.0, 3.0, 4.0])
     codes = ("sc", "m06", "m12", "m24", "m36", "m48")
     stays = 2 + rng.integers(0, 5, n)  # visits before somebody leaves, two at least
@@ -123,7 +123,7 @@ def _tables(
     elif course == "two orders":
         amount = np.where(who[:, None] % 2 == 1, amount[:, ::-1], amount)
     loss = (amount * ill[who, None]) @ weights.T
-    error = _SCAN[0] * _fields(rng, len(who), left_right=0.8).T + _SCAN[1] * rng.standard_normal((len(who), 68))
+    error = _SCAN[0] * smooth_fields(rng, len(who), left_right=0.8).T + _SCAN[1] * rng.standard_normal((len(who), 68))
     thickness = mean - 0.005 * (age[who] + t - 74)[:, None] - 0.015 * man[who, None] + person[who] - loss + error
     group = np.where(~ill, 1, np.where(shift < 9, 2, 3))
     head = pd.DataFrame(

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from xsg.data.cohort import GROUPS
 from xsg.data.tables import floats
-from xsg.people.adni import GROUPS, cohort_from_tables
+from xsg.people.adni import cohort_from_tables
 from xsg.people.adni_tables import by_kind, poor, read_tables, scan_rows, thickness_codes, unmeasured
 
 _LEAST_NORM = 10  # controls to make a norm of
@@ -70,7 +71,8 @@ def trajectories_from_tables(tables: dict[str, pd.DataFrame], least_visits: int 
     Parameters
     ----------
     tables
-        As for `xsg.people.adni.cohort_from_tables`, which says who the subjects are and whether their baseline is usable.
+        As for `xsg.people.adni.cohort_from_tables`, which says who the subjects are and whether their baseline is
+        usable.
     least_visits
         Subjects with fewer usable scans on different days are left out.
 

@@ -37,9 +37,11 @@ from tqdm.auto import tqdm
 
 from xsg.check import choice, flag, number
 from xsg.machine import fast_products, one_thread
+from xsg.spatial import presets
 from xsg.spatial.model import Output, SpatialVAENet
 from xsg.spatial.mouse import AXES, SHAPE
 from xsg.spatial.preprocess import Preprocessor
+from xsg.spatial.presets import PAPER_STATED, PRESETS
 from xsg.spatial.tables import Table as _Table
 from xsg.spatial.tables import pathway_mask, read_tree
 from xsg.training import settings as rules
@@ -54,7 +56,6 @@ from xsg.training.files import (
     storable,
     write_model,
 )
-from xsg.training.settings import PAPER_STATED, PRESETS
 from xsg.training.tables import take_genes
 from xsg.training.whole import whole_fit
 
@@ -130,7 +131,7 @@ class SpatialVAE:
 
     def _checked(self) -> dict[str, object]:
         """Return every setting, and the seed, as plain values, or refuse the first that cannot be."""
-        return rules.checked_spatial({**self.settings, "seed": self.seed})
+        return presets.checked_spatial({**self.settings, "seed": self.seed})
 
     def get_params(self, deep: bool = True) -> dict[str, object]:
         """Return the arguments of the constructor, as scikit-learn asks for them."""
@@ -549,9 +550,9 @@ class SpatialVAE:
         # A preset may have changed since the file was written; what it was then counts.
         then, now = facts.get("settings"), PRESETS.get(given["preset"], {})
         if then is None:
-            then = rules.FORMER_PRESETS.get(given["preset"], {})
+            then = presets.FORMER_PRESETS.get(given["preset"], {})
         else:
-            then = rules.LATER_SETTINGS | then
+            then = presets.LATER_SETTINGS | then
             only(then, now)
         # JSON knows no tuples.
         then = {name: tuple(v) if isinstance(v, list) else v for name, v in (given | then | given).items()}

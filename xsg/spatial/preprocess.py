@@ -302,7 +302,7 @@ class Preprocessor:
 
     Examples
     --------
-    >>> from xsg.spatial.mouse import load_mouse
+    >>> from xsg.spatial.load import load_mouse
     >>> brain = load_mouse("simulated", n_genes=30, step=4, geometry="drawn")
     >>> left = (brain.voxels["LR"] < 29).to_numpy()
     >>> x = Preprocessor(n_genes=20).fit(brain, left).transform(brain, ~left)

@@ -37,9 +37,9 @@ from xsg.spatial.mouse import (
     labelled_voxels,
     make_structures,
     read_annotation,
-    stored,
     structure_tree,
 )
+from xsg.spatial.stored import stored
 
 EQUATION = (
     "energy = exp(m + 1.5 y), y = Σ_regions w + F Λ [biology] + tilt (l − 28.5) ∂F/∂a Λ + B Γ + gain[section] + noise; "

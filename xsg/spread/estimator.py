@@ -84,9 +84,9 @@ class MechanisticMixture(BaseEstimator):
     Parameters
     ----------
     laws
-        Names of `xsg.spread.physics.LAWS`, one for each component. Under the loss ``"mixture"`` a law may be named several
-        times; its components are then called "logistic 1", "logistic 2", … With ``"separate"`` each law is named once:
-        groups of rates under one law are found afterwards, by `rate_components`.
+        Names of `xsg.spread.physics.LAWS`, one for each component. Under the loss ``"mixture"`` a law may be named
+        several times; its components are then called "logistic 1", "logistic 2", … With ``"separate"`` each law is
+        named once: groups of rates under one law are found afterwards, by `rate_components`.
     encoder
         ``"modes"``: shares of the slowest modes of the Laplacian and a recurrent unit. ``"image"``: the convolutions of
         arXiv:2509.15124.

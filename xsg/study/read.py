@@ -12,11 +12,12 @@ import pandas as pd
 
 from xsg import names
 from xsg.atlas import Graph, Parcellation, build_graph, load_parcellation
-from xsg.check import MISSING_TEXT, choice, constant, gene_names, plausible, some
+from xsg.check import MISSING_TEXT, choice, constant, plausible, some
+from xsg.data.cohort import Cohort, thinning_map
 from xsg.data.cortex import Cortex
+from xsg.data.gene_names import gene_names
 from xsg.data.tables import counted, find_table, floats, fold, labels, read_table, uncoded
 from xsg.files import read_text
-from xsg.people.adni import Cohort, thinning_map
 from xsg.people.adni_tables import sexes
 
 _KNOWN = {"name": str, "simulated": bool, "unit": str, "patients": str, "controls": str, "adjust": list}
@@ -46,7 +47,7 @@ def read_study(folder: str | Path) -> Cortex:
         - ``expression.csv``: ``region``, then a column for each gene (or whatever else is known of every region).
         - ``thinning.csv``: ``region`` and ``thinning``, positive where there is less in patients; or ``cohort.csv``:
           ``subject``, ``group``, ``age`` (years), ``sex`` (F/M), ``site``, then thickness in mm, a column for each
-          region, of which `xsg.people.adni.thinning_map` makes the map.
+          region, of which `xsg.data.cohort.thinning_map` makes the map.
         - ``edges.csv``, optional: ``a``, ``b``, ``weight``; without it regions that touch are joined, and homologues.
           Weights above 10, as counts of streamlines are, are divided by the largest.
         - ``study.toml``, optional: ``name``; ``simulated = true`` where any of it is; ``unit`` of the thinning;
