@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 # Names are resolved on first use, so that `import xsg` stays quick: torch alone takes over a second.
 _PUBLIC = {
     "Cortex": "xsg.data.cortex",
-    "load_cortex": "xsg.data.cortex",
+    "load_cortex": "xsg.load",
     "Graph": "xsg.atlas",
     "Parcellation": "xsg.atlas",
     "SparseGraph": "xsg.atlas",
@@ -21,7 +21,7 @@ _PUBLIC = {
     "Report": "xsg.report",
     "evaluate": "xsg.report",
     "Mouse": "xsg.spatial.mouse",
-    "load_mouse": "xsg.spatial.mouse",
+    "load_mouse": "xsg.spatial.load",
     "read_study": "xsg.study.read",
     "SpatialVAE": "xsg.spatial.estimator",
     "localise": "xsg.spatial.localise",

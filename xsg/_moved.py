@@ -66,7 +66,28 @@ MODULES = {
     "xsg.data.connectome": "xsg.across.connectome",
     "xsg.data.own": "xsg.study.read",
 }
-NAMES: dict[str, str] = {}  # of single functions and classes: old path to the module that has them now
+NAMES = {  # functions and classes that left their module: old path to the module that has them now
+    "xsg.data.cortex.load_cortex": "xsg.load",
+    "xsg.people.adni.GROUPS": "xsg.data.cohort",
+    "xsg.people.adni.Cohort": "xsg.data.cohort",
+    "xsg.people.adni.bootstrap_thinning": "xsg.data.cohort",
+    "xsg.people.adni.noise_ceiling": "xsg.data.cohort",
+    "xsg.people.adni.thinning_map": "xsg.data.cohort",
+    "xsg.data.expression.LANDMARKS_KEPT": "xsg.genes.make",
+    "xsg.data.expression.MISSING": "xsg.genes.make",
+    "xsg.data.expression.donor_expressions": "xsg.genes.make",
+    "xsg.data.expression.leave_one_donor_out": "xsg.genes.make",
+    "xsg.data.expression.make_expression": "xsg.genes.make",
+    "xsg.data.expression.multiverse": "xsg.genes.make",
+    "xsg.genes.sets.as_text": "xsg.data.gene_names",
+    "xsg.genes.sets.gene_list": "xsg.data.gene_names",
+    "xsg.check.gene_names": "xsg.data.gene_names",
+    "xsg.simulate.cortex.simulate_adni_tables": "xsg.people.simulate_adni",
+    "xsg.simulate.cortex.write_adni_tables": "xsg.people.simulate_adni",
+    "xsg.spatial.mouse.group_replicates": "xsg.spatial.load",
+    "xsg.spatial.mouse.load_mouse": "xsg.spatial.load",
+    "xsg.spatial.mouse.mean_of_replicates": "xsg.spatial.load",
+}
 PUBLIC = {"xsg.physics", "xsg.data.mouse"}  # names that stay: no warning
 
 
@@ -90,14 +111,15 @@ def install() -> None:
 
 
 def lazily(package: str) -> Callable[[str], object]:
-    """Return a package's ``__getattr__``: its modules, old paths among them, are imported when they are asked for."""
+    """Return a module's ``__getattr__``: what left it, and a package's modules, are imported when asked for."""
 
     def __getattr__(name: str) -> object:
         home = NAMES.get(f"{package}.{name}")
         if home:
             return getattr(import_module(home), name)
         full = f"{package}.{name}"
-        if not name.startswith("__") and (full in MODULES or find_spec(full)):
+        inside = "__path__" in vars(sys.modules[package]) and not name.startswith("__")
+        if inside and (full in MODULES or find_spec(full)):
             return import_module(full)
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import numbers
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import NamedTuple, TypeVar
@@ -15,6 +17,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import pandas as pd
 
+from xsg import _moved
 from xsg import names as naming
 
 Table = TypeVar("Table", pd.Series, pd.DataFrame)
@@ -70,6 +73,14 @@ def some(names: Iterable[object], most: int = 5) -> str:
         return "none"
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(repr(str(name)) for name in names[:most]) + more
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line outside the package that led here, however deep it went."""
+    frame, level = sys._getframe(), 1
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] == "xsg":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def choice(value: object, allowed: Iterable[str], what: str) -> str:
@@ -642,3 +653,6 @@ def _shown(value: object) -> str:
     """Show what was given, in a few words."""
     text = repr(value)
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '…'}"
+
+
+__getattr__ = _moved.lazily(__name__)

@@ -19,8 +19,8 @@ import xsg
 from xsg.atlas import Graph, SparseGraph
 from xsg.spatial import estimator as spatial_vae
 from xsg.spatial.estimator import PRESETS, SpatialVAE
-from xsg.training import CrossScaleVAE, cross_val_predict, engine, refit, refits
-from xsg.training.files import FORMAT, _seal
+from xsg.training import CrossScaleVAE, cross_val_predict, engine, loop, refit, refits
+from xsg.training.saved import FORMAT, _seal
 
 N, P = 14, 9
 REGIONS = [f"{side}_r{i}" for side in "LR" for i in range(N // 2)]
@@ -556,7 +556,7 @@ def test_a_second_fit_that_fails_leaves_the_first(toy, brain, monkeypatch):
         assert vars(model) == state
     places = spatial().fit(brain.expression, brain.voxels, progress=False)
     first = places.predict_place(brain.expression)
-    monkeypatch.setattr(engine.tqdm, "update", lambda *_: (_ for _ in ()).throw(MemoryError))
+    monkeypatch.setattr(loop.tqdm, "update", lambda *_: (_ for _ in ()).throw(MemoryError))
     with pytest.raises(MemoryError):
         model.fit(other, thinning, graph)
     assert model.predict(expression).equals(before)
@@ -565,7 +565,7 @@ def test_a_second_fit_that_fails_leaves_the_first(toy, brain, monkeypatch):
     assert places.predict_place(brain.expression).equals(first)
 
 
-def interrupt_at(monkeypatch, module, k):
+def interrupt_at(monkeypatch, k):
     """Press Ctrl-C in the k-th step of the progress bar."""
     done = []
 
@@ -574,7 +574,7 @@ def interrupt_at(monkeypatch, module, k):
         if len(done) == k:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(module.tqdm, "update", update)
+    monkeypatch.setattr(loop.tqdm, "update", update)
 
 
 def test_ctrl_c_before_an_epoch_is_finished_leaves_no_fit(toy, brain, monkeypatch):
@@ -582,7 +582,7 @@ def test_ctrl_c_before_an_epoch_is_finished_leaves_no_fit(toy, brain, monkeypatc
     monkeypatch.setattr(engine.HandGradient, "__call__", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         model.fit(*toy)
-    interrupt_at(monkeypatch, spatial_vae, 2)
+    interrupt_at(monkeypatch, 2)
     with pytest.raises(KeyboardInterrupt):
         places.fit(brain.expression, brain.voxels, progress=False)
     for each in (model, places):
@@ -595,7 +595,7 @@ def test_ctrl_c_later_keeps_the_last_whole_epoch_and_says_so(brain, monkeypatch)
     given = brain.expression, brain.voxels
     # The same schedule at constant lr: two epochs, and nine cut short in the third.
     whole = spatial(epochs=2, schedule="plateau").fit(*given, progress=False)
-    interrupt_at(monkeypatch, spatial_vae, 2 * steps + 2)
+    interrupt_at(monkeypatch, 2 * steps + 2)
     with pytest.warns(UserWarning, match="interrupted after 2 of 9 epochs"):
         cut = spatial(epochs=9, schedule="plateau").fit(*given, progress=False)
     assert cut.interrupted_
@@ -612,7 +612,7 @@ def test_ctrl_c_ends_a_loop_over_fits(toy, tmp_path, monkeypatch):
     def cut(copies, *given):
         trained.append(copies.seeds)
         if len(trained) == 3:
-            interrupt_at(monkeypatch, engine, 2)  # in the second epoch
+            interrupt_at(monkeypatch, 2)  # in the second epoch
         return real(copies, *given)
 
     monkeypatch.setattr(refits, "train_copies", cut)
@@ -626,7 +626,7 @@ def test_ctrl_c_ends_a_loop_over_fits(toy, tmp_path, monkeypatch):
 
 def test_a_fit_that_diverges_stops_within_the_epoch(brain, monkeypatch):
     steps = []
-    monkeypatch.setattr(spatial_vae.tqdm, "update", lambda *_: steps.append(1))
+    monkeypatch.setattr(loop.tqdm, "update", lambda *_: steps.append(1))
     model = spatial(lr=1e12, clip=0.0, optimiser="adam", batch=20, norm="batch", epochs=2)
     with pytest.raises(FloatingPointError, match=r"became (nan|inf) in epoch 1 \(lr=1e\+12\). Lower lr"):
         model.fit(brain.expression, brain.voxels, progress=False)

@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 import xsg
 from xsg.spread.estimator import UnlikeTrainingWarning, maximum_likelihood
 from xsg.spread.physics import grid_laplacian
-from xsg.training.files import read_model, write_model
+from xsg.training.saved import read_model, write_model
 
 TIMES = [0.0, 6.0, 24.0]
 

@@ -284,7 +284,7 @@ def test_a_second_mechanistic_fit_that_fails_leaves_the_first(spread, monkeypatc
     monkeypatch.setattr(mechanistic, "separate_loss", failing)
     error, words = {
         KeyboardInterrupt: (KeyboardInterrupt, None),
-        "nan": (FloatingPointError, "the term 'misfit damped' of the loss became nan in epoch 0"),
+        "nan": (FloatingPointError, "the term 'misfit damped' of the loss became nan in epoch 1"),
         "steep": (FloatingPointError, "the gradient of the loss became nan in epoch 0"),
     }[staged]
     with pytest.raises(error, match=words):

@@ -6,7 +6,6 @@ import pytest
 
 from xsg.atlas import REGIONS
 from xsg.data.cohort import Cohort, bootstrap_thinning, noise_ceiling, thinning_map
-from xsg.people import adni
 from xsg.people.adni import cohort_from_tables, read_adni, thickness_codes
 
 CODES = list(thickness_codes())
@@ -451,7 +450,7 @@ def test_a_bootstrap_draw_is_the_map_of_the_resampled_subjects():
 def test_the_bootstrap_does_not_depend_on_chunks_or_the_number_of_draws(monkeypatch):
     cohort = make_cohort()
     whole = bootstrap_thinning(cohort, n=23, seed=1)
-    monkeypatch.setattr(adni, "_CHUNK", 7)
+    monkeypatch.setattr("xsg.data.cohort._CHUNK", 7)
     np.testing.assert_allclose(bootstrap_thinning(cohort, n=11, seed=1), whole.head(11), rtol=1e-10)
     assert not np.allclose(bootstrap_thinning(cohort, n=11, seed=2), whole.head(11))
 

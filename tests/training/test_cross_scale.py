@@ -208,7 +208,7 @@ def test_ctrl_c_keeps_the_state_so_far(toy):
 
 def test_a_loss_that_is_not_finite_names_its_term(toy):
     expression, thinning, graph = toy
-    with pytest.raises(FloatingPointError, match=r"term 'reconstruction' .* at epoch \d+ .*Lower lr"):
+    with pytest.raises(FloatingPointError, match=r"term 'reconstruction' .* in epoch \d+ .*Lower lr"):
         small(lr=1e6, epochs=20).fit(expression, thinning, graph=graph)
 
 

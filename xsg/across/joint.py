@@ -22,7 +22,7 @@ from xsg.atlas import Graph
 from xsg.check import array, flag, number
 from xsg.machine import one_thread
 from xsg.spread.physics import ReactionDiffusion
-from xsg.training.files import label, read_model, safe_load, write_model
+from xsg.training.saved import label, read_model, safe_load, write_model
 from xsg.training.tables import training_rows
 from xsg.training.whole import whole_fit
 

@@ -8,7 +8,7 @@ import pandas as pd
 from xsg import names as naming
 from xsg.atlas.graphs import SparseGraph, joined
 from xsg.check import MISSING_CODES, align, constant, series, some
-from xsg.training.files import storable
+from xsg.training.saved import storable
 
 _LARGEST = 1e30  # beyond, squares leave the range of floats
 

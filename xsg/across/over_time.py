@@ -16,7 +16,7 @@ from xsg.across.over_time_tables import as_series as _series
 from xsg.check import array, number
 from xsg.machine import one_thread
 from xsg.training import settings
-from xsg.training.files import check_finite, fill, history, read_model, safe_load, storable, write_model
+from xsg.training.saved import check_finite, fill, history, read_model, safe_load, storable, write_model
 from xsg.training.settings import STEP, Rule, whole_number
 from xsg.training.whole import whole_fit
 

@@ -29,7 +29,7 @@ from xsg.atlas import Graph, SparseGraph
 from xsg.check import align, constant, folds, number, series
 from xsg.machine import one_thread
 from xsg.training import settings
-from xsg.training.files import check_finite, fill, history, label, only, read_model, safe_load, storable, write_model
+from xsg.training.saved import check_finite, fill, history, label, only, read_model, safe_load, storable, write_model
 from xsg.training.settings import SHARE, STEP, WEIGHT, WIDTH, Rule, seed, whole_number
 from xsg.training.tables import one_map, training_rows
 from xsg.training.whole import whole_fit

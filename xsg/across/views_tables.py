@@ -11,7 +11,7 @@ from torch import Tensor
 from xsg import names as naming
 from xsg.atlas.graphs import Graph, SparseGraph, joined
 from xsg.check import align, constant
-from xsg.training.files import storable
+from xsg.training.saved import storable
 from xsg.training.tables import moderate
 
 Views = Mapping[str, pd.DataFrame]

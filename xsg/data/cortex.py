@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from xsg import _moved
 from xsg import check as checks
 from xsg import names as naming
 from xsg.atlas import Graph, Parcellation, SparseGraph
@@ -214,3 +215,6 @@ def _graph(graph: object) -> Graph:
             "one, e.g. xsg.build_graph(parcellation)."
         )
     return graph
+
+
+__getattr__ = _moved.lazily(__name__)

@@ -19,6 +19,7 @@ from difflib import get_close_matches
 import numpy as np
 import pandas as pd
 
+from xsg import _moved
 from xsg.atlas import REGIONS, align
 from xsg.check import array, some
 from xsg.data.expression_files import load_expression as load_expression
@@ -263,3 +264,6 @@ def wanted_genes(genes: object) -> str | list[str]:
         which = "none" if wanted.empty else f"more than once: {', '.join(wanted[wanted.duplicated()].unique()[:5])}"
         raise ValueError(f"genes: each symbol is wanted once, given {which}")
     return list(wanted)
+
+
+__getattr__ = _moved.lazily(__name__)

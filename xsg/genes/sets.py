@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
+from xsg import _moved
 from xsg.check import number, some
 from xsg.data.fetch import fetch
 from xsg.data.gene_names import as_text, gene_list, gene_names
@@ -172,3 +173,6 @@ def _kind(genes: list[str]) -> str:
         if sum(map(fits, genes)) > len(genes) / 2:
             return kind
     return "symbol"
+
+
+__getattr__ = _moved.lazily(__name__)

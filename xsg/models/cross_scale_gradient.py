@@ -11,11 +11,24 @@ With ∂ for the derivative of the total loss, and Â and L symmetric, the chain
     ∂h = Â ∂μ W_μᵀ + Â ∂log σ² W_σᵀ         ∂W₀ = (Â x)ᵀ (∂h ∘ [h > 0])
 """
 
+import ast
+import hashlib
+import inspect
+import textwrap
+from collections.abc import Callable
+from functools import cache
+
 import torch
 from torch import Tensor
 
+from xsg.models import cross_scale
 from xsg.models.cross_scale import CrossScaleNet
 
+# What the gradient below was derived from, and the digest of its text. Who changes these functions changes what is
+# trained: automatic differentiation takes over. To have the speed back, derive the gradient anew, see that
+# tests/models/test_cross_scale_gradient.py is green, and write the digest that its first error names.
+_PARTS = ("forward", "encode", "decode", "loss")
+DERIVED_FROM = "fe813bb19f518e5b"
 _threshold_backward = torch.ops.aten.threshold_backward.grad_input
 
 
@@ -58,14 +71,15 @@ class HandGradient:
             # rounded differently, it is then the same for every copy, however many there are; and matrix products,
             # whose rounding may depend on where in memory a matrix begins, meet every copy alike.
             size = n * width
-            return torch.empty(copies, -(-size // 16) * 16, dtype=y.dtype)[:, :size].view(copies, n, width)
+            padded = torch.empty(copies, -(-size // 16) * 16, dtype=y.dtype, device=y.device)
+            return padded[:, :size].view(copies, n, width)
 
         self.net, self.y, self.beta, self.gamma = net, y, beta, gamma
         self.x, self.ax = room(x.shape[-1]).copy_(x), room(x.shape[-1])
         self.normalised, self.laplacian = room(n).copy_(normalised), room(n).copy_(laplacian)
         torch.bmm(self.normalised, self.x, out=self.ax)
         self.share = weight / weight.sum(-1, keepdim=True)
-        self.lam = torch.as_tensor(smoothness, dtype=y.dtype).expand(copies)[:, None, None] / n
+        self.lam = torch.as_tensor(smoothness, dtype=y.dtype, device=y.device).expand(copies)[:, None, None] / n
         hidden, latent = net.mean.weight.shape[1:]
         decoder = net.decoder_hidden.weight.shape[2]
         self.names = ["reconstruction", "smoothness", "kl"] + ["expression"] * (net.to_expression is not None)
@@ -152,3 +166,26 @@ class HandGradient:
         torch.bmm(self.ax.transpose(1, 2), dh, out=first.weight.grad)
         torch.sum(dh, 1, keepdim=True, out=first.bias.grad)
         return torch.stack(terms)
+
+
+def serves(kind: type[CrossScaleNet]) -> bool:
+    """Tell whether the gradient is that of a network's loss: its equations are those that it was derived from."""
+    own = (getattr(kind, name) for name in _PARTS)
+    return text_digest(*own, cross_scale.Affine.forward, cross_scale.roughness) == DERIVED_FROM
+
+
+@cache
+def text_digest(*functions: Callable) -> str:
+    """Digest what functions say, but for comments and docstrings; of one without a source, its name."""
+    found = hashlib.sha256()
+    for function in functions:
+        try:
+            tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        except (OSError, TypeError, SyntaxError):
+            found.update(repr(function).encode())
+            continue
+        definition = tree.body[0]
+        if ast.get_docstring(definition) is not None:
+            definition.body = definition.body[1:]
+        found.update(ast.unparse(definition).encode())
+    return found.hexdigest()[:16]

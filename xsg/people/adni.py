@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from xsg import _moved
 from xsg.check import RANGES, why_implausible
 from xsg.data.cohort import GROUPS, Cohort
 from xsg.data.tables import counted, floats, labels
@@ -327,3 +328,6 @@ def _compared(people: pd.DataFrame, merged: list[tuple[str, pd.DataFrame]], scan
     differs = {c: people[c].notna() & other[c].notna() & (people[c] != other[c]) for c in ("group", "sex", "site")}
     told = ", ".join(f"another {c} of {gone.sum()} subjects" for c, gone in differs.items() if gone.any())
     return f"DXSUM and PTDEMOG are used; ADNIMERGE, not used, tells {told or 'the same of all subjects'}"
+
+
+__getattr__ = _moved.lazily(__name__)

@@ -23,6 +23,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from xsg import _moved
 from xsg.atlas import build_graph, load_parcellation
 from xsg.check import number
 from xsg.data.cohort import noise_ceiling, thinning_map
@@ -149,3 +150,6 @@ def _expression(seed: int, n_genes: int, programs: pd.DataFrame) -> tuple[pd.Dat
     columns = pd.Index([f"G{i + 1:04d}" for i in genes], name="gene")
     expression = pd.DataFrame((total / weight).round(6), index=programs.index, columns=columns)
     return expression, pd.DataFrame(loadings, index=programs.columns, columns=columns)
+
+
+__getattr__ = _moved.lazily(__name__)

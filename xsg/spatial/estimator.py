@@ -23,8 +23,6 @@ All are evaluated at the posterior mean, but for places of the published presets
 from __future__ import annotations
 
 import tempfile
-import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -33,7 +31,6 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from xsg.check import choice, flag, number
 from xsg.machine import fast_products, one_thread
@@ -45,17 +42,9 @@ from xsg.spatial.presets import PAPER_STATED, PRESETS
 from xsg.spatial.tables import Table as _Table
 from xsg.spatial.tables import pathway_mask, read_tree
 from xsg.training import settings as rules
-from xsg.training.files import (
-    check_finite,
-    fill,
-    history,
-    label,
-    only,
-    read_model,
-    safe_load,
-    storable,
-    write_model,
-)
+from xsg.training.base import Estimator, device, net_arrays
+from xsg.training.loop import Loop
+from xsg.training.saved import fill, history, label, only, storable
 from xsg.training.tables import take_genes
 from xsg.training.whole import whole_fit
 
@@ -68,7 +57,7 @@ _ALL_THREADS_FROM = 3e8  # multiplications in the first layer for one batch; thr
 _BFLOAT16_FROM = 1000  # genes; "auto" leaves a smaller first layer in float32, on every machine
 
 
-class SpatialVAE:
+class SpatialVAE(Estimator):
     """Where does a voxel lie? A variational autoencoder of expression with heads for its position.
 
     Parameters
@@ -116,13 +105,16 @@ class SpatialVAE:
     True
     """
 
-    def __init__(self, preset: str = "xsg", seed: int = 0, **changes: object):
+    PRESETS = {name: {"preset": name} for name in PRESETS}
+    CALL = "fit(expression, voxels)"
+
+    def __init__(self, preset: str = "xsg", seed: int = 0, device: str = "auto", **changes: object):
         if not isinstance(preset, str) or preset not in PRESETS:
             raise ValueError(f"preset is {preset!r}; expected one of {', '.join(map(repr, PRESETS))}.")
         unknown = [name for name in changes if name not in PRESETS[preset]]
         if unknown:
             raise ValueError(f"SpatialVAE has no setting {unknown[0]!r}; it has: {', '.join(PRESETS[preset])}.")
-        self.preset, self.seed, self.changes = preset, seed, changes
+        self.preset, self.seed, self.device, self.changes = preset, seed, device, changes
 
     @property
     def settings(self) -> dict[str, object]:
@@ -131,16 +123,16 @@ class SpatialVAE:
 
     def _checked(self) -> dict[str, object]:
         """Return every setting, and the seed, as plain values, or refuse the first that cannot be."""
-        return presets.checked_spatial({**self.settings, "seed": self.seed})
+        return presets.checked_spatial({**self.settings, "seed": self.seed, "device": self.device})
 
     def get_params(self, deep: bool = True) -> dict[str, object]:
         """Return the arguments of the constructor, as scikit-learn asks for them."""
-        return {"preset": self.preset, "seed": self.seed, **self.changes}
+        return {"preset": self.preset, "seed": self.seed, "device": self.device, **self.changes}
 
-    def __repr__(self) -> str:
-        """Show the constructor's call."""
-        inside = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
-        return f"SpatialVAE({inside})"
+    def set_params(self, **changes: object) -> SpatialVAE:
+        """Change arguments of the constructor, any setting among them, and return itself."""
+        self.__init__(**{**self.get_params(), **changes})
+        return self
 
     @whole_fit
     def fit(
@@ -215,7 +207,7 @@ class SpatialVAE:
         leaf, self.levels_, tree = np.zeros(len(place), int), [], []
         if chosen["region"]:
             leaf, self.levels_, tree = read_tree(region, table)
-        self.device_ = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device_ = device(chosen["device"])
         self.precision_ = _precision(chosen["precision"], self.device_, self.preprocess_.n_features)
         centre, spread = place[fitted].mean(axis=0), place[fitted].std(axis=0)
         mask = None
@@ -283,22 +275,8 @@ class SpatialVAE:
         else:
             schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.5, patience=5)
         weights = {k: chosen[k] for k in _WEIGHTS} | {"region_weight": chosen["region"]}
-        log: list[dict[str, float]] = []
-        kept: dict[str, Tensor] = {}
-        bar = tqdm(total=total_steps, desc=f"SpatialVAE {self.preset}", unit="step", leave=False, disable=not progress)
-        self.interrupted_ = False
         net.bfloat16 = self.precision_ == "bfloat16"
-        self.seconds_ = []
-
-        def check(terms: dict[str, Tensor], batch: np.ndarray, lost=lambda values: ~values.isfinite()) -> None:
-            values = torch.stack([value.detach() for value in terms.values()])
-            if lost(values).any():
-                at = int(lost(values).int().argmax())
-                name, value = list(terms)[at], float(values[at])
-                raise FloatingPointError(
-                    f"the term {name!r} of the loss became {value} in epoch {len(log) + 1} "
-                    f"(lr={chosen['lr']:g}). {self._way_out(stream.read(batch))}"
-                )
+        looked = np.arange(n)
 
         def terms_of(batch: np.ndarray, learning: bool) -> dict[str, Tensor]:
             x = stream.read(batch).to(device)
@@ -310,62 +288,44 @@ class SpatialVAE:
             noise = torch.randn(len(batch), chosen["latent"], generator=generator).to(device) if learning else None
             return net.loss(net(x, noise, near), x, y, index, leaf, **weights)
 
+        loop = Loop(
+            net,
+            chosen["epochs"],
+            lr=chosen["lr"],
+            advice=lambda: self._way_out(stream.read(looked)),
+            what=f"SpatialVAE {self.preset}",
+            progress=progress,
+            steps=steps,
+            keep="last",
+        )
         try:
-            with self._fast():
-                for epoch in range(chosen["epochs"]):
-                    begun = time.perf_counter()
+            with self._fast(), loop:
+                for _ in loop:
                     net.train()
                     order = torch.randperm(n, generator=generator).numpy()
                     total: dict[str, Tensor] = {}
                     for step in range(steps):
                         # Ascending, so that what lies together on disk is read together.
-                        batch = np.sort(order[step * chosen["batch"] : (step + 1) * chosen["batch"]])
-                        terms = terms_of(batch, True)
-                        check(terms, batch, torch.isnan)  # what is infinite is so at the next batch
-                        optimiser.zero_grad(set_to_none=True)
-                        sum(terms.values()).backward()
-                        if chosen["clip"]:
-                            torch.nn.utils.clip_grad_norm_(net.parameters(), chosen["clip"])
-                        optimiser.step()
+                        looked = np.sort(order[step * chosen["batch"] : (step + 1) * chosen["batch"]])
+                        terms = terms_of(looked, True)
+                        loop.step(optimiser, terms, clip=chosen["clip"])
                         if chosen["schedule"] == "cosine":
                             schedule.step()
                         for name, value in terms.items():
                             total[name] = total.get(name, 0) + value.detach()
-                        bar.update()
-                    check(total, batch)
                     row = {name: float(value) / steps for name, value in total.items()}
                     row |= {"total": sum(row.values()), "validation": np.nan, "lr": optimiser.param_groups[0]["lr"]}
                     if len(stream.rows) > n:
+                        looked = np.arange(n, len(stream.rows))
                         row["validation"] = self._judge(terms_of, n, len(stream.rows))
-                        check({"validation": torch.tensor(row["validation"])}, np.arange(n, len(stream.rows)))
+                        loop.check({"validation": torch.tensor(row["validation"])})
                     if chosen["schedule"] == "plateau":
                         schedule.step(row["validation"] if len(stream.rows) > n else row["total"])
-                    try:  # the last step was followed by no loss that would show it
-                        check_finite(net)
-                    except FloatingPointError as error:
-                        advice = self._way_out(stream.read(batch))
-                        raise FloatingPointError(
-                            f"{error} after epoch {epoch + 1} (lr={chosen['lr']:g}). {advice}"
-                        ) from None
-                    kept = {name: value.clone() for name, value in net.state_dict().items()}
-                    log.append(row)
-                    self.seconds_.append(time.perf_counter() - begun)
-        except KeyboardInterrupt:
-            if not log:
-                raise
-            net.load_state_dict(kept)
-            self.interrupted_ = True
-            warnings.warn(
-                f"training interrupted after {len(log)} of {chosen['epochs']} epochs; the state after the last "
-                "finished one is kept.",
-                stacklevel=4,  # the line that calls fit
-            )
+                    loop.log(row)
         finally:
-            bar.close()
             net.eval()
             net.bfloat16 = False
-        self.history_ = pd.DataFrame(log, index=pd.RangeIndex(1, len(log) + 1, name="epoch"))
-        self.seconds_ = self.seconds_[: len(log)]
+        self.history_, self.interrupted_, self.seconds_ = loop.history, loop.interrupted, loop.seconds
 
     def _way_out(self, x: Tensor) -> str:
         """Say what to look at when a loss is lost: the data where they are extreme, else the step size."""
@@ -386,10 +346,6 @@ class SpatialVAE:
             batch = np.arange(begin, min(begin + _PREDICT, stop))
             total += float(sum(terms_of(batch, False).values())) * len(batch)
         return total / (stop - start)
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "net_"):
-            raise ValueError("this SpatialVAE is not fitted yet. Call fit(expression, voxels) first.")
 
     def _run(self, expression, voxels, rows) -> Iterator[tuple[np.ndarray, Output]]:
         """Yield rows and the network's output at the posterior mean, block by block."""
@@ -512,40 +468,26 @@ class SpatialVAE:
 
         return self._frame(self._run(expression, voxels, rows), part, self.levels_[level])
 
-    def save(self, path: str | Path) -> Path:
-        """Write the model to one ``.safetensors`` file, arrays and JSON, no pickle; never half a file."""
-        self._check_fitted()
+    def _pack(self) -> tuple[dict[str, Tensor], dict[str, object]]:
         learned, params, checked = self.preprocess_, self.get_params(), self._checked()
-        arrays = {f"net.{name}": value.cpu() for name, value in self.net_.state_dict().items()}
+        arrays = net_arrays(self.net_)
         arrays |= {f"tree.{k}": level for k, level in enumerate(self.net_.levels)}
         for name, holder in _LEARNED.items():
             value = getattr(getattr(learned, holder), name, None)
             if value is not None:
                 arrays[f"preprocess.{name}"] = torch.from_numpy(np.asarray(value))
         facts = {
-            "class": "SpatialVAE",
             "params": {name: checked.get(name, value) for name, value in params.items()},
-            "settings": {name: value for name, value in checked.items() if name != "seed"},
+            "settings": {name: value for name, value in checked.items() if name not in ("seed", "device")},
             "genes": [self.all_genes_.name, self.all_genes_.tolist()],
             "levels": [level.tolist() for level in self.levels_],
             "history": self.history_.to_dict(orient="list"),
             "fitted": {name: getattr(self, name) for name in _FITTED},
         }
-        return write_model(path, arrays, facts)
+        return arrays, facts
 
     @classmethod
-    @safe_load
-    def load(cls, path: str | Path) -> SpatialVAE:
-        """Read a model that `save` wrote.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If the file is not a SpatialVAE saved by xsg, or is damaged.
-        """
-        facts, arrays = read_model(path, "SpatialVAE")
+    def _unpack(cls, facts: dict, arrays: dict[str, Tensor]) -> SpatialVAE:
         given = facts["params"]
         # A preset may have changed since the file was written; what it was then counts.
         then, now = facts.get("settings"), PRESETS.get(given["preset"], {})
@@ -571,7 +513,7 @@ class SpatialVAE:
         learned = [name for name in arrays if name.startswith("preprocess.")]
         model._take_preprocessing({name: arrays.pop(name).numpy() for name in learned})
         model.genes_ = model.all_genes_[model.preprocess_.select_.genes_]
-        model.device_ = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        model.device_ = device(chosen["device"])
         tree = [arrays.pop(f"tree.{k}") for k in range(len(model.levels_))]
         for names, level in zip(model.levels_, tree, strict=True):
             whole = level.dtype == torch.int64 and set(level.tolist()) == {*range(len(names))}
@@ -582,6 +524,7 @@ class SpatialVAE:
         only((name for name in arrays if not name.startswith("net.")), ())
         fill(model.net_, arrays)
         model.net_.eval()
+        model.net_.to(model.device_)
         return model
 
     def _take_preprocessing(self, arrays: dict[str, np.ndarray]) -> None:

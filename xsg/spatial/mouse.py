@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from xsg import check
+from xsg import _moved, check
 from xsg.data.fetch import fetch
 from xsg.files import read_text
 from xsg.spatial.files import (  # noqa: F401
@@ -309,3 +309,6 @@ def labelled_voxels(annotation: np.ndarray, step: int = 1) -> tuple[pd.DataFrame
     where = np.argwhere(take)
     voxels = pd.DataFrame(where.astype(np.int64), columns=list(AXES)).rename_axis("voxel")
     return voxels, pd.Series(annotation[take].astype(np.int64), voxels.index, name="region")
+
+
+__getattr__ = _moved.lazily(__name__)

@@ -6,7 +6,20 @@ from collections.abc import Mapping
 
 from xsg.check import flag, number
 from xsg.spatial.preprocess import SCALES
-from xsg.training.settings import SHARE, STEP, WEIGHT, WIDEST, WIDTH, Rule, checked, one_of, seed, whole_number, widths
+from xsg.training.settings import (
+    DEVICE,
+    SHARE,
+    STEP,
+    WEIGHT,
+    WIDEST,
+    WIDTH,
+    Rule,
+    checked,
+    one_of,
+    seed,
+    whole_number,
+    widths,
+)
 
 # Everything that can be set, with what it means; a preset gives each a value.
 _PUBLISHED = {
@@ -164,6 +177,7 @@ SPATIAL: dict[str, Rule] = {
     "sampled": flag,
     "precision": one_of("auto", "float32", "bfloat16"),
     "seed": seed,
+    "device": DEVICE,
 }
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from xsg.check import array, energies
 from xsg.spatial.mouse import AXES, SHAPE, fold
 from xsg.spatial.preprocess import _rows
-from xsg.training.files import storable
+from xsg.training.saved import storable
 
 
 class Table:

@@ -5,16 +5,13 @@ every subject from the true initial state; `select_laws` compares sets of laws, 
 among those who follow one law.
 """
 
-import copy
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import BaseEstimator
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -40,7 +37,9 @@ from xsg.spread.posterior import CHUNK, Posterior
 from xsg.spread.rate_groups import Choice, RateComponents, rate_components, select_laws
 from xsg.spread.visits import FIXED, SETTINGS, check_cohort, check_visits, make_prior, make_solver
 from xsg.spread.visits import rising as _rising
-from xsg.training.files import read_model, safe_load, write_model
+from xsg.training.base import Estimator, net_arrays
+from xsg.training.loop import Loop
+from xsg.training.saved import fill, history
 from xsg.training.settings import checked
 from xsg.training.whole import whole_fit
 
@@ -78,7 +77,7 @@ PRESETS: dict[str, dict] = {
 }
 
 
-class MechanisticMixture(BaseEstimator):
+class MechanisticMixture(Estimator):
     """Mixture of reaction-diffusion laws: which of them a subject follows, how fast it spreads and how fast it grows.
 
     Parameters
@@ -155,6 +154,9 @@ class MechanisticMixture(BaseEstimator):
     ['law', 'D', 'D_low', 'D_high', 'R', 'R_low', 'R_high']
     """
 
+    PRESETS = PRESETS
+    CALL = "fit(cohort)"
+
     def __init__(
         self,
         laws: Sequence[str] = ("logistic", "damped", "cooperative"),
@@ -198,17 +200,6 @@ class MechanisticMixture(BaseEstimator):
         self.modes = modes
         self.seed = seed
         self.as_published = as_published
-
-    @classmethod
-    def from_preset(cls, name: str, **changes) -> "MechanisticMixture":
-        """Make a model from a named preset: ``"paper"`` (arXiv:2509.15124) or ``"xsg"`` (the defaults).
-
-        Examples
-        --------
-        >>> MechanisticMixture.from_preset("paper").batch
-        4
-        """
-        return cls(**{**PRESETS[choice(name, PRESETS, "preset")], **changes})
 
     @whole_fit
     def fit(self, cohort: Spread, progress: bool = False, validation: Spread | None = None) -> "MechanisticMixture":
@@ -345,16 +336,13 @@ class MechanisticMixture(BaseEstimator):
             unlike,
         )
 
-    def save(self, path: str | Path) -> Path:
-        """Write the model to one ``.safetensors`` file, arrays and JSON, no pickle; never half a file."""
-        self._check_fitted()
-        arrays = {f"net.{name}": value for name, value in self.net_.state_dict().items()}
+    def _pack(self) -> tuple[dict[str, Tensor], dict[str, object]]:
+        arrays = net_arrays(self.net_)
         arrays |= {"laplacian": torch.tensor(self._laplacian), "initial": torch.tensor(self.initial_)}
         arrays |= {"common": self._common, "directions": self._directions}
         if self._mask is not None:
             arrays["mask"] = self._mask
         facts = {
-            "class": type(self).__name__,
             "params": self.get_params(),
             "places": self.places_.tolist(),
             "interrupted": self.interrupted_,
@@ -363,21 +351,10 @@ class MechanisticMixture(BaseEstimator):
             "trained_on": self.trained_on_,
             "doubts": self.doubts_,
         }
-        return write_model(path, arrays, facts)
+        return arrays, facts
 
     @classmethod
-    @safe_load
-    def load(cls, path: str | Path) -> "MechanisticMixture":
-        """Read a model that `save` wrote.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If the file holds no model of this class, or is damaged.
-        """
-        facts, arrays = read_model(path, cls.__name__)
+    def _unpack(cls, facts: dict, arrays: dict[str, Tensor]) -> "MechanisticMixture":
         params = {name: tuple(v) if isinstance(v, list) else v for name, v in facts["params"].items()}
         model = cls(**params)
         model._tidy()
@@ -386,20 +363,17 @@ class MechanisticMixture(BaseEstimator):
         model.initial_, model._common = arrays["initial"].numpy(), arrays["common"]
         model._directions = arrays["directions"]
         model.initial_rank_, model.interrupted_ = len(model._directions), facts["interrupted"]
-        model.history_ = pd.DataFrame(facts["history"])
-        model.history_.index = pd.RangeIndex(1, len(model.history_) + 1, name="epoch")
+        model.history_ = history(facts["history"])
         validation = facts.get("validation")
         model.validation_ = None if validation is None else pd.Series(validation, model.history_.index, name="loss")
         model.net_ = model._make_net()
-        state = {name.removeprefix("net."): value for name, value in arrays.items() if name.startswith("net.")}
-        model.net_.load_state_dict(state)
+        fill(model.net_, arrays)
         model.trained_on_, model.doubts_ = facts.get("trained_on"), tuple(facts.get("doubts", ()))
         model._fitted_as = {name: getattr(model, name) for name in FIXED}
         return model
 
     def _check_fitted(self) -> None:
-        if not hasattr(self, "net_"):
-            raise ValueError(f"this {type(self).__name__} is not fitted yet. Call fit(cohort) first.")
+        super()._check_fitted()
         self._tidy()
         for name, fitted in self._fitted_as.items():
             if getattr(self, name) != fitted:
@@ -583,63 +557,36 @@ class MechanisticMixture(BaseEstimator):
         schedule = torch.optim.lr_scheduler.StepLR(optimiser, 10, self.decay)
         generator = torch.Generator().manual_seed(self.seed)
         unseen = torch.Generator().manual_seed(self.seed + 1)  # leaves the stream of the training as it is without
-        history, held_out_losses, best, self.interrupted_ = [], [], (np.inf, None), False
-        quiet = {} if progress else {"disable": True}
-        bar = tqdm(range(self.epochs), desc="training", unit="epoch", leave=False, **quiet)
-        try:
-            for epoch in bar:
+        held_out_losses: list[float] = []
+        loop = Loop(
+            net,
+            self.epochs,
+            lr=self.lr,
+            advice=lambda: "Lower lr, or look for extreme values in the cohort.",
+            progress=progress,
+            restore=held_out is not None,
+        )
+        with loop:
+            for _ in loop:
                 sums: dict[str, float] = {}
                 for rows in torch.randperm(count, generator=generator).split(self.batch):
-                    some = Visits(*(part[rows] for part in visits))
-                    terms = self._terms(some, generator)
+                    terms = self._terms(Visits(*(part[rows] for part in visits)), generator)
                     for name, term in terms.items():
-                        if not term.isfinite():
-                            raise FloatingPointError(
-                                f"the term {name!r} of the loss became {term.item()} in epoch {epoch} "
-                                f"(lr={self.lr:g}). Lower lr, or look for extreme values in the cohort."
-                            )
                         sums[name] = sums.get(name, 0.0) + float(term.detach()) * len(rows) / count
-                    optimiser.zero_grad()
-                    (sum(terms.values()) * (len(rows) if self.as_published else 1)).backward()
                     most = torch.inf if self.as_published else 100.0 * len(self.laws)
-                    steep = torch.nn.utils.clip_grad_norm_(net.parameters(), most)
-                    if not steep.isfinite():
-                        raise FloatingPointError(
-                            f"the gradient of the loss became {steep.item()} in epoch {epoch} (lr={self.lr:g}). Lower "
-                            "lr, or look for extreme values in the cohort."
-                        )
-                    optimiser.step()
+                    loop.step(optimiser, terms, clip=most, times=len(rows) if self.as_published else 1)
                 schedule.step()
-                history.append(sums)
                 loss = sum(sums.values())
                 if held_out is not None:
                     loss = self._held_out_loss(held_out, unseen)
-                    if not np.isfinite(loss):
-                        raise FloatingPointError(
-                            f"the loss of the validation subjects became {loss} in epoch {epoch}. Look for extreme "
-                            "values in the validation cohort, or lower lr."
-                        )
+                    loop.check({"validation": torch.tensor(loss)})
                     held_out_losses.append(loss)
-                if loss < best[0]:
-                    best = loss, copy.deepcopy(net.state_dict())
-        except KeyboardInterrupt:
-            if best[1] is None:  # nothing to keep: the model stays as it was before
-                raise
-            self.interrupted_ = True
-            net.load_state_dict(best[1])
-            warnings.warn(
-                f"training interrupted after {len(history)} of {self.epochs} epochs; the best state so far is kept.",
-                stacklevel=4,
-            )
-        finally:
-            bar.close()
-        if held_out is not None and best[1] is not None:
-            net.load_state_dict(best[1])
-        epochs = pd.RangeIndex(1, len(history) + 1, name="epoch")
+                loop.log(sums, loss)
+        self.interrupted_, history = loop.interrupted, loop.history
         self.validation_ = None
         if held_out is not None:
-            self.validation_ = pd.Series(held_out_losses, epochs[: len(held_out_losses)], name="loss").reindex(epochs)
-        return pd.DataFrame(history, epochs)
+            self.validation_ = pd.Series(held_out_losses[: len(history)], history.index, name="loss")
+        return history
 
 
 class MechanisticVAE(MechanisticMixture):

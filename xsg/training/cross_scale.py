@@ -1,22 +1,21 @@
 """The estimator of the cross-scale model: `CrossScaleVAE`, and what it makes of tables before training."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from xsg.atlas import Graph, SparseGraph, homologous_pairs
-from xsg.check import choice, number
+from xsg.check import number
 from xsg.machine import fast_products, one_thread
-from xsg.models.cross_scale import CrossScaleNet
+from xsg.models.cross_scale import CrossScaleNet, Output
 from xsg.training import settings
+from xsg.training.base import Estimator, device, net_arrays
 from xsg.training.engine import Trained, Wiring, train, wire
-from xsg.training.files import fill, history, label, only, read_model, safe_load, storable, write_model
+from xsg.training.saved import fill, history, label, only, storable
 from xsg.training.tables import (
     Table,
     Target,
@@ -48,7 +47,7 @@ PAPER_UNKNOWN = {
 }
 
 
-class CrossScaleVAE(BaseEstimator):
+class CrossScaleVAE(Estimator):
     """Graph variational autoencoder from regional gene expression to cortical thinning.
 
     Parameters
@@ -76,6 +75,8 @@ class CrossScaleVAE(BaseEstimator):
         Epochs without improvement on the validation regions before training stops.
     seed
         Seed of the weights, the noise and the validation split.
+    device
+        ``"auto"``: a GPU where there is one; ``"cpu"``, ``"cuda"``, ``"mps"``.
 
     Attributes
     ----------
@@ -111,6 +112,11 @@ class CrossScaleVAE(BaseEstimator):
     (68, 64)
     """
 
+    RULES = settings.CROSS_SCALE
+    PRESETS = PRESETS
+    CALL = "fit(expression, thinning, graph=...)"
+    NET = CrossScaleNet  # a class of one's own may have another, with another loss
+
     def __init__(
         self,
         latent: int = 64,
@@ -126,6 +132,7 @@ class CrossScaleVAE(BaseEstimator):
         validation: float = 0.0,
         patience: int = 50,
         seed: int = 0,
+        device: str = "auto",
     ):
         self.latent = latent
         self.hidden = hidden
@@ -140,6 +147,7 @@ class CrossScaleVAE(BaseEstimator):
         self.validation = validation
         self.patience = patience
         self.seed = seed
+        self.device = device
 
     @classmethod
     def from_preset(cls, name: str, **changes) -> "CrossScaleVAE":
@@ -152,7 +160,7 @@ class CrossScaleVAE(BaseEstimator):
         >>> CrossScaleVAE.from_preset("xsg", seed=3)
         CrossScaleVAE(epochs=1000, gamma=10.0, seed=3)
         """
-        return cls(**{**PRESETS[choice(name, PRESETS, "preset")], **changes})
+        return super().from_preset(name, **changes)
 
     @whole_fit
     def fit(
@@ -196,7 +204,7 @@ class CrossScaleVAE(BaseEstimator):
         KeyboardInterrupt
             On Ctrl-C before the first epoch is finished; later the best state so far is kept, with a warning.
         """
-        params = settings.checked(self.get_params(), settings.CROSS_SCALE)
+        params = self._settings()
         expression = expression_table(expression)
         regions = expression.index
         table = prepare(self, expression)
@@ -212,7 +220,9 @@ class CrossScaleVAE(BaseEstimator):
             [params["seed"]],
             np.array([params["smoothness"]]),
             homologous_pairs(regions),
+            net=type(self).NET,
         )
+        self.device_ = device(params["device"])
         self.net_, trained, target = train_copies(copies, progress, keep=True)
         self.regions_, self.genes_ = (
             index.rename(label(index.name)) for index in (expression.index, expression.columns)
@@ -271,7 +281,7 @@ class CrossScaleVAE(BaseEstimator):
             if expression is not None:
                 output = self._run(expression)
                 z = output.mean + torch.exp(0.5 * output.log_variance) * z
-            flat = self.net_.decode(z.reshape(1, -1, latent))[0].reshape(n, -1)
+            flat = self.net_.decode(z.reshape(1, -1, latent).to(self.device_))[0].reshape(n, -1).cpu()
         draws = self.y_mean_ + self.y_sd_ * flat
         if noise:
             draws = draws + self.noise_sd_ * torch.randn(draws.shape, generator=generator)
@@ -295,38 +305,24 @@ class CrossScaleVAE(BaseEstimator):
         predicted = self.predict(expression)
         return float(r2_score(one_map(thinning, predicted.index), predicted))
 
-    def save(self, path: str | Path) -> Path:
-        """Write the model to one ``.safetensors`` file, arrays and JSON, no pickle; never half a file."""
-        self._check_fitted()
-        arrays = {f"net.{name}": value for name, value in self.net_.state_dict().items()}
+    def _pack(self) -> tuple[dict[str, Tensor], dict[str, object]]:
+        arrays = net_arrays(self.net_)
         arrays |= {f"scaling.{name}": torch.tensor(value) for name, value in self._scaling.items()}
         arrays |= {"edges": self._wiring.edges, "edge_weight": self._wiring.edge_weight}
         facts = {
-            "class": "CrossScaleVAE",
-            "params": settings.checked(self.get_params(), settings.CROSS_SCALE),
+            "params": self._settings(),
             "regions": list(self.regions_),
             "names": [self.regions_.name, self.genes_.name],
             "genes": list(self.genes_),
             "fitted": {name: getattr(self, name) for name in _FITTED},
             "history": self.history_.to_dict(orient="list"),
         }
-        return write_model(path, arrays, facts)
+        return arrays, facts
 
     @classmethod
-    @safe_load
-    def load(cls, path: str | Path) -> "CrossScaleVAE":
-        """Read a model that `save` wrote.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If the file is not a CrossScaleVAE saved by xsg, or is damaged.
-        """
-        facts, arrays = read_model(path, "CrossScaleVAE")
+    def _unpack(cls, facts: dict, arrays: dict[str, Tensor]) -> "CrossScaleVAE":
         model = cls(**facts["params"])
-        params = settings.checked(model.get_params(), settings.CROSS_SCALE)
+        params = model._settings()
         model.regions_, model.genes_ = (
             storable(pd.Index(facts[which], name=label(name)), which)
             for which, name in zip(("regions", "genes"), facts["names"], strict=True)
@@ -348,9 +344,11 @@ class CrossScaleVAE(BaseEstimator):
             raise ValueError(f"edges are {edges.dtype}, edge_weight {weight.dtype}")
         graph = SparseGraph(model.regions_, edges, weight) if len(weight) else None
         model._wiring = wire(graph, model.regions_)
-        model.net_ = _network(params, len(model.genes_), _width(model._scaling), [torch.Generator()])
+        model.device_ = device(params["device"])
+        model.net_ = _network(cls.NET, params, len(model.genes_), _width(model._scaling), [torch.Generator()])
         only((name for name in arrays if not name.startswith("net.")), ())
         fill(model.net_, arrays)
+        model.net_.to(model.device_)
         return model
 
     def _check_scaling(self) -> None:
@@ -365,10 +363,6 @@ class CrossScaleVAE(BaseEstimator):
             if value.shape != shape or value.dtype != float or not np.isfinite(value).all():
                 raise ValueError(f"scaling {name!r} is {value.dtype} {value.shape}; expected finite float64 {shape}")
 
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "net_"):
-            raise ValueError("this CrossScaleVAE is not fitted yet. Call fit(expression, thinning, graph=...) first.")
-
     def _run(self, expression: pd.DataFrame):
         """Run the network at the posterior mean on an expression table of the fitted regions and genes."""
         self._check_fitted()
@@ -376,7 +370,8 @@ class CrossScaleVAE(BaseEstimator):
         x = features(self.normalise, expression, self._scaling)[None]
         # On one thread, as it was trained: sums are then rounded alike on every machine of a kind.
         with torch.no_grad(), one_thread():
-            return self.net_(x, self._wiring.propagate)
+            output = self.net_(x.to(self.device_), self._wiring.to(self.device_).propagate)
+        return Output(*(each if each is None else each.cpu() for each in output))
 
     def _series(self, values: Tensor) -> pd.Series:
         values = self.y_mean_ + self.y_sd_ * values.numpy().astype(float)
@@ -406,6 +401,7 @@ class Copies(NamedTuple):
     seeds: list[int]
     smoothness: np.ndarray  # (K,)
     pairs: np.ndarray  # (n,) as homologous_pairs numbers them
+    net: type[CrossScaleNet] = CrossScaleNet
     names: tuple[str, ...] = ()  # digests of what regions and genes are called; only checkpoints ask
 
 
@@ -414,21 +410,22 @@ def train_copies(copies: Copies, progress: bool = False, keep: bool = False) -> 
     params = copies.params
     target = _standardise(copies.y, copies.masks, copies.seeds, params["validation"], copies.pairs)
     generators = [torch.Generator().manual_seed(int(seed)) for seed in copies.seeds]
-    x, wiring = inputs(copies)
-    net = _network(params, copies.tables[0].n_genes, x.shape[-1], generators)
+    place = device(params["device"])
+    x, wiring = (each.to(place) for each in inputs(copies))
+    net = _network(copies.net, params, copies.tables[0].n_genes, x.shape[-1], generators).to(place)
     n, (wide, hidden), (latent, decoder) = x.shape[-2], net.hidden.weight.shape[1:], net.decoder_hidden.weight.shape[1:]
     smallest = n * min(wide * hidden, n * hidden, hidden * latent, n * latent, latent * decoder)
     with one_thread(), fast_products(smallest):
         trained = train(
             net,
             x,
-            target.y,
-            target.weight,
+            target.y.to(place),
+            target.weight.to(place),
             wiring,
             generators,
             epochs=params["epochs"],
             lr=params["lr"],
-            validation=target.validation,
+            validation=None if target.validation is None else target.validation.to(place),
             patience=params["patience"],
             progress=progress,
             keep=keep,
@@ -459,7 +456,9 @@ def _width(scaling: dict[str, np.ndarray]) -> int:
     return scaling["rotation"].shape[1] if "rotation" in scaling else len(scaling["centre"])
 
 
-def _network(params: dict, n_genes: int, n_features: int, generators: list[torch.Generator]) -> CrossScaleNet:
+def _network(
+    kind: type[CrossScaleNet], params: dict, n_genes: int, n_features: int, generators: list[torch.Generator]
+) -> CrossScaleNet:
     """Make the network that a model's hyper-parameters describe."""
     widths = {name: params[name] for name in ("latent", "hidden", "decoder")}
-    return CrossScaleNet(n_features, **widths, reconstruct=params["gamma"] > 0, generators=generators, fan_in=n_genes)
+    return kind(n_features, **widths, reconstruct=params["gamma"] > 0, generators=generators, fan_in=n_genes)

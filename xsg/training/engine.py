@@ -1,6 +1,5 @@
 """The loop that trains K copies of a cross-scale network at once, whatever they are for."""
 
-import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,11 +7,11 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from xsg.atlas.graphs import Graph, SparseGraph, joined
 from xsg.models.cross_scale import DENSE_UP_TO, CrossScaleNet, Propagate, dense_propagation, sparse_propagation
-from xsg.models.cross_scale_gradient import HandGradient
+from xsg.models.cross_scale_gradient import HandGradient, serves
+from xsg.training.loop import Loop
 
 # Epochs whose noise is drawn at once: a draw per epoch and copy would cost more than the epoch itself.
 _NOISE_BLOCK = 25
@@ -39,6 +38,11 @@ class Wiring:
     edge_weight: Tensor
     normalised: Tensor | None
     laplacian: Tensor | None
+
+    def to(self, device: torch.device) -> "Wiring":
+        """Return the same graph on a device."""
+        dense = (each if each is None else each.to(device) for each in (self.normalised, self.laplacian))
+        return Wiring(self.n, self.edges.to(device), self.edge_weight.to(device), *dense)
 
     @property
     def propagate(self) -> Propagate:
@@ -76,7 +80,7 @@ class Trained(NamedTuple):
 
 
 class _Autograd:
-    """The same call as `HandGradient`, by automatic differentiation, for graphs too large to be dense."""
+    """The same call as `HandGradient`, by automatic differentiation: for any loss, and graphs too large to be dense."""
 
     def __init__(
         self, net: CrossScaleNet, x: Tensor, wiring: Wiring, y: Tensor, weight: Tensor, **loss: float | Tensor
@@ -114,7 +118,7 @@ def _gather(net: CrossScaleNet) -> Tensor:
     copies = len(parameters[0])
     sizes = [parameter[0].numel() for parameter in parameters]
     padded = [-(-size // 16) * 16 for size in sizes]
-    flat = torch.zeros(copies * sum(padded))
+    flat = torch.zeros(copies * sum(padded), device=parameters[0].device)
     flat.grad = torch.zeros_like(flat)
     ends = np.cumsum(padded) * copies
     for parameter, size, width, end in zip(parameters, sizes, padded, ends, strict=True):
@@ -156,7 +160,7 @@ def train(
     """
     copies, n, latent = len(generators), x.shape[-2], net.mean.weight.shape[-1]
     flat = _gather(net)
-    if wiring.normalised is None:
+    if wiring.normalised is None or not serves(type(net)):
         gradient = _Autograd(net, x, wiring, y, weight, **loss)
     else:
         gradient = HandGradient(net, x, wiring.normalised, wiring.laplacian, y, weight, **loss)
@@ -164,72 +168,37 @@ def train(
     first = {seed: seeds.index(seed) for seed in seeds}
     row = torch.tensor([list(first).index(seed) for seed in seeds])
     optimiser = torch.optim.Adam([flat], lr=lr, fused=True)
-    weights = [parameter.detach() for parameter in net.parameters()]  # (K, …), views of flat
-    best = [each.clone() for each in weights] if validation is not None else weights
-    best_error = torch.full((copies,), torch.inf)
-    best_epoch = torch.zeros(copies, dtype=torch.long)
-    history: list[Tensor] = []
-    interrupted = False
-    quiet = {} if progress else {"disable": True}  # said only when asked, so that TQDM_DISABLE stays in force
-    bar = tqdm(total=epochs, desc=f"training {copies} model(s)", unit="epoch", leave=False, **quiet)
-    try:
-        for epoch in range(epochs):
+    judged = validation is not None
+    with Loop(
+        net,
+        epochs,
+        lr=lr,
+        advice=lambda: _way_out(x, y),
+        what=f"training {copies} model(s)",
+        progress=progress,
+        keep=("best" if judged else "now") if keep else None,
+        restore=judged,
+        copies=copies,
+        patience=patience if judged else np.inf,
+    ) as loop:
+        for epoch in loop:
             if epoch % _NOISE_BLOCK == 0:
                 draws = [torch.randn(_NOISE_BLOCK, n, latent, generator=generators[k]) for k in first.values()]
-                noise = torch.stack(draws)
+                noise = torch.stack(draws).to(x.device)
             terms = gradient(noise[row, epoch % _NOISE_BLOCK])
-            if not terms.isfinite().all():
-                term, copy = (~terms.isfinite()).nonzero()[0].tolist()
-                raise FloatingPointError(
-                    f"the term {gradient.names[term]!r} of the loss became {terms[term, copy].item()} at epoch {epoch} "
-                    f"(copy {copy}, lr={lr:g}). {_way_out(x, y)}"
-                )
+            loop.look(gradient.names, terms)
             optimiser.step()
-            if validation is not None:
-                error = ((y - gradient.predict()).square() * validation).sum(-1) / validation.sum(-1)
-                # A copy out of patience is not looked at again, however long others beside it go on.
-                better = (error < best_error) & (epoch - best_epoch < patience)
-                best_error = torch.where(better, error, best_error)
-                best_epoch = best_epoch.where(~better, torch.tensor(epoch + 1))
-                for kept, now in zip(best, weights, strict=True):
-                    kept[better] = now[better]
-                terms = torch.cat([terms, error[None]])
-            history.append(terms)
-            bar.update()
-            if validation is not None and epoch + 1 - int(best_epoch.max()) >= patience:
-                break
-    except KeyboardInterrupt:
-        if not keep or not history:
-            raise
-        interrupted = True
-    finally:
-        bar.close()
+            terms = dict(zip(gradient.names, terms, strict=True))
+            if judged:
+                terms["validation"] = ((y - gradient.predict()).square() * validation).sum(-1) / validation.sum(-1)
+            loop.log(terms, terms.get("validation"))
     net.zero_grad()  # a gradient as large as the weights is of no more use
-    names = gradient.names
-    if validation is None:
-        best_epoch[:] = len(history)
-    else:
-        for kept, now in zip(best, weights, strict=True):
-            now.copy_(kept)
-        names = [*names, "validation"]
-    predicted = gradient.predict()
-    # The last step was followed by no loss that would show it.
-    if not (flat.isfinite().all() and predicted.isfinite().all()):
+    predicted = gradient.predict().cpu()
+    if not predicted.isfinite().all():
         raise FloatingPointError(
-            f"weights or predictions became nan or infinite in epoch {len(history)} (lr={lr:g}). {_way_out(x, y)}"
+            f"predictions became nan or infinite in epoch {len(loop.seconds)} (lr={lr:g}). {_way_out(x, y)}"
         )
-    if interrupted:
-        warnings.warn(
-            f"training interrupted after {len(history)} of {epochs} epochs; the best state so far is kept.",
-            stacklevel=5,  # the line that calls fit
-        )
-    logged = torch.stack(history).numpy()
-    table = pd.DataFrame(
-        logged.transpose(0, 2, 1).reshape(-1, len(names)),
-        index=pd.MultiIndex.from_product([range(1, len(logged) + 1), range(copies)], names=["epoch", "copy"]),
-        columns=names,
-    )
-    return Trained(table, best_epoch.numpy(), interrupted, predicted)
+    return Trained(loop.history, loop.best_epoch, loop.interrupted, predicted)
 
 
 def _way_out(x: Tensor, y: Tensor) -> str:

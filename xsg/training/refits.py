@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -26,10 +27,10 @@ from xsg.atlas import Graph, SparseGraph, align, homologous_pairs
 from xsg.check import folds
 from xsg.models import cross_scale as network
 from xsg.models import cross_scale_gradient as gradient
-from xsg.training import cross_scale, engine, settings, tables
+from xsg.training import cross_scale, engine, loop, settings, tables
 from xsg.training.cross_scale import Copies, CrossScaleVAE, prepare, train_copies
 from xsg.training.engine import wire
-from xsg.training.files import read_model, write_model
+from xsg.training.saved import read_model, write_model
 from xsg.training.whole import torch_kept
 
 # Copies of one chunk on a graph of up to 100 regions: enough that calling torch costs little against its work, few
@@ -171,11 +172,14 @@ def refit(
             [seeds[k] for k in seed],
             np.array([lambdas[k] for k in lam]),
             pairs,
+            type(model).NET,
             tuple(called[k] for k in used),
         )
 
     # Message passing takes one graph at a time; so few copies are left of a chunk on graphs too large to be dense.
     size = max(1, min(CHUNK, CHUNK * 100**2 // n**2))
+    if len(graphs) > 1 and not gradient.serves(type(model).NET):
+        size = 1
     chunks = [copies(combinations[start : start + size]) for start in range(0, len(combinations), size)]
     store = _Store(checkpoint) if checkpoint is not None else None
     found = [store.read(chunk) if store else None for chunk in chunks]
@@ -303,7 +307,9 @@ class _Store:
             ) from error
 
     def _path(self, copies: Copies) -> Path:
-        found = hashlib.sha256(f"{_made_by()} {json.dumps(copies.params, sort_keys=True)}".encode())
+        found = hashlib.sha256(
+            f"{_made_by()} {_source(copies.net)} {json.dumps(copies.params, sort_keys=True)}".encode()
+        )
         found.update(
             json.dumps(
                 [copies.names, copies.tables[0].n_genes, copies.which_table, copies.which_wiring, copies.seeds]
@@ -325,9 +331,16 @@ def _digest(*names: Iterable[object]) -> str:
     return hashlib.sha256(json.dumps([[str(each) for each in some] for some in names]).encode()).hexdigest()
 
 
+def _source(kind: type) -> str:
+    """Return the name of a class and, where it can be had, its text."""
+    with suppress(OSError, TypeError):
+        return f"{kind.__qualname__} {inspect.getsource(kind)}"
+    return kind.__qualname__
+
+
 @cache
 def _made_by() -> str:
     """Return what names the code that trains a chunk: the source of each module that takes part, and torch."""
-    modules = (network, gradient, machine, engine, cross_scale, tables, settings, inspect.getmodule(_made_by))
+    modules = (network, gradient, machine, engine, loop, cross_scale, tables, settings, inspect.getmodule(_made_by))
     found = hashlib.sha256("".join(map(inspect.getsource, modules)).encode()).hexdigest()
     return f"{xsg.__version__} {found} torch {torch.__version__} numpy {np.__version__}"

@@ -47,6 +47,7 @@ def widths(least: int) -> Rule:
 WIDTH, WEIGHT = whole_number(1, WIDEST), real_number(0, _HIGHEST)
 STEP, SHARE = real_number(0, _HIGHEST, above=True), real_number(0, 1, below=True)
 seed: Rule = whole_number(0, _LARGEST_SEED)
+DEVICE = one_of("auto", "cpu", "cuda", "mps")
 
 
 CROSS_SCALE: dict[str, Rule] = {
@@ -59,6 +60,7 @@ CROSS_SCALE: dict[str, Rule] = {
     "validation": SHARE,
     "patience": whole_number(1),
     "seed": seed,
+    "device": DEVICE,
 }
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from xsg import names as naming
 from xsg.check import align, constant, series, some
 from xsg.machine import one_blas_thread
-from xsg.training.files import storable
+from xsg.training.saved import storable
 
 if TYPE_CHECKING:
     from xsg.training.cross_scale import CrossScaleVAE
