@@ -285,7 +285,7 @@ def test_a_second_mechanistic_fit_that_fails_leaves_the_first(spread, monkeypatc
     error, words = {
         KeyboardInterrupt: (KeyboardInterrupt, None),
         "nan": (FloatingPointError, "the term 'misfit damped' of the loss became nan in epoch 1"),
-        "steep": (FloatingPointError, "the gradient of the loss became nan in epoch 0"),
+        "steep": (FloatingPointError, "the gradient of the loss became nan in epoch 1"),
     }[staged]
     with pytest.raises(error, match=words):
         model.fit(train)

@@ -240,7 +240,7 @@ def test_settings_that_do_not_exist():
 
 
 def test_a_loss_that_is_not_a_number_is_named(brain, train):
-    with pytest.raises(FloatingPointError, match="the term 'reconstruction' of the loss became (nan|inf) in epoch"):
+    with pytest.raises(FloatingPointError, match=r"the term 'reconstruction' of the loss became (nan|inf) in epoch"):
         fit(brain, train, lr=1e8, clip=0.0, optimiser="adagrad", norm="batch")
 
 

@@ -26,6 +26,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -105,7 +106,7 @@ class SpatialVAE(Estimator):
     True
     """
 
-    PRESETS = {name: {"preset": name} for name in PRESETS}
+    PRESETS: ClassVar[dict[str, dict[str, object]]] = {name: {"preset": name} for name in PRESETS}
     CALL = "fit(expression, voxels)"
 
     def __init__(self, preset: str = "xsg", seed: int = 0, device: str = "auto", **changes: object):
