@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -18,8 +19,9 @@ from xsg.evaluation.baselines import BASELINES, baseline
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import null_maps, p_text, p_value
 from xsg.evaluation.splits import LeakWarning, homologous
-from xsg.report import STATISTICS, _bootstrap, _dealings, _given_out, evaluate
+from xsg.report import STATISTICS
 from xsg.training import CrossScaleVAE, cross_val_predict, refit
+from xsg.trial import _bootstrap, _dealings, _given_out, evaluate
 
 SMALL = {"latent": 8, "hidden": 32, "decoder": 16, "lr": 1e-2}
 QUICK = CrossScaleVAE(**SMALL, epochs=5)
@@ -326,11 +328,15 @@ def test_a_split_that_leaks_says_so(cortex):
 
 
 def test_what_is_wrong_is_named(cortex, tmp_path):
-    with pytest.raises(TypeError, match=r"model: expected xsg\.CrossScaleVAE, got str"):
+    with pytest.raises(TypeError, match=r"got the text 'paper'\. Make one: xsg\.CrossScaleVAE\.from_preset\('paper'\)"):
         evaluate("paper", cortex)
+    with pytest.raises(ValueError, match="n_seeds is 2, but LinearRegression has no seed to change"):
+        evaluate(LinearRegression(), cortex, n_seeds=2)
+    with pytest.raises(ValueError, match="checkpoint: fits of LinearRegression are not kept"):
+        evaluate(LinearRegression(), cortex, checkpoint=tmp_path)
     with pytest.raises(TypeError, match=r"cortex: expected xsg\.Cortex, got DataFrame"):
         evaluate(QUICK, cortex.expression)
-    with pytest.raises(ValueError, match=r"null 'shuffle' is not known; there are: .*'noise-genes', 'rewired'"):
+    with pytest.raises(ValueError, match=r"null 'shuffle' is unknown; expected one of .*'noise-genes', 'rewired'"):
         evaluate(QUICK, cortex, null="shuffle")
     with pytest.raises(ValueError, match=r"'halves'.*'homologous'"):
         evaluate(QUICK, cortex, split="halves")

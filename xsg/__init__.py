@@ -19,7 +19,7 @@ _PUBLIC = {
     "load_parcellation": "xsg.atlas",
     "CrossScaleVAE": "xsg.training",
     "Report": "xsg.report",
-    "evaluate": "xsg.report",
+    "evaluate": "xsg.trial",
     "Mouse": "xsg.spatial.mouse",
     "load_mouse": "xsg.spatial.load",
     "read_study": "xsg.study.read",

@@ -67,6 +67,7 @@ MODULES = {
     "xsg.data.own": "xsg.study.read",
 }
 NAMES = {  # functions and classes that left their module: old path to the module that has them now
+    "xsg.report.evaluate": "xsg.trial",
     "xsg.data.cortex.load_cortex": "xsg.load",
     "xsg.people.adni.GROUPS": "xsg.data.cohort",
     "xsg.people.adni.Cohort": "xsg.data.cohort",

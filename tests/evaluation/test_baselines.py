@@ -179,7 +179,7 @@ def test_network_without_graph_goes_through_training():
 
 def test_what_is_wrong_is_named():
     x, y = genes(), some_maps(1).iloc[0]
-    with pytest.raises(ValueError, match=r"baseline 'lasso' is not known; there are: .*'ridge'"):
+    with pytest.raises(ValueError, match=r"baseline 'lasso' is unknown; expected one of .*'ridge'"):
         baseline("lasso", x, y, DK, FOLDS)
     with pytest.raises(ValueError, match="held_out: expected bool"):
         baseline("ridge", x, y, DK, FOLDS[:, :-1])

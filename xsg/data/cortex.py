@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -78,6 +79,9 @@ class Cortex:
         None when real.
     cohort : Cohort or None
         The subjects behind the map, when they are at hand.
+    views : dict of str to DataFrame
+        More tables of the same regions by name (receptors, connectivity, tau …), for models that take several; a table
+        may lack regions.
 
     Raises
     ------
@@ -97,6 +101,7 @@ class Cortex:
     simulated: bool = False
     truth: Truth | None = None
     cohort: Cohort | None = None
+    views: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Align the tables by name; a region that one of them lacks is named."""
@@ -134,6 +139,10 @@ class Cortex:
         object.__setattr__(self, "expression", expression)
         object.__setattr__(self, "thinning", align(series(self.thinning, "thinning"), regions, "thinning"))
         object.__setattr__(self, "graph", graph)
+        if not isinstance(self.views, Mapping) or not all(
+            isinstance(each, pd.DataFrame) for each in self.views.values()
+        ):
+            raise TypeError(f"views: expected tables by name, {{'receptors': table, …}}, got {str(self.views)[:60]!r}.")
         lines = self.provenance
         lines = [lines] if isinstance(lines, str) else [] if lines is None else lines
         object.__setattr__(self, "provenance", lines)

@@ -8,11 +8,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
 from xsg import names as naming
 from xsg.atlas import Parcellation, homologous_pairs
-from xsg.check import align, constant, folds, rows_of, series, some
-from xsg.training import CrossScaleVAE, cross_val_predict
+from xsg.check import align, choice, constant, folds, rows_of, series, some
+from xsg.data.cortex import Cortex
+from xsg.training import CrossScaleVAE, held_out_mean, refit
 
 BASELINES = (
     "contralateral copy",
@@ -30,16 +32,8 @@ _INNER_FOLDS = 5
 _FEWEST = 5  # training regions, as for the model
 
 
-def baseline(
-    name: str,
-    expression: pd.DataFrame,
-    maps: pd.Series | pd.DataFrame,
-    parcellation: Parcellation,
-    held_out: np.ndarray | pd.DataFrame,
-    seed: int = 0,
-    model: CrossScaleVAE | None = None,
-) -> np.ndarray:
-    """Predict held-out regions of one or many maps by a simpler method than the model.
+class Baseline(BaseEstimator):
+    """A simpler way than a model to predict a map, to be put on trial as it is (`xsg.evaluation.protocol.Subject`).
 
     Parameters
     ----------
@@ -57,6 +51,68 @@ def baseline(
         - ``"PLS"``: partial least squares, one to `COMPONENTS` components chosen in the same way. (Rosipal & Trejo
           2001)
         - ``"VAE without graph"``: ``model`` trained with no graph.
+    model
+        Hyper-parameters of ``"VAE without graph"``; those of the preset "paper" by default.
+    seed
+        Seed of ``"VAE without graph"``; the others draw nothing.
+
+    References
+    ----------
+    - Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, equations 2.23 and 5.8.
+    - Rosipal & Trejo 2001, Journal of Machine Learning Research 2:97 (the dual form).
+    """
+
+    def __init__(self, name: str, model: CrossScaleVAE | None = None, seed: int = 0):
+        self.name = name
+        self.model = model
+        self.seed = seed
+
+    def predict_folds(self, cortex: Cortex, maps: pd.DataFrame, held_out: np.ndarray) -> np.ndarray:
+        """Predict maps (K, n) under folds (F, n): (K, F, n), in a fold that holds regions out only those."""
+        return self._predict(cortex.expression, maps, cortex.parcellation, held_out)
+
+    def _predict(
+        self, expression: pd.DataFrame, maps: pd.DataFrame, parcellation: Parcellation, held_out: np.ndarray
+    ) -> np.ndarray:
+        choice(self.name, BASELINES, "baseline")
+        y = maps.to_numpy(dtype=float)
+        for fold in held_out:
+            if (flat := constant(y[:, ~fold], axis=1)).any():
+                raise ValueError(
+                    f"maps: {some(maps.index[flat])} of {len(y)} has the same value in all training regions of a "
+                    "fold; there is nothing to learn. Leave it out."
+                )
+        if self.name == "VAE without graph":
+            model = CrossScaleVAE() if self.model is None else self.model
+            if not isinstance(model, CrossScaleVAE):
+                raise TypeError(f"model: expected a CrossScaleVAE or None, got {type(model).__name__} {model!r}.")
+            maps = maps.iloc[0] if len(maps) == 1 else maps
+            found = refit(model, expression, maps, None, held_out, (self.seed,), progress=False)
+            return found.to_numpy().reshape(len(y), *held_out.shape)
+        expression = expression.set_axis(_placed(expression.index, parcellation), axis=0)
+        predict = _PREDICT[self.name](expression, parcellation)
+        found = np.full((len(y), *held_out.shape), np.nan)
+        for number, fold in enumerate(held_out):
+            asked = fold if fold.any() else ~fold
+            found[:, number, asked] = predict(y[:, ~fold], ~fold, asked)
+        return found
+
+
+def baseline(
+    name: str,
+    expression: pd.DataFrame,
+    maps: pd.Series | pd.DataFrame,
+    parcellation: Parcellation,
+    held_out: np.ndarray | pd.DataFrame,
+    seed: int = 0,
+    model: CrossScaleVAE | None = None,
+) -> np.ndarray:
+    """Predict held-out regions of one or many maps by a simpler method than the model.
+
+    Parameters
+    ----------
+    name, model, seed
+        As for `Baseline`.
     expression
         DataFrame (n regions, p genes); genes are z-scored over the training regions.
     maps
@@ -66,10 +122,6 @@ def baseline(
     held_out
         bool (F, n), one row per fold, True where held out, in the order of ``expression``; a DataFrame is joined by
         name.
-    seed
-        Seed of ``"VAE without graph"``; the others draw nothing.
-    model
-        Hyper-parameters of ``"VAE without graph"``; those of the preset "paper" by default.
 
     Returns
     -------
@@ -85,11 +137,6 @@ def baseline(
         An unknown name; regions that do not match; genes given twice, or none; a map that is constant over the training
         regions of a fold; folds of the wrong shape, or that leave too few regions to train on.
 
-    References
-    ----------
-    - Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, equations 2.23 and 5.8.
-    - Rosipal & Trejo 2001, Journal of Machine Learning Research 2:97 (the dual form).
-
     Examples
     --------
     >>> import xsg
@@ -99,33 +146,12 @@ def baseline(
     >>> baseline("ridge", cortex.expression, cortex.thinning, cortex.parcellation, folds).shape
     (1, 68)
     """
-    if name not in BASELINES:
-        raise ValueError(f"baseline {name!r} is not known; there are: {', '.join(map(repr, BASELINES))}.")
+    choice(name, BASELINES, "baseline")
     expression = gene_table(expression)
-    regions = expression.index
-    frame, asked = map_table(maps, regions)
-    y = frame.to_numpy(dtype=float)
-    held_out = folds(held_out, regions, fewest=_FEWEST)
-    for fold in held_out:
-        if (flat := constant(y[:, ~fold], axis=1)).any():
-            raise ValueError(
-                f"maps: {some(frame.index[flat])} of {len(y)} has the same value in all training regions of a fold; "
-                "there is nothing to learn. Leave it out."
-            )
-    if name == "VAE without graph":
-        model = CrossScaleVAE() if model is None else model
-        if not isinstance(model, CrossScaleVAE):
-            raise TypeError(f"model: expected a CrossScaleVAE or None, got {type(model).__name__} {model!r}.")
-        table = frame if isinstance(maps, pd.DataFrame) else frame.iloc[0]
-        found = cross_val_predict(model, expression, table, None, held_out=held_out, seeds=(seed,), progress=False)
-        return found.to_numpy()[:, asked]
-    expression = expression.set_axis(_placed(regions, parcellation), axis=0)
-    predict = _PREDICT[name](expression, parcellation)
-    total = np.zeros_like(y)
-    for fold in held_out:
-        total[:, fold] += predict(y[:, ~fold], ~fold, fold)
-    times = held_out.sum(axis=0)
-    return (total / np.where(times, times, np.nan))[:, asked]
+    frame, asked = map_table(maps, expression.index)
+    held_out = folds(held_out, expression.index, fewest=_FEWEST)
+    found = Baseline(name, model, seed)._predict(expression, frame, parcellation, held_out)
+    return held_out_mean(found, held_out)[:, asked]
 
 
 def gene_table(expression: object) -> pd.DataFrame:

@@ -96,6 +96,40 @@ def _joined(observed: object, predicted: object) -> tuple[np.ndarray, np.ndarray
     return y, p
 
 
+def r_squared_rows(observed: np.ndarray | pd.DataFrame, predicted: np.ndarray | pd.DataFrame) -> np.ndarray:
+    """R² of many maps at once, each beside a prediction of its own.
+
+    Parameters
+    ----------
+    observed
+        float (…, n), or DataFrame (M, n), a map in each row.
+    predicted
+        float (…, n), of a shape that fits; a DataFrame is joined to ``observed``, if that is one, by its columns.
+
+    Returns
+    -------
+    ndarray (…)
+        NaN where a value is missing.
+
+    Raises
+    ------
+    ValueError
+        Names or shapes that differ.
+
+    Examples
+    --------
+    >>> r_squared_rows([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]], [[1.0, 2.0, 4.0], [3.0, 2.0, 1.0]]).tolist()
+    [0.5, 1.0]
+    """
+    index = observed.columns if isinstance(observed, pd.DataFrame) else None
+    y, p = array(observed, "observed", finite=False), matched(predicted, index, "predicted")
+    try:
+        residual = ((y - p) ** 2).sum(axis=-1)
+    except ValueError:
+        raise ValueError(f"observed has shape {y.shape} and predicted {p.shape}; expected one map (n,) each.") from None
+    return 1 - residual / ((y - y.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
+
+
 def program_recovery(
     found: pd.DataFrame,
     truth: pd.DataFrame,

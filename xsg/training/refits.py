@@ -244,13 +244,33 @@ def cross_val_predict(
     return held_out_mean(predicted, held_out)
 
 
-def held_out_mean(predicted: pd.DataFrame, held_out: np.ndarray) -> pd.DataFrame:
-    """Reduce `refit`'s predictions (…, fold) to one per region: the mean over the folds that hold it out, else NaN."""
-    folds = predicted.to_numpy().reshape(-1, len(held_out), predicted.shape[1])
+def held_out_mean(predicted: np.ndarray | pd.DataFrame, held_out: np.ndarray) -> np.ndarray | pd.DataFrame:
+    """Reduce predictions by fold to one per region: the mean over the folds that hold it out, NaN where none does.
+
+    Parameters
+    ----------
+    predicted
+        ndarray (…, F, n), or the DataFrame (combinations · F, n) that `refit` returns.
+    held_out
+        bool (F, n), True where held out.
+
+    Returns
+    -------
+    ndarray (…, n) or DataFrame (combinations, n)
+
+    Examples
+    --------
+    >>> held_out_mean(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[True, False], [False, False]])).tolist()
+    [1.0, nan]
+    """
+    held_out = np.asarray(held_out, dtype=bool)
+    if isinstance(predicted, pd.DataFrame):
+        by_fold = predicted.to_numpy().reshape(-1, *held_out.shape)
+        index = predicted.index[:: len(held_out)].droplevel("fold")
+        return pd.DataFrame(held_out_mean(by_fold, held_out), index, predicted.columns)
     times = held_out.sum(axis=0)
-    values = np.where(times > 0, (folds * held_out).sum(axis=1) / np.maximum(times, 1), np.nan)
-    index = predicted.index[:: len(held_out)].droplevel("fold")
-    return pd.DataFrame(values, index, predicted.columns)
+    total = np.where(held_out, predicted, 0).sum(axis=-2)
+    return np.where(times > 0, total / np.maximum(times, 1), np.nan)
 
 
 def _listed(values: object, what: str, kind: str) -> list:

@@ -1,0 +1,271 @@
+"""The protocol: whatever predicts the regions that a fold holds out can be put on trial.
+
+A *subject* is an object with one method, `Subject.predict_folds`. A scikit-learn regressor or pipeline needs none: it
+is fitted to the training regions of each fold, genes as features; nor does `xsg.CrossScaleVAE`, which
+`xsg.training.refit` trains many copies of at a time. What a fold holds out, what chance is and how a prediction is
+scored is the same for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, clone, is_classifier, is_clusterer
+from sklearn.pipeline import Pipeline
+from tqdm.auto import tqdm
+
+from xsg.atlas import Graph
+from xsg.check import folds, number, some
+from xsg.data.cortex import Cortex
+from xsg.evaluation.baselines import BASELINES, map_table
+from xsg.machine import one_blas_thread
+from xsg.training import CrossScaleVAE, held_out_mean, refit
+
+_FEWEST = 5  # training regions
+
+
+class Subject(Protocol):
+    """What can be put on trial: an object with this method, whatever else it has.
+
+    Examples
+    --------
+    >>> import xsg
+    >>> from xsg.evaluation.splits import homologous
+    >>> class Mean:
+    ...     def predict_folds(self, cortex, maps, held_out):
+    ...         y = maps.to_numpy()
+    ...         means = [y[:, ~fold].mean(axis=1) for fold in held_out]
+    ...         return np.stack([np.tile(mean[:, None], y.shape[1]) for mean in means], axis=1)
+    >>> cortex = xsg.load_cortex("simulated")
+    >>> held_out_predictions(Mean(), cortex, homologous(cortex.regions)).shape
+    (1, 68)
+    """
+
+    def predict_folds(self, cortex: Cortex, maps: pd.DataFrame, held_out: np.ndarray) -> np.ndarray:
+        """Train once for each map and fold, on the regions that the fold does not hold out, and predict every region.
+
+        Parameters
+        ----------
+        cortex
+            The features: expression, graph, parcellation, views. Its own map is not to be read: ``maps`` counts.
+        maps
+            DataFrame (K maps, n regions), in the order of ``cortex.regions``. What a fold holds out is not to be read.
+        held_out
+            bool (F folds, n), True where held out; a fold that holds nothing out asks for the in-sample prediction.
+
+        Returns
+        -------
+        ndarray (K, F, n)
+            Finite where the fold holds out; what is NaN elsewhere is not scored.
+        """
+        ...
+
+
+def check_subject(model: object) -> None:
+    """Refuse a model that cannot be put on trial, saying what it lacks.
+
+    Raises
+    ------
+    TypeError
+        A name, a class, a classifier, or an object without ``predict_folds`` and without ``fit`` and ``predict``.
+    """
+    wanted = "model: expected xsg.CrossScaleVAE, a scikit-learn regressor, or an object with predict_folds"
+    if isinstance(model, str):
+        make = f"xsg.evaluation.baselines.Baseline({model!r})"
+        if model not in BASELINES:
+            make = f"xsg.CrossScaleVAE.from_preset({model!r})"
+        raise TypeError(f"{wanted}, got the text {model!r}. Make one: {make}.")
+    if isinstance(model, type):
+        raise TypeError(f"{wanted}, got the class {model.__name__}. Make one: {model.__name__}().")
+    if hasattr(model, "predict_folds"):
+        return
+    lacks = [name for name in ("fit", "predict") if not callable(getattr(model, name, None))]
+    if lacks:
+        raise TypeError(
+            f"{wanted}, got {type(model).__name__}, which has no {' and no '.join(lacks)}. Give it the method "
+            "predict_folds(cortex, maps, held_out): see xsg.evaluation.protocol.Subject."
+        )
+    if is_classifier(model) or is_clusterer(model):
+        kind = "classifier" if is_classifier(model) else "clusterer"
+        raise TypeError(f"{wanted}, got the {kind} {type(model).__name__}: a map is a number by region.")
+    if type(model).__module__.startswith("xsg.") and not isinstance(model, CrossScaleVAE):
+        raise TypeError(f"{wanted}, got {type(model).__name__}, which does not predict a map of regions.")
+
+
+def label(model: object) -> str:
+    """Return what a model is called in tables: its class, those of its steps, or the name that it gives itself.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> label(make_pipeline(StandardScaler(), Ridge()))
+    'StandardScaler + Ridge'
+    """
+    if isinstance(model, Pipeline):
+        return " + ".join(label(step) for _, step in model.steps if step not in (None, "passthrough"))
+    name = getattr(model, "name", None)
+    return name if isinstance(name, str) and name else type(model).__name__
+
+
+def seeded(model: object, seed: int) -> object:
+    """Return a copy of a model, unfitted, with its seeds set: ``seed``, and each ``random_state`` of its parts."""
+    found = clone(model) if isinstance(model, BaseEstimator) else deepcopy(model)
+    names = seeds_of(found)
+    if names:
+        found.set_params(**dict.fromkeys(names, seed))
+    return found
+
+
+def seeds_of(model: object) -> list[str]:
+    """Name the settings of a model that are seeds; none where nothing in it is drawn, or it does not say."""
+    if not callable(getattr(model, "get_params", None)):
+        return []
+    ends = ("random_state", "seed") if type(model).__module__.startswith("xsg.") else ("random_state",)
+    return [name for name in model.get_params() if name.split("__")[-1] in ends]
+
+
+def predict_folds(
+    model: object,
+    cortex: Cortex,
+    maps: pd.Series | pd.DataFrame,
+    held_out: np.ndarray,
+    seeds: Sequence[int] = (0,),
+    *,
+    tables: Sequence[pd.DataFrame] | None = None,
+    graphs: Sequence[Graph] | None = None,
+    progress: bool = False,
+    checkpoint: str | Path | None = None,
+) -> np.ndarray:
+    """Train a model anew for each map, expression table, graph, seed and fold, and predict every region.
+
+    Parameters
+    ----------
+    model
+        A `Subject`, a scikit-learn regressor or pipeline, or a `xsg.CrossScaleVAE`. It is not touched.
+    cortex
+        The features. A regressor is given ``cortex.expression`` as it is: what is to be scaled, it scales itself
+        (``make_pipeline(StandardScaler(), Ridge())``), so that nothing is learned from a region held out.
+    maps
+        Series (n,) by region or DataFrame (K, n), joined by name.
+    held_out
+        bool (F, n), in the order of ``cortex.regions``, or a DataFrame; a fold may hold nothing out (in-sample).
+    seeds
+        Put in place of every seed of the model (`seeds_of`).
+    tables, graphs
+        Expression tables or graphs, each put in place of the cortex's in turn.
+    progress
+        Show a progress bar.
+    checkpoint
+        As for `xsg.training.refit`, of which it is; not used by other models.
+
+    Returns
+    -------
+    ndarray (copies, F, n)
+        Copies are maps × tables × graphs × seeds, the last changing fastest.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A model that does not fit (`check_subject`); maps or folds that do not; predictions of another shape, or not
+        finite where they are held out.
+    """
+    check_subject(model)
+    regions = cortex.regions
+    held_out = folds(held_out, regions, fewest=_FEWEST, empty=True)
+    frame, _ = map_table(maps, regions)
+    if isinstance(model, CrossScaleVAE):
+        given = cortex.expression if tables is None else list(tables), frame, cortex.graph if graphs is None else graphs
+        found = refit(model, *given, held_out, seeds, progress=progress, checkpoint=checkpoint)
+        return found.to_numpy().reshape(-1, *held_out.shape)
+    cases = [cortex if table is None else replace(cortex, expression=table) for table in tables or [None]]
+    cases = [case if graph is None else replace(case, graph=graph) for case in cases for graph in graphs or [None]]
+    own = hasattr(model, "predict_folds")
+    work = [(case, seeded(model, seed)) for case in cases for seed in seeds]
+    total = len(work) if own else len(work) * len(frame)
+    shape, found = (len(frame), *held_out.shape), []
+    quiet = {} if progress else {"disable": True}
+    with tqdm(total=total, desc=label(model), unit="fit", leave=False, **quiet) as bar:
+        for case, copy in work:
+            if own:
+                each = np.asarray(copy.predict_folds(case, frame.copy(), held_out.copy()), dtype=float)
+                bar.update()
+            else:
+                each = np.stack([_fitted_by_fold(copy, case.expression, y, held_out, bar) for y in frame.to_numpy()])
+            found.append(_checked(each, shape, held_out, frame, model))
+    return np.stack(found, axis=1).reshape(-1, *held_out.shape)
+
+
+def held_out_predictions(
+    model: object,
+    cortex: Cortex,
+    held_out: np.ndarray,
+    maps: pd.Series | pd.DataFrame | None = None,
+    seed: int = 0,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Predict each region of one or many maps by the fits that did not train on it.
+
+    Parameters
+    ----------
+    model, cortex, held_out, maps, progress
+        As for `predict_folds`; ``maps`` is the cortex's own map by default.
+    seed
+        Of the model.
+
+    Returns
+    -------
+    DataFrame (K, n)
+        The mean over the folds that hold a region out, NaN where none does.
+
+    Examples
+    --------
+    >>> import xsg
+    >>> from sklearn.linear_model import Ridge
+    >>> from xsg.evaluation.splits import homologous
+    >>> cortex = xsg.load_cortex("simulated")
+    >>> held_out_predictions(Ridge(), cortex, homologous(cortex.regions)).shape
+    (1, 68)
+    """
+    frame, _ = map_table(cortex.thinning if maps is None else maps, cortex.regions)
+    held_out = folds(held_out, cortex.regions, fewest=_FEWEST)
+    found = predict_folds(model, cortex, frame, held_out, (number(seed, "seed", 0, whole=True),), progress=progress)
+    return pd.DataFrame(held_out_mean(found, held_out), frame.index, cortex.regions)
+
+
+def _fitted_by_fold(model: object, x: pd.DataFrame, y: np.ndarray, held_out: np.ndarray, bar: tqdm) -> np.ndarray:
+    """Fit a regressor once for each fold, and predict every region: (F, n)."""
+    found = []
+    with one_blas_thread():
+        for fold in held_out:
+            fitted = clone(model) if isinstance(model, BaseEstimator) else deepcopy(model)
+            found.append(np.asarray(fitted.fit(x[~fold], y[~fold]).predict(x), dtype=float).reshape(len(x), -1))
+    bar.update()
+    if any(each.shape[1] != 1 for each in found):
+        raise ValueError(f"{label(model)} predicts {found[0].shape[1]} numbers by region; expected one.")
+    return np.stack(found)[..., 0]
+
+
+def _checked(
+    predicted: np.ndarray, shape: tuple[int, ...], held_out: np.ndarray, maps: pd.DataFrame, model: object
+) -> np.ndarray:
+    """Return predictions (K, F, n), or refuse another shape and what is not finite where it is held out."""
+    if predicted.shape != shape:
+        raise ValueError(
+            f"{label(model)}.predict_folds returned shape {predicted.shape}; expected {shape}: maps × folds × regions."
+        )
+    lost = held_out & ~np.isfinite(predicted)
+    if lost.any():
+        which, fold, region = np.argwhere(lost)[0]
+        raise ValueError(
+            f"{label(model)} predicts {predicted[which, fold, region]} in region {maps.columns[region]!r}, which fold "
+            f"{fold + 1} holds out (map {some([maps.index[which]])}); {lost.sum()} such. Expected finite numbers."
+        )
+    return predicted

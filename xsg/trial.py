@@ -1,0 +1,350 @@
+"""A trial: a model, one map, one split, one null, and what the model is worth beside simpler ones."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.base import RegressorMixin
+
+from xsg.atlas.pairs import find_pairs
+from xsg.check import choice, number
+from xsg.data.cortex import Cortex
+from xsg.evaluation.baselines import BASELINES, Baseline
+from xsg.evaluation.metrics import correlation, r_squared
+from xsg.evaluation.nulls import MAP_NULLS, noise_genes, null_maps, p_value, rewired
+from xsg.evaluation.protocol import Subject, check_subject, label, predict_folds, seeds_of
+from xsg.evaluation.splits import DEALT, SPLITS, LeakWarning, parted_pairs
+from xsg.evaluation.splits import split as make_split
+from xsg.report import STATISTICS, Report
+from xsg.training import CrossScaleVAE, held_out_mean
+
+NULLS = (*MAP_NULLS, "noise-genes", "rewired")
+_FEWEST_NULLS = 19  # with fewer, 1 / (n + 1) is over 0.05
+_RESAMPLES = 2000
+_DEALINGS = 5
+
+
+def evaluate(
+    model: CrossScaleVAE | Subject | RegressorMixin,
+    cortex: Cortex,
+    split: str = "homologous",
+    null: str = "spin",
+    n_nulls: int = 1000,
+    seed: int = 0,
+    n_seeds: int = 1,
+    baselines: bool = True,
+    progress: bool = True,
+    checkpoint: str | Path | None = None,
+    n_dealings: int | None = None,
+) -> Report:
+    """Ask whether a model predicts regions it has not seen: better than chance, better than something simple.
+
+    The model is trained on all regions, and on all but those of each fold, the folds dealt several times; then again
+    for every null, on one of the dealings.
+
+    Parameters
+    ----------
+    model
+        A `xsg.CrossScaleVAE`; any scikit-learn regressor or pipeline, genes as its features; a model of several views
+        (`xsg.MultiViewVAE`, `xsg.CrossScaleSpread`); a `xsg.evaluation.baselines.Baseline`; or an object of your own
+        with the one method of `xsg.evaluation.protocol.Subject`. It need not be fitted and is not touched.
+    cortex
+        Expression, map and graph, real, simulated or your own (`xsg.Cortex`); its ``views`` for models of several.
+    split
+        Which regions are held out together: a name of `xsg.evaluation.splits.SPLITS`.
+    null
+        What chance is. A name of `xsg.evaluation.nulls.MAP_NULLS` (random maps as smooth as this one; ``"spin"``, the
+        default), ``"noise-genes"`` (random numbers for the genes) or ``"rewired"`` (other graphs of the same degrees).
+    n_nulls
+        How many: at least 19, for a p-value of 0.05 to be possible; or 0 for no null.
+    seed
+        Seed of the folds, the nulls, the bootstrap and the (first) model.
+    n_seeds
+        Models that differ only in their seed, ``seed``, ``seed + 1``, …; their spread is reported, the null belongs to
+        the first.
+    baselines
+        Also judge the simpler methods of `xsg.evaluation.baselines.BASELINES` (the contralateral copy only where
+        regions have homologues, the VAE without graph only beside a VAE).
+    progress
+        Show progress bars.
+    checkpoint
+        Folder in which predictions of trained CrossScaleVAEs are kept, so that a run that was cut off goes on where it
+        was.
+    n_dealings
+        How many times the regions are dealt into folds, by the seeds ``seed``, ``seed + 1``, …: 5 by default for a
+        split of `xsg.evaluation.splits.DEALT`. The other splits are unique: 1.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    TypeError
+        If ``model`` cannot be put on trial (the error says what it lacks) or ``cortex`` is no Cortex.
+    ValueError
+        Unknown split or null, 1 to 18 nulls, no seed, several seeds of a model that has none, several dealings of a
+        split that is unique, predictions of another shape or not finite, a folder that cannot be written to.
+
+    Warns
+    -----
+    LeakWarning
+        If the split parts homologues; a PairWarning, if that is not known of all regions. Both stand in the report.
+
+    Notes
+    -----
+    Judge by the held-out R². In-sample statistics are given because papers give them; compare them with their null.
+    Small p-values answer the question of their null and no other: see `Report.sentence`.
+
+    The observed statistic is a median over D dealings, but a null is scored on one dealing only (the dealings are given
+    out to equally many nulls, in an order drawn at random): training on all of them would cost D times as much. Is p
+    still valid? Let q be the share of a map's dealings that reach a level. One dealing of that map reaches it with
+    probability q, the median of D = 5 with P(Binomial(5, q) ≥ 3): less than q where q is below one half, and never more
+    than 1.2 q (1.5 q for D = 21). That is on average over dealings. All nulls share the D at hand, and given these a
+    median reaches a level only if more than half of them do, so with a probability of at most 2D / (D + 1) times the
+    mean of q. So single dealings reach a high level more often than medians do, unless most maps that reach it do so on
+    most of their dealings; then p may be too small, by at most these factors. In simulations it is not: of 1,000
+    rotated maps put in the place of the real one, a share of 0.034 to 0.042 is given p ≤ 0.05 (ridge and position, real
+    and simulated expression; tests/test_report.py has one of them).
+
+    Examples
+    --------
+    >>> import xsg
+    >>> model = xsg.CrossScaleVAE(epochs=20)
+    >>> report = evaluate(model, xsg.load_cortex("simulated"), n_nulls=0, baselines=False, progress=False)
+    >>> report.held_out.columns.to_list()
+    ['value', 'low', 'high', 'lowest', 'highest']
+    """
+    n_nulls, n_seeds, seed = _check(model, cortex, null, n_nulls, n_seeds, seed, checkpoint)
+    cortex = replace(cortex)  # aligned and checked anew, should its tables have been changed
+    expression, thinning, graph, regions = cortex.expression, cortex.thinning, cortex.graph, cortex.regions
+    y, name = thinning.to_numpy(), label(model)
+    dealt = _dealings(split, cortex, n_dealings, seed)
+    found = find_pairs(regions, cortex.parcellation)
+    pairs, seeds = found.number, range(seed, seed + n_seeds)
+
+    def predict(some: list, maps: pd.Series | pd.DataFrame = thinning, seeds=(seed,), **changes) -> np.ndarray:
+        """In-sample and, for each dealing, held-out predictions (copies, 1 + dealings, n), all from one pass."""
+        every = np.vstack([np.zeros_like(some[0][:1]), *some])
+        by_fold = predict_folds(model, cortex, maps, every, seeds, progress=progress, checkpoint=checkpoint, **changes)
+        ends = np.cumsum([1, *map(len, some)])
+        parts = zip(np.split(by_fold, ends, axis=1)[1:-1], some, strict=True)
+        return np.stack([by_fold[:, 0], *(held_out_mean(part, folds) for part, folds in parts)], axis=1)
+
+    observed = predict(dealt, seeds=seeds)
+    scores = _statistics(y, observed).reshape(n_seeds, -1, 2)  # (seeds, in-sample and dealings, R² and r)
+    by_seed = np.column_stack([scores[:, 0], np.median(scores[:, 1:], axis=1)])
+    maps, under_null = None, np.empty((n_nulls, len(STATISTICS)))
+    which = _given_out(n_nulls, len(dealt), seed)
+    if n_nulls:
+        if null == "noise-genes":
+            several = noise_genes(expression, n_nulls, seed)
+        elif null == "rewired":
+            several = rewired(graph, n_nulls, seed)
+        else:
+            several = maps = null_maps(thinning, cortex.parcellation, null, n_nulls, seed, progress)
+        changes = {"noise-genes": "tables", "rewired": "graphs"}.get(null, "maps")
+        for dealing, folds in enumerate(dealt):
+            if len(mine := np.flatnonzero(which == dealing)):
+                some = [several[k] for k in mine] if maps is None else maps.iloc[mine]
+                again = predict([folds], **{changes: some})
+                under_null[mine] = _statistics(y if maps is None else some.to_numpy(), again)
+
+    leaks = any(parted_pairs(folds, regions, cortex.parcellation) for folds in dealt)
+    leaks = leaks or (None if found.unknown.any() else False)
+    paired = cortex.parcellation.homologue.reindex(regions).isin(regions).any()
+    simple, table, by_dealing = {}, {}, {name: scores[0, 1:]}
+    for other in _beside(model, paired, seed) if baselines else ():
+        copies, ablation = other.name == "contralateral copy", other.name == "VAE without graph"
+        under = maps is not None and not ablation and (leaks or not copies)
+        simple[other.name], chance = [], np.empty((n_nulls if under else 0, 2))
+        for dealing, folds in enumerate(dealt):
+            mine = np.flatnonzero(which == dealing) if under else []
+            everything = pd.concat([thinning.to_frame().T, maps.iloc[mine]]) if under else thinning.to_frame().T
+            guess = held_out_mean(predict_folds(other, cortex, everything, folds, (seed,)), folds)
+            simple[other.name].append(guess[0])
+            if under:
+                chance[mine] = _statistics(everything.to_numpy(), guess[:, None])[1:]
+        by_dealing[other.name] = _statistics(y, np.array(simple[other.name])[:, None])
+        middle, ends = np.median(by_dealing[other.name], axis=0), _range(by_dealing[other.name])
+        table[other.name] = [*middle, *ends.ravel(), *(_p_value(middle[k], chance[:, k]) for k in (0, 1))]
+    columns = ["R²", "r", "R² lowest", "R² highest", "r lowest", "r highest", "p R²", "p r"]
+    table = pd.DataFrame.from_dict(table, "index", dtype=float, columns=columns)
+
+    intervals, leads = _bootstrap(y, observed[0, 1:], simple, pairs, seed)
+    first = pd.Series(by_seed[0], STATISTICS)
+    ends = pd.DataFrame(_range(scores[0, 1:]), intervals.index, ["lowest", "highest"])
+
+    def typical(which: str) -> int:
+        """Return the dealing with the median R²."""
+        return np.argsort(by_dealing[which][:, 0], kind="stable")[(len(dealt) - 1) // 2]
+
+    return Report(
+        cortex=cortex.name,
+        model=str(model),
+        split=split,
+        null_name=null,
+        n_folds=len(dealt[0]),
+        n_values=_independent(thinning, pairs),
+        leaks=leaks,
+        in_sample=first.iloc[:2].set_axis(["R²", "r"]),
+        held_out=intervals.assign(value=first.iloc[2:].to_numpy())[["value", "low", "high"]].join(ends),
+        null=pd.DataFrame(under_null, columns=STATISTICS),
+        p_value=pd.Series({what: _p_value(first[what], under_null[:, k]) for k, what in enumerate(STATISTICS)}),
+        baselines=table.join(leads),
+        seeds=pd.DataFrame(by_seed, pd.Index(seeds, name="seed"), STATISTICS),
+        dealings=pd.concat(
+            {
+                what: pd.DataFrame(each, pd.RangeIndex(seed, seed + len(dealt), name="dealing"), ["R²", "r"])
+                for what, each in by_dealing.items()
+            },
+            names=["what"],
+        ),
+        predictions=pd.DataFrame(
+            {"observed": thinning, "in-sample": observed[0, 0], "held out": observed[0, 1 + typical(name)]}
+            | {what: each[typical(what)] for what, each in simple.items()}
+        ),
+        unpaired=tuple(map(str, regions[found.unknown])),
+    )
+
+
+def _check(
+    model, cortex, null: str, n_nulls: int, n_seeds: int, seed: int, checkpoint: str | Path | None
+) -> tuple[int, int, int]:
+    """Refuse early what would fail after an hour; return the numbers as Python's."""
+    check_subject(model)
+    if not isinstance(cortex, Cortex):
+        raise TypeError(
+            f"cortex: expected xsg.Cortex, got {type(cortex).__name__}. Load one by xsg.load_cortex, or make your "
+            "own: xsg.Cortex(name, expression, thinning, graph, parcellation)."
+        )
+    choice(null, NULLS, "null")
+    n_nulls = number(n_nulls, "n_nulls", 0, whole=True)
+    n_seeds = number(n_seeds, "n_seeds", 1, whole=True)
+    seed = number(seed, "seed", 0, 2**32 - 1, whole=True)
+    if n_nulls != 0 and n_nulls < _FEWEST_NULLS:
+        raise ValueError(
+            f"n_nulls is {n_nulls}: the smallest p-value would be 1/{n_nulls + 1}, so p ≤ 0.05 is out of reach. "
+            f"Use at least {_FEWEST_NULLS} (1000 for a p-value to report), or 0 for no null."
+        )
+    if n_seeds > 1 and not seeds_of(model):
+        raise ValueError(f"n_seeds is {n_seeds}, but {label(model)} has no seed to change. Leave n_seeds out.")
+    if checkpoint is not None:
+        if not isinstance(model, CrossScaleVAE):
+            raise ValueError(f"checkpoint: fits of {label(model)} are not kept, only a CrossScaleVAE's. Leave it out.")
+        try:
+            Path(checkpoint).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=checkpoint):
+                pass
+        except OSError as error:
+            raise ValueError(
+                f"checkpoint: cannot write to {checkpoint} ({error}). Name a folder that is yours."
+            ) from None
+    return n_nulls, n_seeds, seed
+
+
+def _beside(model: object, paired: bool, seed: int) -> list[Baseline]:
+    """Return the simpler methods to judge beside a model."""
+    vae = isinstance(model, CrossScaleVAE)
+    skipped = {label(model), "" if vae else "VAE without graph", "" if paired else "contralateral copy"}
+    return [Baseline(name, model if vae else None, seed) for name in BASELINES if name not in skipped]
+
+
+def _dealings(split: str, cortex: Cortex, n: int | None, seed: int) -> list[np.ndarray]:
+    """Folds, bool (F, regions), for each way of dealing."""
+    if n is None:
+        n = _DEALINGS if split in DEALT else 1
+    n = number(n, "n_dealings", 1, whole=True)
+    choice(split, SPLITS, "split")
+    if n > 1 and split not in DEALT:
+        raise ValueError(
+            f"n_dealings is {n}, but the split {split!r} can be dealt in one way only: leave n_dealings out. "
+            f"Dealt by a seed are: {', '.join(map(repr, DEALT))}."
+        )
+    dealt = [make_split(split, cortex.parcellation, cortex.regions, seed=seed)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeakWarning)  # the first has said it
+        return dealt + [make_split(split, cortex.parcellation, cortex.regions, seed=seed + k) for k in range(1, n)]
+
+
+def _given_out(n_nulls: int, n_dealings: int, seed: int) -> np.ndarray:
+    """Which dealing each null is scored on, (n_nulls,): each equally often, up to one, in an order drawn at random."""
+    return np.random.default_rng([seed, n_dealings]).permutation(np.arange(n_nulls) % n_dealings)
+
+
+def _range(scores: np.ndarray) -> np.ndarray:
+    """Lowest and highest over dealings (D, 2) of R² and r, (2, 2); NaN where all are."""
+    return np.stack([scores.min(axis=0), scores.max(axis=0)], axis=1)
+
+
+def _statistics(maps: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """R² and r (copies, 2 · kinds) of predictions (copies, kinds, n) of one map (n,) or one each (copies, n)."""
+    maps = np.broadcast_to(maps, (len(predicted), predicted.shape[-1]))
+    found = np.empty((len(predicted), 2 * predicted.shape[1]))
+    for copy, (y, kinds) in enumerate(zip(maps, predicted, strict=True)):
+        for kind, guess in enumerate(kinds):
+            known = np.isfinite(guess)
+            if not known.any():  # a model that gives no in-sample prediction
+                found[copy, 2 * kind : 2 * kind + 2] = np.nan
+                continue
+            with np.errstate(invalid="ignore"):  # a constant prediction has no correlation: NaN
+                scores = r_squared(y[known], guess[known]), correlation(y[known], guess[known])
+            found[copy, 2 * kind : 2 * kind + 2] = scores
+    return found
+
+
+def _p_value(observed: float, null: np.ndarray) -> float:
+    """Return the p-value, or NaN where there is nothing to compare."""
+    if not len(null) or not np.isfinite(null).all() or not np.isfinite(observed):
+        return np.nan
+    return p_value(observed, null)
+
+
+def _bootstrap(
+    y: np.ndarray, predicted: np.ndarray, simple: dict[str, np.ndarray], pairs: np.ndarray, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """95 % intervals over homologous pairs, drawn with replacement: of the model's R² and r; of its lead in R².
+
+    Predictions are (dealings, n) and cover the same regions in all of them; what is drawn is the median over dealings.
+    """
+    predicted = np.atleast_2d(predicted)
+    known = np.isfinite(predicted[0])
+    pairs = np.unique(pairs[known], return_inverse=True)[1]
+    n_pairs = pairs.max() + 1
+    drawn = np.random.default_rng(seed).multinomial(n_pairs, np.full(n_pairs, 1 / n_pairs), _RESAMPLES)
+    weight = (drawn[:, pairs] / drawn[:, pairs].sum(axis=1, keepdims=True)).T  # (n scored, resamples)
+    centre = y[known].mean()
+    y = y[known] - centre
+
+    def covariance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return (a * b) @ weight - (a @ weight) * (b @ weight)
+
+    def r2(guess: np.ndarray) -> np.ndarray:
+        errors = (y - np.atleast_2d(guess)[:, known] + centre) ** 2
+        return np.median(1 - errors @ weight / covariance(y, y), axis=0)
+
+    def interval(values: np.ndarray) -> np.ndarray:
+        return np.nanquantile(values, (0.025, 0.975))
+
+    guess = predicted[:, known] - centre
+    with np.errstate(invalid="ignore", divide="ignore"):  # a draw of one pair over and over has no variance
+        own = r2(predicted)
+        r = np.median(covariance(y, guess) / np.sqrt(covariance(y, y) * covariance(guess, guess)), axis=0)
+        leads = [interval(own - r2(each)) for each in simple.values()]
+        rows = [interval(own), interval(r)]
+    return (
+        pd.DataFrame(rows, ["R²", "r"], ["low", "high"]),
+        pd.DataFrame(np.reshape(leads, (-1, 2)), list(simple), ["lead low", "lead high"]),
+    )
+
+
+def _independent(thinning: pd.Series, pairs: np.ndarray) -> int:
+    """Count the independent values: one per pair where homologues share theirs, else one per region."""
+    by_pair = thinning.groupby(pairs)
+    shared = bool((by_pair.max() == by_pair.min()).all())
+    return by_pair.ngroups if shared else len(thinning)
