@@ -54,11 +54,13 @@ import xsg
 from xsg.claims import claim
 from xsg.data.expression import normalise
 from xsg.data.vulnerability import disorder_maps, load_disorder
-from xsg.evaluation.baselines import baseline
+from xsg.evaluation.baselines import Baseline
+from xsg.evaluation.metrics import r_squared_rows
 from xsg.evaluation.nulls import noise_genes, null_maps, p_value
+from xsg.evaluation.protocol import held_out_predictions, predict_folds
 from xsg.evaluation.splits import homologous
 from xsg.plotting import DIVERGING, brain, use_style
-from xsg.training import CrossScaleVAE, cross_val_predict, refit
+from xsg.training import CrossScaleVAE, held_out_mean, refit
 
 use_style()
 
@@ -323,11 +325,8 @@ outside = np.empty_like(inside)
 ad_outside = []  # of Alzheimer's disease, for each way
 for deal, folds in enumerate(deals):
     asked = np.flatnonzero((turn == deal) | (maps.index == "AD"))
-    fitted = refit(model, tables, maps.iloc[asked], cortex.graph, folds, seeds=[SEED])
-    fitted = fitted.to_numpy().reshape(
-        len(asked), len(tables), len(folds), -1
-    )  # maps × (genes, noise) × folds × regions
-    held = np.where(folds, fitted, 0).sum(axis=2)
+    fitted = predict_folds(model, cortex, maps.iloc[asked], folds, [SEED], tables=tables)
+    held = held_out_mean(fitted, folds).reshape(len(asked), len(tables), -1)  # maps × (genes, noise) × regions
     mine = turn[asked] == deal
     outside[asked[mine]] = held[mine]
     ad_outside.append(held[asked == maps.index.get_loc("AD")][0])
@@ -344,24 +343,17 @@ for deal, folds in enumerate(deals):
 
 
 # %%
-def r2_rows(observed: np.ndarray, guess: np.ndarray) -> np.ndarray:
-    """R² of each row: observed and guess (…, n) -> (…)."""
-    observed, guess = np.asarray(observed), np.asarray(guess)
-    spread = ((observed - observed.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
-    return 1 - ((observed - guess) ** 2).sum(axis=-1) / spread
-
-
 def dealt(name: str, maps: pd.DataFrame) -> np.ndarray:
     """Held-out predictions of a baseline under each way of dealing: (ways, maps, regions)."""
-    return np.stack([baseline(name, genes, maps, cortex.parcellation, folds) for folds in deals])
+    return np.stack([held_out_predictions(Baseline(name), cortex, folds, maps) for folds in deals])
 
 
 short = {"ridge": "ridge", "position (kriging)": "position", "expression PC1": "PC1"}
 simple = {name: dealt(long, maps) for long, name in short.items()}
-r2_dealt = {name: r2_rows(maps, guess) for name, guess in simple.items()}  # ways × maps
+r2_dealt = {name: r_squared_rows(maps, guess) for name, guess in simple.items()}  # ways × maps
 columns = ["VAE", "VAE, noise genes"]
-r2_inside = pd.DataFrame(r2_rows(maps.to_numpy()[:, None], inside), maps.index, columns)
-r2 = pd.DataFrame(r2_rows(maps.to_numpy()[:, None], outside), maps.index, columns)
+r2_inside = pd.DataFrame(r_squared_rows(maps.to_numpy()[:, None], inside), maps.index, columns)
+r2 = pd.DataFrame(r_squared_rows(maps.to_numpy()[:, None], outside), maps.index, columns)
 r2 = r2.assign(**{name: np.median(values, axis=0) for name, values in r2_dealt.items()})
 ends = {"lowest": r2_dealt["ridge"].min(axis=0), "highest": r2_dealt["ridge"].max(axis=0)}
 ends = pd.DataFrame(ends, maps.index)
@@ -434,7 +426,7 @@ null_r2 = {}
 for long, name in short.items():
     some = rotated[:, : N_FEWER if name == "position" else N_NULLS]
     table = pd.DataFrame(some.reshape(-1, len(regions)), columns=regions)
-    null_r2[name] = r2_rows(some, dealt(long, table).reshape(N_DEALS, *some.shape))  # ways × maps × rotations
+    null_r2[name] = r_squared_rows(some, dealt(long, table).reshape(N_DEALS, *some.shape))  # ways × maps × rotations
 for simpler in ("PC1", "position"):
     r2_dealt[f"ridge beyond {simpler}"] = r2_dealt["ridge"] - r2_dealt[simpler]
     n = null_r2[simpler].shape[-1]
@@ -525,8 +517,8 @@ spun = pd.DataFrame(rotated[each, each], maps.index, regions)  # map k by rotati
 r2_spun = {}
 for deal, folds in enumerate(deals):
     copies_of = spun[(turn == deal) & (each % 2 == 0)]  # every second map
-    guess = cross_val_predict(model, genes, copies_of, cortex.graph, held_out=folds, seeds=[SEED])
-    r2_spun.update(zip(copies_of.index, r2_rows(copies_of, guess), strict=True))
+    guess = held_out_predictions(model, cortex, folds, copies_of, SEED)
+    r2_spun.update(zip(copies_of.index, r_squared_rows(copies_of, guess), strict=True))
 r2_spun = pd.Series(r2_spun)
 r2_unspun = r2.loc[r2_spun.index, "VAE"]
 print(f"{len(r2_spun)} maps, median R²: {r2_unspun.median():.2f} as they are, {r2_spun.median():.2f} rotated")
@@ -746,14 +738,14 @@ assert largest < threshold, (
 # <details><summary>Hint</summary>
 #
 # `load_disorder(name).reindex(regions)` has NaN where a region is missing, and `dropna()` leaves such maps out. Then it is
-# `null_maps`, `dealt("ridge", …)`, `r2_rows` and `p_of_median`, as above.
+# `null_maps`, `dealt("ridge", …)`, `r_squared_rows` and `p_of_median`, as above.
 #
 # </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
 repeats = pd.DataFrame({name: load_disorder(name).reindex(regions) for name in copies.index}).T.dropna()
 their_nulls = null_maps(repeats, cortex.parcellation, n=N_FEWER, seed=SEED)
-their_r2, chance_r2 = (r2_rows(some, dealt("ridge", some)) for some in (repeats, their_nulls))
+their_r2, chance_r2 = (r_squared_rows(some, dealt("ridge", some)) for some in (repeats, their_nulls))
 their_p = p_of_median(their_r2, chance_r2.reshape(N_DEALS, len(repeats), -1))
 everything = pd.concat([p["ridge"], pd.Series(their_p, repeats.index)])
 counted = list(everything.index[false_discovery_control(everything) < 0.05])

@@ -57,9 +57,10 @@ from xsg.data.expression import abagen_default_genes, landmark_genes, normalise
 from xsg.data.fetch import fetch
 from xsg.across.simulate_orthologues import simulate_orthologues
 from xsg.data.vulnerability import disorder_maps, load_disorder
-from xsg.evaluation.baselines import baseline
-from xsg.evaluation.metrics import program_recovery
+from xsg.evaluation.baselines import Baseline
+from xsg.evaluation.metrics import program_recovery, r_squared_rows
 from xsg.evaluation.nulls import null_maps, p_value, reassignments
+from xsg.evaluation.protocol import held_out_predictions
 from xsg.evaluation.splits import homologous, spatial
 from xsg.across.transfer import carry_over, complete_maps, dealt, orthologues, predict_shared
 from xsg.plotting import brain, use_style
@@ -116,13 +117,6 @@ claim("transfer-three-directions", 100 * (sizes[:3] ** 2).sum() / (sizes**2).sum
 
 
 # %%
-def r2_rows(observed, guess):
-    """R² of each row: (…, n) -> (…)."""
-    observed, guess = np.asarray(observed), np.asarray(guess)
-    spread = ((observed - observed.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
-    return 1 - ((observed - guess) ** 2).sum(axis=-1) / spread
-
-
 values, many = maps.to_numpy(), len(maps)
 deals = range(SEED, SEED + N_SEEDS)
 dealings = {
@@ -132,7 +126,7 @@ dealings = {
 ranks = [0, 1, 2, 3, 5, 8, 13, many]
 by_rank = pd.DataFrame(
     {
-        name: {rank: r2_rows(values, predict_shared(genes, values, fold, [rank])[0]).mean() for rank in ranks}
+        name: {rank: r_squared_rows(values, predict_shared(genes, values, fold, [rank])[0]).mean() for rank in ranks}
         for name, (fold, *_) in dealings.items()  # the first dealing, to look at
     }
 )
@@ -140,9 +134,9 @@ shared, chosen, alone = {}, {}, {}  # of each map, a row for each dealing
 for name, each in dealings.items():
     both = [predict_shared(genes, values, fold) for fold in each]
     chosen[name] = np.array([rank for _, rank in both])
-    shared[name] = pd.DataFrame([r2_rows(values, guess) for guess, _ in both], columns=maps.index)
-    own = [baseline("ridge", genes, maps, parcellation, fold) for fold in each]
-    alone[name] = pd.DataFrame([r2_rows(values, guess) for guess in own], columns=maps.index)
+    shared[name] = pd.DataFrame([r_squared_rows(values, guess) for guess, _ in both], columns=maps.index)
+    own = [held_out_predictions(Baseline("ridge"), cortex, fold, maps) for fold in each]
+    alone[name] = pd.DataFrame([r_squared_rows(values, guess) for guess in own], columns=maps.index)
 
 
 def median_of(table):
@@ -237,8 +231,8 @@ def scores(sets):
     for fold in dealings["pairs"]:
         free, rank = predict_shared(genes, sets, fold)
         full, _ = predict_shared(genes, sets, fold, [many])
-        frees.append(r2_rows(sets, free).mean(axis=1))
-        fulls.append(r2_rows(sets, full).mean(axis=1))
+        frees.append(r_squared_rows(sets, free).mean(axis=1))
+        fulls.append(r_squared_rows(sets, full).mean(axis=1))
         ranks_.append(rank)
     free, full = np.median(frees, axis=0), np.median(fulls, axis=0)
     return free, free - full, np.hstack(ranks_)
@@ -381,9 +375,9 @@ GENES, MAPS, PLACE = "its own genes", "other disorders' maps", "position"
 def guesses(fold):
     """Predict what a fold holds out in five ways: each (M, n)."""
     given = {
-        GENES: baseline("ridge", genes, maps, parcellation, fold),
+        GENES: held_out_predictions(Baseline("ridge"), cortex, fold, maps).to_numpy(),
         MAPS: complete_maps(maps, family, parcellation, fold).to_numpy(),
-        PLACE: baseline("position (kriging)", genes, maps, parcellation, fold),
+        PLACE: held_out_predictions(Baseline("position (kriging)"), cortex, fold, maps).to_numpy(),
     }
     for other, name in ((MAPS, "genes and maps, averaged"), (PLACE, "genes and position, averaged")):
         given[name] = (given[GENES] + given[other]) / 2
@@ -425,10 +419,10 @@ pd.DataFrame(against, ["gain over its own genes", "2.5 %", "97.5 %"]).T.round(3)
 turned = null_maps(maps, parcellation, n=499, seed=SEED)
 from_maps, from_turned, own_genes = [], [], []  # one for each dealing
 for fold in dealings["pairs"]:
-    from_maps.append(r2_rows(values, complete_maps(maps, family, parcellation, fold)))
+    from_maps.append(r_squared_rows(values, complete_maps(maps, family, parcellation, fold)))
     completed_turned = complete_maps(maps, family, parcellation, fold, turned)
-    from_turned.append(r2_rows(turned, completed_turned).reshape(many, -1))
-    own_genes.append(baseline("ridge", genes, maps, parcellation, fold))
+    from_turned.append(r_squared_rows(turned, completed_turned).reshape(many, -1))
+    own_genes.append(held_out_predictions(Baseline("ridge"), cortex, fold, maps).to_numpy())
 pairs_of = zip(np.median(from_maps, axis=0), np.median(from_turned, axis=0), strict=True)
 q_maps = pd.Series(false_discovery_control([p_value(one, row) for one, row in pairs_of]), maps.index)
 p_all = p_value(np.median(np.mean(from_maps, axis=1)), np.median(np.mean(from_turned, axis=1), axis=0))
@@ -437,7 +431,7 @@ p_all = p_value(np.median(np.mean(from_maps, axis=1)), np.median(np.mean(from_tu
 def averaged_with(some, deal):
     """Genes averaged with what some maps of the others say, under one dealing: mean R²."""
     said = complete_maps(some, family, parcellation, dealings["pairs"][deal], maps).to_numpy()
-    return r2_rows(values, (own_genes[deal] + said) / 2).mean()
+    return r_squared_rows(values, (own_genes[deal] + said) / 2).mean()
 
 
 averaged = [averaged_with(maps, deal) for deal in range(N_SEEDS)]
@@ -824,7 +818,7 @@ print(f"{MOUSE} mouse → real human, {len(real)} genes: R² = {score:.3f}, p = 
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
 singles = pd.Series(maps.index, maps.index)
-r2_kin = pd.Series(r2_rows(values, complete_maps(maps, singles, parcellation, dealings["pairs"][0])), maps.index)
+r2_kin = pd.Series(r_squared_rows(values, complete_maps(maps, singles, parcellation, dealings["pairs"][0])), maps.index)
 kin_gain = (r2_kin - from_maps[0]).mean()
 print(f"gain {kin_gain:.2f}; most: {', '.join((r2_kin - from_maps[0]).nlargest(4).index)}")
 # Epilepsies complete each other: they were compared with the same controls, whose sampling error they share.
