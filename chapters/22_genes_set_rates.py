@@ -47,6 +47,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import LinearRegression
 
 import xsg
 from xsg.atlas import Graph, distances
@@ -55,13 +57,15 @@ from xsg.across.connectome import human_connectome
 from xsg.data.expression import landmark_genes, load_ahba
 from xsg.spread.cohort import tau_moments
 from xsg.data.vulnerability import load_disorder
-from xsg.evaluation.baselines import baseline
+from xsg.evaluation.baselines import Baseline
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import null_maps, p_value
+from xsg.evaluation.protocol import held_out_predictions
 from xsg.evaluation.splits import homologous
 from xsg.spread.physics import ReactionDiffusion
 from xsg.plotting import use_style
 from xsg.across.joint import CrossScaleSpread, fit_many
+from xsg.training import held_out_mean
 
 use_style()
 torch.set_num_threads(1)
@@ -413,27 +417,18 @@ def real_model(network, rate, capacity):
     return CrossScaleSpread(rate=rate, capacity=capacity, seeds=begins, points=25, iterations=25)
 
 
-def held_out(models, folds, kind, y):
-    """R² of regions, each predicted by the model that did not train on it."""
-    guess = np.full(len(regions), np.nan)
-    for fold, each in zip(folds, models, strict=True):
-        guess[fold] = each.fitted_[kind].iloc[0].to_numpy()[fold]
-    there = y.notna().to_numpy()
-    return r_squared(y[there], guess[there])
-
-
 def scores(model, network, maps, which=components, n=N_DEALINGS):
     """In-sample R², and the held-out one: median, lowest and highest of ``n`` dealings, and each."""
     given = {kind: [y] for kind, y in maps.items()}
     train = [None, *training[: n * N_FOLDS]]
-    found = fit_many(model, which, **given, graph=networks[network], train=train, progress=False)
+    whole, *found = fit_many(model, which, **given, graph=networks[network], train=train, progress=False)
     row = {}
     for kind, y in maps.items():
-        each = [
-            held_out(found[1 + k * N_FOLDS : 1 + (k + 1) * N_FOLDS], folds, kind, y)
-            for k, folds in enumerate(dealings[:n])
-        ]
-        row |= {f"{kind}, in-sample": found[0].score(y, kind), f"{kind}, held out": np.median(each)}
+        there = y.notna().to_numpy()
+        by_fold = np.reshape([each.fitted_[kind].iloc[0] for each in found], (n, N_FOLDS, len(regions)))
+        guesses = [held_out_mean(*each)[there] for each in zip(by_fold, dealings[:n], strict=True)]
+        each = list(r_squared(y[there].to_numpy(), np.array(guesses)))
+        row |= {f"{kind}, in-sample": whole.score(y, kind), f"{kind}, held out": np.median(each)}
         row |= {f"{kind}, lowest": min(each), f"{kind}, highest": max(each), f"{kind}, each": each}
     return row
 
@@ -567,42 +562,22 @@ use = [name for name in regions if known[name]]
 path = pd.Series(far[regions.index("L_entorhinal")], regions)
 
 
-def rival(predict):
-    """Median held-out R² over the dealings."""
-    return np.median([r_squared(thin[use], predict(folds[:, known.to_numpy()])) for folds in dealings])
-
-
-def line(x):
-    """A straight line on one map, fitted on the training regions."""
-
-    def predict(folds):
-        guess = np.full(len(use), np.nan)
-        for fold in folds:
-            slope, level = np.polyfit(x[use][~fold], thin[use][~fold], 1)
-            guess[fold] = slope * x[use][fold] + level
-        return guess
-
-    return predict
-
-
-def constant(folds):
-    """The mean of the training regions: all that is left of the model where its link to thinning is cut."""
-    guess = np.full(len(use), np.nan)
-    for fold in folds:
-        guess[fold] = thin[use][~fold].mean()
-    return guess
+def rival(model, on=genes):
+    """Median held-out R² over the dealings of a model that is given some map or maps in place of genes."""
+    cortex = xsg.Cortex("AD", on.loc[use], thin[use], near_weights.loc[use, use], dk)
+    guesses = [held_out_predictions(model, cortex, folds[:, known.to_numpy()]) for folds in dealings]
+    return np.median([r_squared(thin[use], guess) for guess in guesses])
 
 
 simple = real_model("connectome", False, False)
 rivals = {
     "spread, tau and thinning": table.loc["connectome, no genes", "thinning, held out"],
     "spread, thinning alone": scores(simple, "connectome", {"thinning": thin})["thinning, held out"],
-    "mean of the training regions": rival(constant),
-    "line on observed tau": rival(line(tau)),
-    "line on distance from entorhinal": rival(line(path)),
-    **{name: rival(lambda folds, name=name: baseline(name, genes.loc[use], thin[use], dk, folds)[0])
-       for name in ("position (kriging)", "ridge")},
-}  # fmt: skip
+    "mean of the training regions": rival(DummyRegressor()),
+    "line on observed tau": rival(LinearRegression(), tau.to_frame()),
+    "line on distance from entorhinal": rival(LinearRegression(), path.to_frame("path")),
+    **{name: rival(Baseline(name)) for name in ("position (kriging)", "ridge")},
+}
 pd.Series(rivals, name="thinning, held-out R²").to_frame().round(2)
 
 # %% tags=["nbval-check-output"]
