@@ -17,6 +17,7 @@ MODULES = {
     "xsg.graphs": "xsg.atlas.graphs",
     "xsg.pairs": "xsg.atlas.pairs",
     "xsg.data.simulate": "xsg.simulate.cortex",
+    "xsg.training.files": "xsg.training.saved",
     "xsg.data.abagen_options": "xsg.genes.abagen_options",
     "xsg.data.abagen_shim": "xsg.genes.abagen_shim",
     "xsg.data.microarrays": "xsg.genes.microarrays",
@@ -67,6 +68,7 @@ MODULES = {
     "xsg.data.own": "xsg.study.read",
 }
 NAMES = {  # functions and classes that left their module: old path to the module that has them now
+    "xsg.report.NULLS": "xsg.trial",
     "xsg.report.evaluate": "xsg.trial",
     "xsg.data.cortex.load_cortex": "xsg.load",
     "xsg.people.adni.GROUPS": "xsg.data.cohort",
@@ -88,6 +90,10 @@ NAMES = {  # functions and classes that left their module: old path to the modul
     "xsg.spatial.mouse.group_replicates": "xsg.spatial.load",
     "xsg.spatial.mouse.load_mouse": "xsg.spatial.load",
     "xsg.spatial.mouse.mean_of_replicates": "xsg.spatial.load",
+    "xsg.atlas.Table": "xsg.check",
+    "xsg.spatial.localise.CUBE": "xsg.spatial.folds",
+    "xsg.spatial.mouse.IN_MEMORY": "xsg.spatial.stored",
+    "xsg.spatial.mouse.stored": "xsg.spatial.stored",
 }
 PUBLIC = {"xsg.physics", "xsg.data.mouse"}  # names that stay: no warning
 

@@ -19,6 +19,7 @@ from scipy.spatial import cKDTree
 from scipy.stats import chi2
 from tqdm.auto import tqdm
 
+from xsg import _moved
 from xsg.check import array, choice, number, rows_of
 from xsg.evaluation.metrics import r_squared_columns
 from xsg.spatial.estimator import SpatialVAE
@@ -481,3 +482,6 @@ def _nearest(x: np.ndarray, y: np.ndarray, asked: np.ndarray, inner: Fold) -> np
     tried = places(inner.train, x[inner.held_out])
     cost = {k: np.linalg.norm(found - y[inner.held_out], axis=1).mean() for k, found in tried.items()}
     return places(slice(None), asked)[min(cost, key=cost.get)]
+
+
+__getattr__ = _moved.lazily(__name__)
