@@ -1,10 +1,15 @@
 """The gradient written out against the one that automatic differentiation finds."""
 
+from functools import partial
+
+import numpy as np
 import pytest
 import torch
 
+from xsg.models import cross_scale
 from xsg.models.cross_scale import CrossScaleNet, dense_propagation
-from xsg.models.cross_scale_gradient import HandGradient
+from xsg.models.cross_scale_gradient import _PARTS, HandGradient, serves, text_digest
+from xsg.training import CrossScaleVAE, engine, refit
 
 K, N, Q, D = 3, 7, 8, 5
 
@@ -60,3 +65,74 @@ def test_terms_and_gradients_are_those_of_the_definition(gamma, own):
     for parameter, gradient in zip(net.parameters(), found, strict=True):
         assert torch.allclose(gradient, parameter.grad, atol=1e-12)
         assert parameter.grad.abs().max() > 0
+
+
+class Doubled(CrossScaleNet):
+    @staticmethod
+    def loss(*given, **options):
+        terms = CrossScaleNet.loss(*given, **options)
+        return terms | {
+            "reconstruction": 2 * terms["reconstruction"],
+            "size": 0.1 * given[0].mean.square().mean((-2, -1)),
+        }
+
+
+class Shifted(CrossScaleNet):
+    def decode(self, z):
+        return super().decode(z) + 1
+
+
+def test_the_gradient_serves_the_loss_that_it_was_derived_from_and_no_other(monkeypatch):
+    names = [getattr(CrossScaleNet, name) for name in _PARTS]
+    digest = text_digest(*names, cross_scale.Affine.forward, cross_scale.roughness)
+    assert serves(CrossScaleNet), f"the loss reads differently now: derive its gradient anew, then write {digest}"
+    assert not serves(Doubled)
+    assert not serves(Shifted)
+    monkeypatch.setattr(cross_scale, "roughness", lambda z, *graph: z.square().sum((-2, -1)))
+    assert not serves(CrossScaleNet)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_loss_that_is_changed_is_what_is_trained(toy, several):
+    """By a class of one's own: alone, and in refits over several graphs, which are trained in one pass."""
+
+    class Own(CrossScaleVAE):
+        NET = Doubled
+
+    expression, thinning, graph = toy
+    options = {"latent": 4, "hidden": 16, "decoder": 8, "epochs": 60, "lr": 1e-2}
+    models = CrossScaleVAE(**options), Own(**options)
+    if several:
+        usual, own = (
+            refit(each, expression, thinning, [graph, graph], seeds=(0, 1), progress=False) for each in models
+        )
+        np.testing.assert_allclose(
+            own.iloc[0], Own(**options).fit(expression, thinning, graph).predict(expression), rtol=1e-4
+        )
+    else:
+        usual, own = (each.fit(expression, thinning, graph).predict(expression) for each in models)
+        assert list(models[1].history_) == [*models[0].history_, "size"]
+        assert models[1].history_["size"].iloc[-1] > 0
+    assert not np.allclose(usual, own, rtol=1e-3)
+
+
+def test_a_loss_that_is_changed_in_place_is_what_is_trained(toy, monkeypatch):
+    expression, thinning, graph = toy
+    model = CrossScaleVAE(latent=4, hidden=16, decoder=8, epochs=12, lr=1e-2)
+    before = model.fit(expression, thinning, graph).history_
+    monkeypatch.setattr(CrossScaleNet, "loss", staticmethod(partial(_half, CrossScaleNet.loss)))
+    after = model.fit(expression, thinning, graph).history_
+    assert after["reconstruction"].iloc[0] == pytest.approx(before["reconstruction"].iloc[0] / 2, rel=1e-5)
+
+
+def _half(loss, *given, **options):
+    terms = loss(*given, **options)
+    return terms | {"reconstruction": terms["reconstruction"] / 2}
+
+
+def test_autograd_of_the_same_loss_trains_the_same_model(toy, monkeypatch):
+    expression, thinning, graph = toy
+    model = CrossScaleVAE(latent=4, hidden=16, decoder=8, epochs=12, lr=1e-2)
+    by_hand = model.fit(expression, thinning, graph).predict(expression)
+    monkeypatch.setattr(engine, "serves", lambda kind: False)
+    np.testing.assert_allclose(model.fit(expression, thinning, graph).predict(expression), by_hand, rtol=1e-4)

@@ -70,7 +70,7 @@ def roughness(z: Tensor, edges: Tensor, edge_weight: Tensor) -> Tensor:
     if n > DENSE_UP_TO:
         step = z[:, edges[0]] - z[:, edges[1]]
         return (step.square().sum(-1) * edge_weight).sum(-1)
-    weights = torch.zeros(n, n).index_put((edges[0], edges[1]), edge_weight)
+    weights = edge_weight.new_zeros(n, n).index_put((edges[0], edges[1]), edge_weight)
     weights = weights + weights.T
     return (z * ((torch.diag(weights.sum(1)) - weights) @ z)).sum((-2, -1))
 

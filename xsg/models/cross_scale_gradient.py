@@ -28,7 +28,7 @@ from xsg.models.cross_scale import CrossScaleNet
 # trained: automatic differentiation takes over. To have the speed back, derive the gradient anew, see that
 # tests/models/test_cross_scale_gradient.py is green, and write the digest that its first error names.
 _PARTS = ("forward", "encode", "decode", "loss")
-DERIVED_FROM = "fe813bb19f518e5b"
+DERIVED_FROM = "39eb8a42aa5897b9"
 _threshold_backward = torch.ops.aten.threshold_backward.grad_input
 
 
@@ -185,7 +185,7 @@ def text_digest(*functions: Callable) -> str:
             found.update(repr(function).encode())
             continue
         definition = tree.body[0]
-        if ast.get_docstring(definition) is not None:
+        if isinstance(definition, ast.FunctionDef) and ast.get_docstring(definition) is not None:
             definition.body = definition.body[1:]
         found.update(ast.unparse(definition).encode())
     return found.hexdigest()[:16]
