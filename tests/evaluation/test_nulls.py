@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from xsg.atlas import REGIONS, Graph, Parcellation, build_graph, load_parcellation
-from xsg.evaluation import nulls
+from xsg.evaluation import nulls, places
 
 DK = load_parcellation("dk")
 # As the real map: no temporal pole on either side, no right frontal pole; here in an order of its own.
@@ -123,7 +123,7 @@ def test_reassignment_agrees_with_brainspace_given_its_rotations(rule, unique, u
     )
     regions = unpaired.regions
     right = (unpaired.table["hemisphere"] == "R").to_numpy()
-    sphere, _ = nulls._folded_centroids(unpaired)
+    sphere, _ = places.folded_centroids(unpaired)
     spins = SpinPermutations(unique=unique, n_rep=40, random_state=5)
     spins.fit(sphere[~right], sphere[right] * [-1, 1, 1])
     ours = nulls.reassignments(unpaired, regions, rule, n=40, seed=5)
@@ -135,7 +135,7 @@ def test_vasa_is_the_greedy_rule_said_slowly():
     points = np.random.default_rng(1).standard_normal((11, 3))
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     turns = nulls.rotations(30, seed=3)
-    ours = nulls._reassign(points, turns, "vasa")
+    ours = places.reassign(points, turns, "vasa")
     for turn, found in zip(turns, ours, strict=True):
         gap = np.linalg.norm(points[:, None] - points @ turn, axis=-1)
         slow, free = {}, set(range(11))
@@ -147,11 +147,11 @@ def test_vasa_is_the_greedy_rule_said_slowly():
 
 
 def test_small_turn_moves_no_value_and_large_values_travel_together():
-    (sheet,) = nulls._sheets(DK, REGIONS)
+    (sheet,) = places.sheets_of(DK, REGIONS)
     angle = np.radians(2)
     small = np.array([[[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]])
     for rule in nulls.SPIN_RULES:
-        assert nulls._reassign(sheet.sphere, small, rule).tolist() == [list(range(34))]
+        assert places.reassign(sheet.sphere, small, rule).tolist() == [list(range(34))]
 
 
 def test_a_region_missing_on_one_side_travels_with_its_homologues_value():
@@ -171,8 +171,8 @@ def test_a_region_missing_on_one_side_travels_with_its_homologues_value():
 def test_moran_keeps_morans_i():
     # Both sides equal, so the 34 places of one side tell all.
     found = nulls.null_maps(symmetric(list(REGIONS)), DK, "moran", n=20).to_numpy()[:, :34]
-    places = nulls._sheets(DK, REGIONS)
-    weights = nulls._distance(places)
+    sheets = places.sheets_of(DK, REGIONS)
+    weights = places.distances_between(sheets)
     weights[weights > 0] = 1 / weights[weights > 0]
 
     def morans_i(y):

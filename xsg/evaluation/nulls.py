@@ -19,23 +19,18 @@ Ties, of values or of distances, are broken by the order of the parcellation, ne
 - Burt et al. 2020, NeuroImage 220:117038, doi:10.1016/j.neuroimage.2020.117038.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import pdist, squareform
 from tqdm.auto import tqdm
 
-from xsg.atlas import Graph, Parcellation, align, mesh
+from xsg.atlas import Graph, Parcellation, align
 from xsg.check import array, choice, constant, number, series
-from xsg.evaluation.splits import checked_regions
+from xsg.evaluation.places import distances_between, reassign, sheets_of
 from xsg.names import translate
 
 SPIN_RULES = ("nearest", "hungarian", "vasa")
 MAP_NULLS = ("spin", *(f"spin-{rule}" for rule in SPIN_RULES), "moran", "variogram")
 _RECOMMENDED = "nearest"
-_FEWEST = 10  # places: fewer leave no room for a rotation, and the variogram no neighbours
 _SWAPS_PER_EDGE = 10
 _BLOCK = 20  # variogram surrogates between two ticks of the progress bar
 
@@ -121,10 +116,10 @@ def null_maps(
         rule = method.removeprefix("spin").removeprefix("-") or _RECOMMENDED
         found = values[:, reassignments(parcellation, regions, rule, n, seed)]
     else:
-        sheets = _sheets(parcellation, regions)
+        sheets = sheets_of(parcellation, regions)
         rows, present = (np.concatenate([getattr(sheet, part) for sheet in sheets]) for part in ("rows", "present"))
         draw = _moran if method == "moran" else _variogram
-        drawn = draw(values[:, rows], _distance(sheets), n, seed, progress)
+        drawn = draw(values[:, rows], distances_between(sheets), n, seed, progress)
         found = np.empty((len(maps), n, len(regions)))
         found[:, :, rows[present]] = drawn[:, :, present]
     index = pd.RangeIndex(n, name="null")
@@ -181,10 +176,10 @@ def reassignments(
     n, seed = _checked(n, seed)
     turns = rotations(n, seed)
     found = np.empty((n, len(regions)), dtype=int)
-    for sheet in _sheets(parcellation, regions):
+    for sheet in sheets_of(parcellation, regions):
         # Blocks of rotations, so that the distances (rotations, places, places) stay small.
         size = max(1, 2_000_000 // len(sheet.sphere) ** 2)
-        taken = np.concatenate([_reassign(sheet.sphere, turns[k : k + size], rule) for k in range(0, n, size)])
+        taken = np.concatenate([reassign(sheet.sphere, turns[k : k + size], rule) for k in range(0, n, size)])
         for rows, present in zip(sheet.rows.T, sheet.present.T, strict=True):
             found[:, rows[present]] = rows[taken[:, present]]
     return found
@@ -344,102 +339,6 @@ def _rewire(graph: Graph, rng: np.random.Generator) -> Graph:
     raise ValueError(
         f"graph {graph.name!r} is connected, but 100 rewired ones were not; its degrees are too low for a rewired null."
     )
-
-
-class _Sheet(NamedTuple):
-    """Places whose values may change with each other, seen as if all were on the left."""
-
-    rows: np.ndarray  # (places, hemispheres) row of the map with the place's value, its homologue's where it has none
-    present: np.ndarray  # (places, hemispheres) whether the map has a region there
-    sphere: np.ndarray  # (places, 3) unit vectors
-    folded: np.ndarray  # (places, 3) centroids |x|, y, z in mm
-
-
-def _sheets(parcellation: Parcellation, regions: pd.Index | list[str]) -> list[_Sheet]:
-    """Arrange regions into places: one sheet of homologous pairs, or one for each hemisphere."""
-    regions = checked_regions(parcellation, regions)
-    # In the parcellation's order, so that the order of a map's regions has no part in the draw.
-    mine = parcellation.regions[parcellation.regions.isin(regions)]
-    side = parcellation.table.loc[mine, "hemisphere"]
-    twin = parcellation.homologue
-    if side.nunique() == 2 and mine.isin(twin.index).all():
-        left = pd.unique(pd.Series([name if side[name] == "L" else twin[name] for name in mine]))
-        names = [np.column_stack([left, twin[left]])]
-    else:
-        names = [mine[side == hemisphere].to_numpy()[:, None] for hemisphere in "LR" if (side == hemisphere).any()]
-    sphere, folded = _folded_centroids(parcellation)
-    found = []
-    for places in names:
-        if len(places) < _FEWEST:
-            raise ValueError(
-                f"{len(places)} places to exchange values between, such as {places[0, 0]!r}; expected at least "
-                f"{_FEWEST} in a hemisphere. A map this small has no spatial null."
-            )
-        rows = regions.get_indexer(places.ravel()).reshape(places.shape)
-        present = rows >= 0
-        numbers = parcellation.regions.get_indexer(places.ravel()).reshape(places.shape)
-        middle = sphere[numbers].mean(axis=1)
-        middle /= np.linalg.norm(middle, axis=1, keepdims=True)
-        found.append(_Sheet(np.where(present, rows, rows[:, ::-1]), present, middle, folded[numbers].mean(axis=1)))
-    return found
-
-
-def _folded_centroids(parcellation: Parcellation) -> tuple[np.ndarray, np.ndarray]:
-    """Centroids on the unit sphere and on the pial surface (mm), both (n, 3), the right hemisphere mirrored."""
-    parts = mesh("sphere").parts
-    points = np.concatenate([parts["left"].coordinates, parts["right"].coordinates]).astype(float)
-    labels = parcellation.labels
-    inside = labels >= 0
-    n = len(parcellation.regions)
-    sphere = np.column_stack([np.bincount(labels[inside], points[inside, axis], n) for axis in range(3)])
-    sphere /= np.linalg.norm(sphere, axis=1, keepdims=True)
-    mirror = np.where(parcellation.table["hemisphere"].to_numpy() == "R", -1.0, 1.0)
-    sphere[:, 0] *= mirror
-    folded = parcellation.table[["x", "y", "z"]].to_numpy(dtype=float, copy=True)
-    folded[:, 0] *= -mirror
-    return sphere, folded
-
-
-def _reassign(points: np.ndarray, turns: np.ndarray, rule: str) -> np.ndarray:
-    """Whose value each of the points (places, 3) gets after rotations (n, 3, 3): int (n, places)."""
-    turned = points @ turns
-    chord = np.sqrt(np.maximum(2 - 2 * points @ turned.transpose(0, 2, 1), 0))  # (n, place, turned place)
-    if rule == "nearest":
-        return chord.argmin(axis=2)
-    if rule == "hungarian":
-        return np.stack([linear_sum_assignment(cost)[1] for cost in chord])
-    return _greedy(chord)
-
-
-def _greedy(chord: np.ndarray) -> np.ndarray:
-    """Assign one to one, who is worst off choosing first; all rotations at once. Uses up ``chord``."""
-    n, places, _ = chord.shape
-    every = np.arange(n)
-    nearest = chord.argmin(axis=2)
-    distance = np.take_along_axis(chord, nearest[..., None], axis=2)[..., 0]
-    found = np.empty((n, places), dtype=int)
-    for _ in range(places):
-        place = distance.argmax(axis=1)
-        taken = nearest[every, place]
-        found[every, place] = taken
-        chord[every, :, taken] = np.inf
-        distance[every, place] = -np.inf
-        # Only who lost their nearest must look again.
-        turn, loser = np.nonzero((nearest == taken[:, None]) & (distance > -np.inf))
-        nearest[turn, loser] = chord[turn, loser].argmin(axis=1)
-        distance[turn, loser] = chord[turn, loser, nearest[turn, loser]]
-    return found
-
-
-def _distance(sheets: list[_Sheet]) -> np.ndarray:
-    """Distance between places in mm, hemispheres folded onto each other, (places, places).
-
-    Where homologues are not paired, a right region may come to lie on a left one. Such pairs are set as far apart as
-    the two closest regions of one hemisphere, so that 1/d does not make them the only neighbours there are.
-    """
-    distance = squareform(pdist(np.concatenate([sheet.folded for sheet in sheets])))
-    closest = min(pdist(sheet.folded).min() for sheet in sheets)
-    return np.where(np.eye(len(distance), dtype=bool), 0.0, np.maximum(distance, closest))
 
 
 def _moran(values: np.ndarray, distance: np.ndarray, n: int, seed: int, progress: bool) -> np.ndarray:
