@@ -41,7 +41,6 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
 # %%
 import time
 import warnings
-from importlib.resources import files
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -50,6 +49,7 @@ import seaborn as sns
 
 import xsg
 from xsg.claims import claim, load_claims
+from xsg.data.fetch import fetch
 from xsg.evaluation.baselines import BASELINES, baseline
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import noise_genes, null_maps, p_text, p_value, rewired
@@ -73,7 +73,7 @@ genes, thinning, graph = cortex.expression, cortex.thinning, cortex.graph
 # how many refits of each kind it holds, by preset of the model and by the split under which they were scored:
 
 # %%
-table = pd.read_csv(files("xsg.data") / "refits.csv")
+table = pd.read_csv(fetch("experiments/refits.csv"))
 table.groupby(["kind", "preset", "split"], sort=False).size().unstack(fill_value=0)
 
 
@@ -206,7 +206,7 @@ figure = report.plot()
 #
 # ## The long run
 #
-# Nineteen nulls are few, and so are five dealings. The table loaded at the top holds more; `tools/long_run.py` made it in
+# Nineteen nulls are few, and so are five dealings. The table loaded at the top holds more; `experiments/refits.py` made it in
 # about an hour on one core. The real map is held out in **21 dealings** of the folds (a number fixed before looking; the
 # medians below are over these, and so a little other than that of five), each
 # null in one: the first, unless another is named. A rotated map or a rewired graph has lost its place, so no dealing

@@ -45,7 +45,6 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
 
 # %%
 from dataclasses import replace
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -54,6 +53,7 @@ import torch
 
 import xsg
 from xsg.claims import claim
+from xsg.data.fetch import fetch
 from xsg.spatial.localise import voxel_folds
 from xsg.plotting import slices, use_style
 
@@ -204,13 +204,13 @@ claim("where-am-i-bias-after", after.abs().max())
 #
 # ## Are the reported numbers reproduced?
 #
-# No. A script, `tools/localise_run.py`, trained the published presets in full (50 epochs) on the page's brain. The table has $R^2$
+# No. A script, `experiments/localised.py`, trained the published presets in full (50 epochs) on the page's brain. The table has $R^2$
 # on held-out voxels of the first random fold, on all of them and on those behind AP index 25, where the notebook scored. What a
 # bias costs an $R^2$ is its square over the variance of the axis; the last three columns are what would be left if a constant were
 # taken off each axis. The rows `whole` are of every voxel with 1,000 genes.
 
 # %%
-rows = pd.read_csv(Path(xsg.__file__).parent / "data/localised.csv")
+rows = pd.read_csv(fetch("experiments/localised.csv"))
 first = rows[rows["method"].str.match("notebook|paper") & (rows["split"] == "random") & (rows["fold"] == 1)]
 first = first.set_index(["size", "method", "scored"])
 shown = {}
@@ -460,7 +460,7 @@ claim("where-am-i-calibration-widened", 100 * again.calibration.loc[0.9, "widene
 # ## All voxels, more genes
 #
 # The page runs on an eighth of the voxels. On *every* voxel of the simulated brain, 66,998 of them, and 1,000 genes, the first fold of
-# each split (rows of `python tools/localise_run.py`; `tools/build.py --chapter 16
+# each split (rows of `python experiments/localised.py`; `tools/build.py --chapter 16
 # -p STEP 1 -p N_GENES 1000 -p BATCH 1000 -p EPOCHS 50` runs the cells above at that size). The notebook's
 # preset never learns the front, which validates, and is held to it all the same:
 

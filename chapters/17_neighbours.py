@@ -40,7 +40,6 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
-from importlib.resources import files
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -51,6 +50,7 @@ from scipy.spatial import cKDTree
 
 import xsg
 from xsg.claims import claim
+from xsg.data.fetch import fetch
 from xsg.spatial.localise import voxel_folds
 from xsg.plotting import use_style
 
@@ -59,7 +59,7 @@ brain = xsg.load_mouse("simulated", n_genes=200, step=2, geometry="drawn")
 place = brain.positions(folded=True)
 train, held_out = voxel_folds(brain.voxels, "blocks", seed=0)[FOLD]
 SMALL = {"epochs": 20, "batch": 250, "hidden": (256, 128), "decoder": (128,), "head": 64, "latent": 32}
-table = pd.read_csv(files("xsg.data") / "mouse_ablation.csv")
+table = pd.read_csv(fetch("experiments/mouse_ablation.csv"))
 
 # %% [markdown]
 # ## The question in a picture
@@ -92,7 +92,7 @@ for split, ax in zip(("random", "blocks"), axes, strict=True):
 #
 # The table behind the figure holds 147 fits on the [simulated brain](14_mouse_brain.ipynb) (drawn from ellipsoids, no real
 # anatomy; every second voxel, 200 genes, hemispheres folded; all five blocked folds, two of five random ones). It was made by
-# `tools/mouse_ablation.py`; at the end of the chapter we train some of it again.
+# `experiments/mouse_ablation.py`; at the end of the chapter we train some of it again.
 #
 # ## Neighbours
 #

@@ -40,7 +40,6 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
-from importlib.resources import files
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -49,6 +48,7 @@ import torch
 
 import xsg
 from xsg.claims import claim
+from xsg.data.fetch import fetch
 from xsg.spread.cohort import disc
 from xsg.interactive import spread_view
 from xsg.spread.physics import LAWS, ReactionDiffusion, grid_laplacian
@@ -293,10 +293,10 @@ claim("reaction-diffusion-turns", error["growth outside"][8] / error["growth ins
 # ([Dormand & Prince 1980](https://doi.org/10.1016/0771-050X(80)90013-3)), at relative and absolute tolerances of $10^{-3}$ and
 # $10^{-4}$. `tests/benchmarks/test_physics.py` runs both on one
 # thread, forward and backward, on 64 subjects of the disc, against a solution that is all but exact, and its rows are kept
-# in `xsg/data/mechanistic.csv`. ("Sliced" is the quicker of two ways of writing dopri5's Laplacian; "xsg" is our solver.)
+# in `experiments/mechanistic.csv`. ("Sliced" is the quicker of two ways of writing dopri5's Laplacian; "xsg" is our solver.)
 
 # %%
-rows = pd.read_csv(files("xsg.data") / "mechanistic.csv")
+rows = pd.read_csv(fetch("experiments/mechanistic.csv"))
 race = rows[rows["what"] == "solver"].pivot(index="case", columns="quantity", values="value")
 race[[f"{way}: {what}" for what in ("seconds", "largest error") for way in ("dopri5, sliced", "xsg, 3 steps")]]
 

@@ -44,7 +44,6 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
 # %%
 import warnings
 from dataclasses import replace
-from importlib.resources import files
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -53,6 +52,7 @@ import torch
 
 import xsg
 from xsg.claims import claim
+from xsg.data.fetch import fetch
 from xsg.spread.model import Visits, log_marginal, log_normal_prior
 from xsg.spread.physics import ReactionDiffusion
 from xsg.plotting import use_style
@@ -324,12 +324,12 @@ claim("amortised-refined-covered", judged["refined"]["covered"].mean())
 # one per cent wide, and an error of half a per cent, too small to see in any picture, is half of that. An oracle that
 # solves the equation in the same few steps makes the same error and cannot show it; ours takes 32.
 #
-# `experiments/brainphys/steps.py` refines 900 subjects of three other cohorts, under the law that they follow, with 4,
+# `experiments/solver_steps.py` refines 900 subjects of three other cohorts, under the law that they follow, with 4,
 # 8 and 24 steps of the solver, and lets the oracle, which knows the initial state and has no prior, do the same. Bias
 # is counted in standard deviations of each subject's posterior (the mean of three cohorts' medians):
 
 # %%
-counted = pd.read_csv(files("xsg.data") / "solver_steps.csv")
+counted = pd.read_csv(fetch("experiments/solver_steps.csv"))
 by_steps = counted.groupby(["initial", "steps", "rate"]).agg(
     bias=("median", "mean"), inside=("inside", "sum"), subjects=("subjects", "sum")
 )

@@ -44,7 +44,6 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
 # %%
 import warnings
 from dataclasses import replace
-from importlib.resources import files
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -55,6 +54,7 @@ from scipy.special import logsumexp, xlogy
 
 import xsg
 from xsg.claims import claim
+from xsg.data.fetch import fetch
 from xsg.spread.model import kl_normal, log_normal_prior
 from xsg.spread.physics import ReactionDiffusion
 from xsg.plotting import use_style
@@ -441,7 +441,7 @@ claim("mixtures-forecast-60-no-change", error.loc["t = 60", "no change"])
 # the finer steps at the end of refinement: model and oracle took eight throughout.)
 
 # %%
-rows = pd.read_csv(files("xsg.data") / "mechanistic.csv")
+rows = pd.read_csv(fetch("experiments/mechanistic.csv"))
 whole = rows[rows["what"] == "benchmark"].pivot(index="quantity", columns="case", values="value")
 ahead = rows[rows["what"] == "forecast"].pivot(index="quantity", columns="case", values="value")
 whole.filter(regex="refined:|oracle:", axis=0).round(4)
@@ -477,13 +477,13 @@ assert whole.loc["training (s)"].max() < 600
 # `MechanisticMixture.from_preset("paper")` is the paper's model as its authors train it: their encoder and start of the
 # heads, first image as initial state, min–max scaling, likelihood over the whole frame, their objective summed over
 # batches of four, Adam with their step and decay, 200 epochs, and of these the best on 200 validation subjects.
-# `experiments/brainphys/run.py` trains it on the benchmark at a signal-to-noise ratio of 5; its settings were frozen, and
+# `experiments/brainphys.py` trains it on the benchmark at a signal-to-noise ratio of 5; its settings were frozen, and
 # their digest kept, before it was run. Beside it stand our default and an oracle with a solver of its own, of 32 steps. (Two
 # more runs were planned and not made, for want of time: a second seed, and the preset with the bound for its objective.)
 # States are brought back to the scale of $u$ before forecasts are judged.
 
 # %%
-kept = pd.read_csv(files("xsg.data") / "brainphys.csv")
+kept = pd.read_csv(fetch("experiments/brainphys.csv"))
 kept = kept[kept["seed"] == 0].pivot(index="quantity", columns="model", values="value")
 full = kept["paper"]
 row_of = {

@@ -41,7 +41,6 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
-from importlib.resources import files
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -53,6 +52,7 @@ from sklearn.linear_model import LinearRegression
 import xsg
 from xsg.atlas import Graph, distances
 from xsg.claims import claim
+from xsg.data.fetch import fetch
 from xsg.across.connectome import human_connectome
 from xsg.data.expression import landmark_genes, load_ahba
 from xsg.spread.cohort import tau_moments
@@ -482,10 +482,10 @@ claim("genes-set-rates-distance-both-held-out", table.loc["distance, both", "thi
 # ([chapter 9](09_smooth_maps.ipynb)), so that they keep their relation to each other, and everything is refitted on every
 # fold, as in [chapter 11](11_refits.ipynb). Each link is judged by what it adds, held out, in the median over the
 # dealings; and so are the rotated maps, over the same dealings. Seventy-nine of them are more than a page can refit
-# while one reads: `tools/rates_run.py` made the table, and two of its entries, one for each network, are fitted again here.
+# while one reads: `experiments/rates.py` made the table, and two of its entries, one for each network, are fitted again here.
 
 # %%
-kept = pd.read_csv(files("xsg.data") / "rates.csv").query("dealing < @N_DEALINGS")
+kept = pd.read_csv(fetch("experiments/rates.csv")).query("dealing < @N_DEALINGS")
 filled = thin.fillna(thin.mean())  # the temporal pole has no effect size; it is left out again below
 both_maps = pd.DataFrame({"thinning": filled, "tau": tau}).T
 n_nulls = kept["rotation"].nunique()

@@ -42,7 +42,6 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
-from importlib.resources import files
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -52,6 +51,7 @@ from tqdm.auto import tqdm
 
 import xsg
 from xsg.claims import claim
+from xsg.data.fetch import fetch
 from xsg.across.connectome import human_connectome
 from xsg.across.simulate_views import simulate_views
 from xsg.evaluation.baselines import baseline
@@ -508,7 +508,7 @@ splits = {
     name: [split(name, cortex.parcellation, cortex.regions, seed=SEED + k) for k in range(N_DEALINGS_REAL)]
     for name in ("homologous", "spatial")
 }
-kept = pd.read_csv(files("xsg.data") / "views.csv").query("dealing < @N_DEALINGS_REAL")
+kept = pd.read_csv(fetch("experiments/views.csv")).query("dealing < @N_DEALINGS_REAL")
 null = kept.groupby("rotation")[list(wanted)].median()
 rows = []
 for label, chosen in wanted.items():
@@ -574,7 +574,7 @@ claim("views-real-ridge-behind", (table["homologous"] - table["homologous, ridge
 
 # %% [markdown]
 # Read the three kinds of number apart. Held out and null are medians over three dealings of the regions into folds, each with a seed of its own, for the real map as for each rotated one
-# (`tools/views_run.py` made the table of 99; three of its rows were fitted again above).
+# (`experiments/views.py` made the table of 99; three of its rows were fitted again above).
 #
 # - **In-sample** each choice of views fits; both together reach 0.95<!-- claim:views-real-both-in-sample -->.
 # - **Held out** in folds of regions: 0.47<!-- claim:views-real-expression --> with expression, 0.52<!-- claim:views-real-connectivity --> with connectivity, 0.45<!-- claim:views-real-both --> with both. The

@@ -48,7 +48,6 @@ import tempfile
 import textwrap
 import time
 import warnings
-from importlib.resources import files
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -64,6 +63,7 @@ from sklearn.preprocessing import StandardScaler
 import xsg
 from xsg.atlas import distances, load_parcellation, mesh, mesh_graph
 from xsg.claims import claim
+from xsg.data.fetch import fetch
 from xsg.study.read import write_template
 from xsg.evaluation.baselines import baseline
 from xsg.evaluation.metrics import r_squared
@@ -369,11 +369,11 @@ claim("own-data-fine-spatial-ridge-highest", spread.loc[("spatial", "ridge"), "h
 # regions there are. So the dense way ought to grow with the square of $n$, and the sparse one in proportion to it. Up to 2,000
 # regions xsg takes the dense one, beyond that torch-geometric's message passing over the edges; `mesh_graph` makes such a graph without ever writing down all pairs.
 #
-# The table was measured by `tools/scale_run.py`, one process for each row, on one core, 910 genes; 20,484 regions are the
+# The table was measured by `experiments/scale.py`, one process for each row, on one core, 910 genes; 20,484 regions are the
 # vertices of the fsaverage5 mesh. We measure one of its rows again, here and now.
 
 # %%
-kept = pd.read_csv(files("xsg.data") / "scale.csv")
+kept = pd.read_csv(fetch("experiments/scale.csv"))
 kept.pivot_table(index="n", columns="path", values=["epoch_s", "peak_mb"]).rename(
     columns={"epoch_s": "seconds per epoch", "peak_mb": "peak memory (MB)"}
 )

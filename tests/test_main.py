@@ -24,7 +24,9 @@ def nowhere(monkeypatch, tmp_path):
 
 def rows(printed: str) -> dict[str, str]:
     """Name -> where, of the printed list."""
-    return {name: here for here, name in re.findall(r"^(cache|mirror|no) +[\d.]+  (\S+)$", printed, re.MULTILINE)}
+    return {
+        name: here for here, name in re.findall(r"^(cache|checkout|mirror|no) +[\d.]+  (\S+)$", printed, re.MULTILINE)
+    }
 
 
 @pytest.mark.parametrize("arguments", [["data"], ["data", "list"]])
@@ -32,11 +34,11 @@ def test_list_names_every_file_with_licence_and_citation(nowhere, capsys, argume
     assert main(arguments) == 0
     printed = capsys.readouterr().out
     table = module.registry()
-    assert rows(printed) == dict.fromkeys(table.index, "no")
+    assert rows(printed) == {name: "checkout" if name.startswith("experiments/") else "no" for name in table.index}
     unwrapped = " ".join(printed.split())
     for column in ("licence", "citation"):
         assert [text for text in table[column] if text not in unwrapped] == []
-    assert "52 files, 17.4 MB" in printed
+    assert "61 files, 17.7 MB" in printed
 
 
 def test_list_says_where_a_file_is(nowhere, capsys, monkeypatch, tmp_path):

@@ -1,6 +1,7 @@
 """Build the book: execute the chapters that changed, stage the pages, render them with every Sphinx warning an error.
 
 tools/build.py                              all of it (make book)
+tools/build.py --dry                        tell which chapters it would execute, and how long they took last
 tools/build.py --chapter 06                 execute one chapter only, through the same cache
 tools/build.py --chapter 06 -p EPOCHS 800   the same chapter with another parameter, into _build/variants/
 """
@@ -29,6 +30,7 @@ import yaml
 from tqdm import tqdm
 
 import guard
+import imports
 import notebooks
 import outcomes
 import teaching
@@ -45,6 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=TOOLS.parent, help="folder with _toc.yml (default: this checkout)")
     parser.add_argument("--chapter", metavar="NN", help="execute this chapter only and build no pages")
+    parser.add_argument("--dry", action="store_true", help="tell what would be executed, and do nothing")
     parser.add_argument(
         "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="with --chapter"
     )
@@ -55,6 +58,8 @@ def main(argv: list[str] | None = None) -> int:
         stem = None if options.chapter is None else pick(options.chapter, known)
         if options.parameter and not stem:
             raise BuildError("-p needs --chapter: parameters belong to one chapter.")
+        if options.dry:
+            return dry(root, known)
         with guard.alone(root):
             if options.parameter:
                 parameters = {name: yaml.safe_load(value) for name, value in options.parameter}
@@ -111,6 +116,15 @@ def execute_all(root: Path, stems: list[str]) -> list[Outcome]:
     return [known[stem] for stem in stems]
 
 
+def dry(root: Path, stems: list[str]) -> int:
+    """Print which chapters have changed since they were executed, or what they hang on, and what they cost then."""
+    before = outcomes.read(root)
+    stale = [stem for stem in stems if stem not in before or before[stem].key != key_of(root, stem)]
+    cost = sum(before[stem].seconds or 0 for stem in stale if stem in before)
+    print(f"{len(stale)} of {len(stems)} chapters, {cost:.0f} s when they ran last: {', '.join(stale) or 'none'}")
+    return 0
+
+
 def bring_up_to_date(root: Path, stem: str, before: Outcome | None) -> Outcome:
     """Execute one chapter unless its key says that nothing it depends on has changed."""
     target = outcomes.notebook_path(root, stem)
@@ -118,7 +132,7 @@ def bring_up_to_date(root: Path, stem: str, before: Outcome | None) -> Outcome:
         source = notebooks.read_script(root / f"chapters/{stem}.py")
         names = notebooks.declared_data(source)
         where = data_source(names)
-        key = key_of(root, stem, names)
+        key = key_of(root, stem)
         if where == "kept":
             return keep(root, stem, target, key)
     except (OSError, ValueError) as error:
@@ -146,22 +160,16 @@ def data_source(names: list[str]) -> str:
     return "network/cache" if any(path.is_relative_to(fetch.cache_dir()) for path in paths) else "mirror"
 
 
-def key_of(root: Path, stem: str, names: list[str]) -> str:
-    """Hash everything the chapter's outputs depend on."""
+def key_of(root: Path, stem: str) -> str:
+    """Hash everything the chapter's outputs depend on: of package, claims and registry, what the chapter names."""
+    from xsg.data import fetch
+
     script = (root / f"chapters/{stem}.py").read_text(encoding="utf-8")
-    parts = [script, sys.version.split()[0]]
-    package = (path for path in sorted((root / "xsg").rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
-    for path in (*package, root / "requirements.lock"):
-        parts += [str(path.relative_to(root)), hashlib.sha256(path.read_bytes()).hexdigest()]
-    # Only the claims this chapter names: a corrected number elsewhere is no reason to run it again.
+    parts = [script, sys.version.split()[0], (root / "requirements.lock").read_text(), imports.key(root, script)]
     if (claims := root / "chapters/claims.toml").is_file():
         entries = tomllib.loads(claims.read_text(encoding="utf-8"))
         parts += [json.dumps({name: entry for name, entry in entries.items() if name in script}, sort_keys=True)]
-    if names:
-        from xsg.data import fetch
-
-        table = fetch.registry()
-        parts += [f"{name} {table.loc[name, 'sha256']}" for name in names]
+    parts += [f"{name} {sha256}" for name, sha256 in fetch.registry()["sha256"].items() if name in script]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

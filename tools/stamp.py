@@ -41,6 +41,11 @@ class Address:
         own = f"{self.organisation.lower()}.github.io"
         return f"https://{own}/" if self.repository.lower() == own else f"https://{own}/{self.repository}/"
 
+    @property
+    def raw(self) -> str:
+        """Where single files of the repository are had."""
+        return f"https://raw.githubusercontent.com/{self.organisation}/{self.repository}/{self.branch}"
+
     def binder(self, path: str) -> str:
         """Launch a file on Binder."""
         return f"{self.binder_hub}/v2/gh/{self.organisation}/{self.repository}/{self.branch}?urlpath=tree/{path}"
@@ -119,6 +124,7 @@ def places(root: Path, at: Address) -> list[tuple[str, str, Callable[[re.Match],
         ("book/running.md", r"git clone \S+\ncd \S+", lambda _: f"git clone {at.url}\ncd {at.repository}"),
         ("book/running.md", references, reference),
         ("README.md", references, reference),
+        ("xsg/data/registry.csv", r"https://raw\S+?(?=/experiments/)", lambda _: at.raw),
         ("chapters/[0-9]*.py", install, lambda _: f"git+{at.url}@{at.branch}"),
         ("chapters/[0-9]*.ipynb", install, lambda _: f"git+{at.url}@{at.branch}"),
     ]

@@ -1,4 +1,4 @@
-"""Command line: ``python -m xsg data`` lists the remote data files and fetches them, ``new`` begins a study."""
+"""Command line, ``xsg`` or ``python -m xsg``: ``data`` lists and fetches remote data files, ``new`` begins a study."""
 
 import argparse
 import os
@@ -17,14 +17,14 @@ def _list() -> None:
     """Print the registry, files of one licence and citation together."""
     table = data.registry()
     width = max(60, shutil.get_terminal_size((100, 24)).columns - 1)
-    print(f"{'here':6} {'kB':>8}  name")
+    print(f"{'here':8} {'kB':>8}  name")
     for (licence, citation), files in table.groupby(["licence", "citation"], sort=False):
         print()
         for label, text in (("licence", licence), ("cite", citation)):
             print(textwrap.fill(text, width, initial_indent=f"{label:8} ", subsequent_indent=" " * 9))
         for name, size in files["bytes"].items():
             here = data._locate(name)
-            print(f"{here[0] if here else 'no':6} {size / 1000:8.1f}  {name}")
+            print(f"{here[0] if here else 'no':8} {size / 1000:8.1f}  {name}")
     print(f"\n{len(table)} files, {table['bytes'].sum() / 1e6:.1f} MB.")
     print(f"cache:  {data.cache_dir()} (XSG_DATA)")
     mirror = data._mirror() or "none"
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments
         Command-line arguments without the programme's name (default: those of the process).
     """
-    parser = argparse.ArgumentParser(prog="python -m xsg")
+    parser = argparse.ArgumentParser(prog="xsg")
     parts = parser.add_subparsers(dest="part", required=True)
     actions = parts.add_parser("data", help="list or fetch the remote data files").add_subparsers(dest="action")
     actions.add_parser("list", help="names, sizes, licences, citations, and what is here (default)")

@@ -1,8 +1,4 @@
-"""Keep what a benchmark measures, for the chapters to draw.
-
-rm xsg/data/mechanistic.csv
-XSG_ROWS=xsg/data/mechanistic.csv pytest -s tests/benchmarks/test_physics.py tests/benchmarks/test_mechanistic.py
-"""
+"""Keep what a benchmark measures, for the chapters to draw: experiments/mechanistic.py."""
 
 import csv
 import os

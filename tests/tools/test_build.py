@@ -99,9 +99,24 @@ def test_only_what_changed_runs_again(root, capsys):
     assert now["01_first"] != was["01_first"]
     assert now["02_second"] == was["02_second"]
 
-    (root / "xsg/__init__.py").write_text("# changed\n")
-    build.execute_all(root, stems)
-    assert all(written(root)[stem] != now[stem] for stem in stems)
+    def reruns(name, change):
+        before = written(root)
+        (root / name).write_text(change((root / name).read_text()))
+        assert build.main(["--root", str(root), "--dry"]) == 0
+        told = capsys.readouterr().out
+        build.execute_all(root, stems)
+        ran = [stem for stem in stems if written(root)[stem] != before[stem]]
+        assert told.startswith(f"{len(ran)} of 2 chapters, ")
+        assert told.endswith(f": {', '.join(ran) or 'none'}\n")
+        return ran
+
+    assert reruns(
+        "xsg/claims.py", lambda text: text.replace("ClaimError(AssertionError)", "ClaimError(Exception)")
+    ) == [
+        "02_second"  # the first does not import it
+    ]
+    assert reruns("xsg/claims.py", lambda text: "# words\n" + text.replace("what they support", "and")) == []
+    assert reruns("requirements.lock", lambda text: "numpy==1\n") == stems
 
 
 def test_failures_are_told_and_the_rest_still_runs(root, capsys):
@@ -143,7 +158,7 @@ def test_without_its_data_a_chapter_is_shown_as_kept(root, monkeypatch):
 
     (root / "chapters/01_first.py").write_text(chapter("First", "print('epochs', EPOCHS)", data="a.csv"))
     monkeypatch.setattr(build, "data_source", lambda names: "kept" if names else "simulated")
-    monkeypatch.setattr(build, "key_of", lambda root, stem, names: "any")
+    monkeypatch.setattr(build, "key_of", lambda root, stem: "any")
     assert [outcome.status for outcome in build.execute_all(root, stems)] == ["kept", "executed"]
     shown = nbformat.read(root / "_build/executed/01_first.ipynb", as_version=4)
     assert shown.cells[0].source == "# First"

@@ -277,7 +277,7 @@ def test_a_damaged_committed_notebook_is_told(root, monkeypatch, capsys):
     good = committed.read_text()
     write_chapter(root, "print('seen')", data="a.csv")
     monkeypatch.setattr(build, "data_source", lambda names: "kept")
-    monkeypatch.setattr(build, "key_of", lambda root, stem, names: "any")
+    monkeypatch.setattr(build, "key_of", lambda root, stem: "any")
     for damaged in (good[:200], "[]", "{}", good.replace('"cell_type": "code"', '"cell_type": "cod"')):
         committed.write_text(damaged)
         capsys.readouterr()
@@ -312,31 +312,6 @@ def test_files_are_written_whole(tmp_path, monkeypatch):
     path.write_bytes(b"\xff\xfe")  # what is there need not be text
     notebooks.write_text(path, "whole")
     assert tree(tmp_path) == {"page.md": b"whole"}
-
-
-def test_long_runs_keep_only_rows_of_this_code(tmp_path, monkeypatch):
-    import pandas as pd
-
-    import kept
-
-    made = []
-
-    def rows():
-        made.append(1)
-        return pd.DataFrame({"r2": [0.25, 0.5]})
-
-    path = tmp_path / "part/one.csv"
-    for _ in range(2):
-        assert list(kept.kept(path, rows).r2) == [0.25, 0.5]
-    assert len(made) == 1
-    path.write_text(path.read_text().replace("0.25", "0.75"))
-    assert list(kept.kept(path, rows).r2) == [0.25, 0.5]
-    path.write_text("r2\n0.2")
-    assert list(kept.kept(path, rows).r2) == [0.25, 0.5]
-    assert len(made) == 3
-    monkeypatch.setattr(kept, "code_key", lambda script: "of another day")
-    kept.kept(path, rows)
-    assert len(made) == 4
 
 
 # ---------------------------------------------------------------------------------------------------- limits, signals

@@ -83,33 +83,77 @@ def test_binder_has_the_torch_of_the_lock():
     subprocess.run(["bash", "-n", ROOT / ".binder/postBuild"], check=True)
 
 
-def test_a_chapter_runs_alone_with_the_wheel(tmp_path):
-    build = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "-q",
-        "--no-deps",
-        "--no-build-isolation",
-        "--wheel-dir",
-        tmp_path,
-        ROOT,
-    ]
-    subprocess.run(build, check=True)
-    (wheel,) = tmp_path.glob("xsg-*.whl")
-    package, place = tmp_path / "site", tmp_path / "empty"
-    place.mkdir()
-    zipfile.ZipFile(wheel).extractall(package)
-    # The claims are beside the chapters in a checkout; the wheel has its own copy.
-    assert (package / "xsg/claims.toml").read_bytes() == (ROOT / "chapters/claims.toml").read_bytes()
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The wheel unpacked in a folder of its own, as pip does, and the environment of who has it and no checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--wheel-dir", folder]
+    subprocess.run([*command, ROOT], check=True)
+    (wheel,) = folder.glob("xsg-*.whl")
+    zipfile.ZipFile(wheel).extractall(folder / "site")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("XSG_")}
-    env = {**kept, "PYTHONPATH": str(package), "XSG_DATA": str(tmp_path / "data")}
-    ask = "import xsg.claims; print(xsg.claims.claims_path())"
-    asked = subprocess.run([sys.executable, "-c", ask], cwd=place, env=env, capture_output=True, text=True, check=True)
-    assert asked.stdout.strip() == str(package / "xsg/claims.toml")
+    return folder / "site", {**kept, "PYTHONPATH": str(folder / "site"), "XSG_DATA": str(folder / "data")}
+
+
+def ask(code: str, place: Path, env: dict[str, str]) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-c", code], cwd=place, env=env, capture_output=True, text=True, check=False)
+
+
+def test_a_chapter_runs_alone_with_the_wheel(installed, tmp_path):
+    site, env = installed
+    # The claims are beside the chapters in a checkout; the wheel has its own copy.
+    assert (site / "xsg/claims.toml").read_bytes() == (ROOT / "chapters/claims.toml").read_bytes()
+    asked = ask("import xsg.claims; print(xsg.claims.claims_path())", tmp_path, env)
+    assert asked.stdout.strip() == str(site / "xsg/claims.toml")
     findings = tmp_path / "findings.json"
     notebook = ROOT / "chapters/01_question.ipynb"
     command = [sys.executable, ROOT / "tools/hosted.py", "--findings", findings, notebook]
-    subprocess.run(command, cwd=place, env=env, check=True)
+    (tmp_path / "empty").mkdir()
+    subprocess.run(command, cwd=tmp_path / "empty", env=env, check=True)
     assert json.loads(findings.read_text()) == []
+
+
+def test_the_wheel_holds_no_table_that_only_a_chapter_reads(installed):
+    package = installed[0] / "xsg"
+    tables = {path for path in package.rglob("*") if path.suffix in (".csv", ".tsv", ".parquet", ".npz", ".json")}
+    assert {path.relative_to(package).as_posix() for path in tables} == {
+        "data/registry.csv",
+        "genes/microarrays.csv",
+        "people/freesurfer_thickness_codes.csv",
+    }
+
+
+def test_without_the_checkout_a_table_comes_from_the_repository(installed, tmp_path):
+    read = "import pandas as pd; from xsg.data.fetch import fetch; print(fetch('experiments/views.csv'))"
+    env = installed[1]
+    alone = ask(read, tmp_path, {**env, "XSG_MIRROR": "", "https_proxy": "http://127.0.0.1:9"})
+    assert f"{stamp.address(ROOT).raw}/experiments/views.csv: " in alone.stderr
+    # A copy of the repository is a mirror of it, and its digest is the registry's.
+    mirrored = ask(read, tmp_path, {**env, "XSG_MIRROR": str(ROOT)})
+    assert mirrored.stdout.strip() == str(ROOT / "experiments/views.csv")
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments/views.csv").write_text("other\n")
+    other = ask(read, tmp_path, {**env, "XSG_MIRROR": str(tmp_path), "https_proxy": "http://127.0.0.1:9"})
+    assert "has other bytes under that name" in other.stderr
+
+
+def test_the_wheel_brings_the_command(installed, tmp_path):
+    site, env = installed
+    (points,) = site.glob("xsg-*.dist-info/entry_points.txt")
+    assert "xsg = xsg.__main__:main" in points.read_text().splitlines()
+    command = tmp_path / "xsg"  # what an installer makes of it
+    command.write_text(f"#!{sys.executable}\nimport sys\nfrom xsg.__main__ import main\nsys.exit(main())\n")
+    command.chmod(0o755)
+
+    def run(*arguments):
+        return subprocess.run([command, *arguments], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+
+    listed = run("data")
+    assert listed.returncode == 0
+    assert "experiments/refits.csv" in listed.stdout
+    assert run("new", "study").stdout.startswith("study: a simulated study.")
+    assert (tmp_path / "study/analysis.py").is_file()
+    again = run("new", "study")
+    assert again.returncode == 1
+    assert again.stderr.startswith("error: ")
+    assert run().stderr.startswith("usage: xsg ")

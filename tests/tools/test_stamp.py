@@ -17,6 +17,7 @@ KEPT = (
     "book/*.md",
     "chapters/*.py",
     "chapters/*.ipynb",
+    "xsg/data/registry.csv",
     ".github/*/*",
     ".binder/*",
 )
@@ -71,6 +72,8 @@ def test_another_address_reaches_every_place(tree, capsys):
     assert "\nurl: https://someone.github.io/my-book/\n" in texts[Path("CITATION.cff")]
     assert 'Repository = "https://github.com/someone/my-book"\n' in texts[Path("pyproject.toml")]
     assert "git clone https://github.com/someone/my-book\ncd my-book\n" in texts[Path("book/running.md")]
+    tables = "https://raw.githubusercontent.com/someone/my-book/dev/experiments/"
+    assert tables in texts[Path("xsg/data/registry.csv")]
     readme = texts[Path("README.md")]
     assert "[site]: https://someone.github.io/my-book/\n" in readme
     binder = "https://mybinder.org/v2/gh/someone/my-book/dev?urlpath=tree/chapters/13b_matrices.ipynb"

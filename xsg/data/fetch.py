@@ -8,6 +8,8 @@ sha256 are ever handed out:
    where that exists; an empty string means none). A file in a mirror folder is used where it lies;
 3. the URL in the registry.
 
+The tables ``experiments/…``, made by the book's own long runs, are read where they lie if xsg runs from a checkout.
+
 How it is downloaded is told in `xsg.data.download` and `xsg.data.network`: https only, and within a time that
 ``XSG_TIMEOUT`` raises.
 """
@@ -62,7 +64,7 @@ def fetch(name: str, progress: bool = True) -> Path:
     Returns
     -------
     Path
-        The file in the cache, or in place in a mirror folder: treat it as read-only.
+        The file in the cache, or in place in a mirror folder or the checkout: treat it as read-only.
 
     Raises
     ------
@@ -119,9 +121,15 @@ def _mirror() -> str:
                 "another way can be changed on it: name the https address, or copy the files and name their folder."
             )
         return named
-    checkout = Path(__file__).parents[2]
-    beside = checkout.parent / "shared" / "data"
-    return str(beside) if (checkout / "pyproject.toml").is_file() and beside.is_dir() else ""
+    checkout = _checkout()
+    beside = checkout and checkout.parent / "shared" / "data"
+    return str(beside) if beside and beside.is_dir() else ""
+
+
+def _checkout() -> Path | None:
+    """Return the folder of the repository; None where the package was installed without it."""
+    folder = Path(__file__).parents[2]
+    return folder if (folder / "pyproject.toml").is_file() else None
 
 
 def _mirror_folder() -> Path | None:
@@ -140,9 +148,9 @@ def _mirror_urls(name: str) -> list[str]:
 
 
 def _locate(name: str) -> tuple[str, Path] | None:
-    """Return ("cache" or "mirror", path) of a verified local file."""
+    """Return ("checkout", "cache" or "mirror", path) of a verified local file."""
     entry = _entry(name)
-    for place, folder in (("cache", cache_dir), ("mirror", _mirror_folder)):
+    for place, folder in (("checkout", _checkout), ("cache", cache_dir), ("mirror", _mirror_folder)):
         path = folder()
         if path and _is_verified(path / name, entry):
             return place, path / name
@@ -171,6 +179,8 @@ def _urls(name: str) -> list[str]:
 
 def _explain(name: str, target: Path, causes: list[str]) -> str:
     entry = _entry(name)
+    if (ours := _checkout()) and (ours / name).exists():
+        causes.append(f"{ours / name}: the registry has another digest; enter this one (experiments/kept.py: register)")
     if folder := _mirror_folder():
         state = "is no folder" if not folder.is_dir() else "has no such file"
         causes.append(f"mirror {folder}: {'has other bytes under that name' if (folder / name).exists() else state}")

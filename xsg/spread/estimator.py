@@ -56,7 +56,7 @@ __all__ = [
     "select_laws",
 ]
 
-FINE = 6  # times as many splitting steps at the end of refinement: 24 by default, see experiments/brainphys/steps.py
+FINE = 6  # times as many splitting steps at the end of refinement: 24 by default, see experiments/solver_steps.py
 
 PRESETS: dict[str, dict] = {
     "paper": {

@@ -251,13 +251,7 @@ def mixture_loss(
         one draw.
     """
     mean, log_sd, log_q = net(visits)
-    z = mean + log_sd.exp() * noise
-    u0, times = (part.repeat(len(laws), 1) for part in (visits.u0, visits.times))  # one law after the other
-    d, r = z.transpose(0, 1).flatten(0, 1).exp().unbind(-1)
-    solved = solver.advance(u0, times, d, r, tuple(laws), steps).unflatten(0, (len(laws), -1))
-    squares = torch.stack([residuals(visits, each, False).square().sum(1) for each in solved], 1)
-    count = visits.valid.flatten(1).sum(1) + outside * visits.valid.amax(2).sum(1)
-    misfit = 0.5 * (squares / net.log_variance.exp() + count[:, None] * (net.log_variance + np.log(2 * np.pi)))
+    misfit = misfits(net, solver, laws, visits, mean + log_sd.exp() * noise, steps, outside)
     q = log_q.exp()
     reconstruction = (q * misfit).sum(1) if bound else -torch.logsumexp(log_q - misfit, 1)
     return {
@@ -265,6 +259,24 @@ def mixture_loss(
         "kl rates": (q * kl_normal(mean, log_sd, *prior)).sum(1).mean(),
         "kl laws": (q * (log_q + np.log(len(laws)))).sum(1).mean(),
     }
+
+
+def misfits(
+    net: MechanisticNet,
+    solver: ReactionDiffusion,
+    laws: tuple[str, ...],
+    visits: Visits,
+    z: Tensor,
+    steps: int,
+    outside: int = 0,
+) -> Tensor:
+    """Return NLL_k (B, K) of `mixture_loss` at (log D, log R) = ``z`` (B, K, 2)."""
+    u0, times = (part.repeat(len(laws), 1) for part in (visits.u0, visits.times))  # one law after the other
+    d, r = z.transpose(0, 1).flatten(0, 1).exp().unbind(-1)
+    solved = solver.advance(u0, times, d, r, tuple(laws), steps).unflatten(0, (len(laws), -1))
+    squares = torch.stack([residuals(visits, each, False).square().sum(1) for each in solved], 1)
+    count = visits.valid.flatten(1).sum(1) + outside * visits.valid.amax(2).sum(1)
+    return 0.5 * (squares / net.log_variance.exp() + count[:, None] * (net.log_variance + np.log(2 * np.pi)))
 
 
 class Refined(NamedTuple):

@@ -1,26 +1,22 @@
-"""Make xsg/data/views.csv, the refits to rotated maps that chapter 24 judges its views by: four minutes on one core.
+"""Make views.csv, the refits to rotated maps that chapter 24 judges its views by: four minutes on one core.
 
-tools/views_run.py     goes on where it was cut short (_build/views_run)
+experiments/views.py     goes on where it was cut short
 
 One row per rotation and dealing of the regions into folds, one column per choice of views: held-out R² of thinning.
 Each dealing has a seed of the model of its own. The chapter fits some rows again and compares. Run it anew whenever
 the model or the nulls change.
 """
 
-from pathlib import Path
-
 import pandas as pd
-from tqdm import tqdm
 
+import kept
 import xsg
-from kept import kept, store
 from xsg.across.connectome import human_connectome
 from xsg.across.views import MultiViewVAE, cross_val_views
 from xsg.evaluation.metrics import r_squared
 from xsg.evaluation.nulls import null_maps
 from xsg.evaluation.splits import homologous
 
-ROOT = Path(__file__).resolve().parents[1]
 N_NULLS, N_DEALINGS, SEED = 99, 5, 1
 CHOICES = {"expression": ["expression"], "connectivity": ["connectivity"], "both": ["expression", "connectivity"]}
 
@@ -54,16 +50,14 @@ def main() -> None:
     """Fit what is missing, dealing by dealing, and write the table."""
     cortex, views = real_views()
     maps = rotated_maps(cortex)
-    tables = []
-    for dealing in tqdm(range(N_DEALINGS), unit="dealing"):
 
-        def rows(dealing=dealing) -> pd.DataFrame:
-            return scores(cortex, views, maps, dealing)
-
-        found = kept(ROOT / f"_build/views_run/{dealing}.csv", rows).rename_axis("rotation").reset_index()
+    def dealt(dealing: int) -> pd.DataFrame:
+        found = scores(cortex, views, maps, dealing).rename_axis("rotation").reset_index()
         found.insert(1, "dealing", dealing)
-        tables.append(found)
-    store(pd.concat(tables).sort_values(["rotation", "dealing"]).round(4), ROOT / "xsg/data/views.csv")
+        return found
+
+    table = kept.rows(__file__, [(k,) for k in range(N_DEALINGS)], dealt)
+    kept.store(__file__, table.sort_values(["rotation", "dealing"]).round(4))
 
 
 if __name__ == "__main__":

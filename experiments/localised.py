@@ -1,29 +1,26 @@
-"""Make xsg/data/localised.csv, the errors of Spatial-VAE that chapter 16 draws: every preset under every split.
+"""Make localised.csv, the errors of Spatial-VAE that chapter 16 draws: every preset under every split.
 
-tools/localise_run.py            every second voxel along each axis × 400 genes ("reduced"; a quarter of an hour on one
-                                 core), then every voxel × 1,000 genes ("whole"; half an hour)
-tools/localise_run.py --full     adds our preset on every voxel × 3,000 genes ("full"; five minutes a fold)
-tools/localise_run.py --presets notebook paper      these only; the other rows stay as they are
+experiments/localised.py            every second voxel along each axis × 400 genes ("reduced"; a quarter of an hour on
+                                    one core), then every voxel × 1,000 genes ("whole"; half an hour)
+experiments/localised.py --full     adds our preset on every voxel × 3,000 genes ("full"; five minutes a fold)
+experiments/localised.py --presets notebook paper      these only; the other rows stay as they are
 
-Goes on where it was cut short (_build/localise_run). One row per size, split, fold and method, the columns as in
+Goes on where it was cut short. One row per size, split, fold and method, the columns as in
 `xsg.spatial.localise.Places.table`; of the published presets a second one, scored where their source scored, on
 voxels behind AP index 25. The chapter trains a sample of the reduced rows again and compares. Run it anew whenever the
 training, the simulator or the folds change.
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
+import kept
 import xsg
-from kept import kept, store
 from xsg.evaluation.metrics import r_squared_columns
 from xsg.spatial.localise import Places
 
-ROOT = Path(__file__).resolve().parents[1]
 # As many updates of the weights on an eighth of the voxels: an eighth of the batch that was published.
 SIZES = {
     "reduced": ({"n_genes": 400, "step": 2}, 125),
@@ -32,6 +29,7 @@ SIZES = {
 }
 BOTH = ("random", "blocks")
 PUBLISHED = ("notebook", "paper")
+KEYS = ["size", "split", "folded", "fold", "scored", "method"]
 BEHIND = 25  # AP index; Spatial-VAE scored the voxels behind it only
 
 
@@ -74,11 +72,18 @@ def behind(places: Places) -> dict[str, float]:
     return row | {f"{name}_{axis}": value for name, values in scores.items() for axis, value in values.items()}
 
 
-def left(before: pd.DataFrame, jobs: list[tuple]) -> pd.DataFrame:
-    """Return the rows of a table whose size and preset are none of these jobs'; simpler methods are run beside ours."""
-    preset = before["method"].where(before["method"].isin(PUBLISHED), "xsg")
-    made = {job[:2] for job in jobs}
-    return before[[pair not in made for pair in zip(before["size"], preset, strict=True)]]
+def rows(size: str, preset: str, split: str, folded: bool, fold: int) -> pd.DataFrame:
+    """Train one preset in one fold, and return its rows and those of the methods beside it."""
+    places = run(size, preset, split, folded, fold)
+    found = places.table.rename_axis("method").reset_index()
+    found.insert(1, "voxels", len(places.true))
+    found.insert(2, "distance_um", places.voxels["distance_um"].median())
+    found.insert(0, "scored", "all")
+    if preset in PUBLISHED:
+        part = {"scored": f"AP > {BEHIND}", "method": "model"} | behind(places)
+        found = pd.concat([found, pd.DataFrame([part])])
+    found = found.replace({"method": {"model": preset}}).assign(size=size, split=split, folded=folded, fold=fold)
+    return found[[*KEYS, *found.columns.drop(KEYS)]]
 
 
 def main() -> None:
@@ -88,28 +93,7 @@ def main() -> None:
     parser.add_argument("--presets", nargs="+", choices=("xsg", *PUBLISHED), default=("xsg", *PUBLISHED))
     options = parser.parse_args()
     jobs = [job for job in plan(options.full) if job[1] in options.presets]
-    out = ROOT / "xsg/data/localised.csv"
-    tables = [left(pd.read_csv(out), jobs)] if out.exists() else []
-    for job in tqdm(jobs, unit="fold"):
-
-        def rows(job=job) -> pd.DataFrame:
-            places = run(*job)
-            found = places.table.rename_axis("method").reset_index()
-            found.insert(1, "voxels", len(places.true))
-            found.insert(2, "distance_um", places.voxels["distance_um"].median())
-            found.insert(0, "scored", "all")
-            if job[1] in PUBLISHED:
-                part = {"scored": f"AP > {BEHIND}", "method": "model"} | behind(places)
-                found = pd.concat([found, pd.DataFrame([part])])
-            return found
-
-        table = kept(ROOT / "_build/localise_run" / ("_".join(map(str, job)) + ".csv"), rows)
-        size, preset, split, folded, fold = job
-        table = table.replace({"method": {"model": preset}})
-        tables.append(table.assign(size=size, split=split, folded=folded, fold=fold))
-    table = pd.concat(tables)
-    first = ["size", "split", "folded", "fold", "scored", "method"]
-    store(table[[*first, *table.columns.drop(first)]].round(4), out)
+    kept.store(__file__, kept.rows(__file__, jobs, rows).round(4), by=KEYS)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Make xsg/data/refits.csv, the refits on the real brain that chapter 11 draws: 19,000, about an hour on one core.
+"""Make refits.csv, the refits on the real brain that chapter 11 draws: 19,000, about an hour on one core.
 
-tools/long_run.py [--workers 2]     goes on where it was cut short (_build/long_run)
+experiments/refits.py [--workers 2]     goes on where it was cut short
 
 One row per kind of refit, preset, split, dealing and number: R² and r of the predicted map against the map that was
 fitted. The dealing is the seed of the folds; where a split is unique, or nothing is held out, it is 0. The real map is
@@ -14,21 +14,18 @@ the nulls change.
 
 import argparse
 import warnings
-from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
+import kept
 import xsg
-from kept import kept, store
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import noise_genes, null_maps, rewired
 from xsg.evaluation.splits import LeakWarning, split
 from xsg.training import CrossScaleVAE, cross_val_predict, refit
 
-ROOT = Path(__file__).resolve().parents[1]
 SPLITS = ("in-sample", "homologous", "spatial", "lobe", "left-to-right")
 DEALINGS = 21  # of a split that is dealt by a seed; odd, so that one of them is the median
 LAMBDAS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0)
@@ -118,26 +115,18 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     cortex = xsg.load_cortex("ahba-ad")
-    tables = []
-    blocks = [
-        (kind, preset, name, dealing, list(numbers)[start : start + BLOCK])
-        for kind, preset, name, dealing, numbers in plan()
-        for start in range(0, len(numbers), BLOCK)
+    jobs = [
+        (*what, numbers[start : start + BLOCK]) for *what, numbers in plan() for start in range(0, len(numbers), BLOCK)
     ]
-    for what in tqdm(blocks, unit="block"):
 
-        def block(what=what) -> pd.DataFrame:
-            with joblib.parallel_config(backend="loky", n_jobs=options.workers):
-                found = scores(*predictions(cortex, *what, progress=False))
-            found.insert(0, "number", what[-1])
-            return found
+    def block(*what) -> pd.DataFrame:
+        *labels, numbers = what
+        with joblib.parallel_config(backend="loky", n_jobs=options.workers):
+            found = scores(*predictions(cortex, *labels, list(numbers), progress=False))
+        columns = dict(zip(("kind", "preset", "split", "dealing"), labels, strict=True))
+        return found.assign(**columns, number=numbers)[[*columns, "number", "r2", "r"]]
 
-        kind, preset, name, dealing, numbers = what
-        file = f"{kind}_{preset}_{name}_{dealing}_{numbers[0]}.csv".replace(" ", "-")
-        rows = kept(ROOT / "_build/long_run" / file, block)
-        tables.append(rows.assign(kind=kind, preset=preset, split=name, dealing=dealing))
-    table = pd.concat(tables)[["kind", "preset", "split", "dealing", "number", "r2", "r"]].round(4)
-    store(table, ROOT / "xsg/data/refits.csv")
+    kept.store(__file__, kept.rows(__file__, jobs, block).round(4))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Make xsg/data/scale.csv: what a fit of model A costs against the number of regions, dense and sparse.
+"""Make scale.csv: what a fit of model A costs against the number of regions, dense and sparse.
 
-tools/scale_run.py           goes on where it was cut short (_build/scale); some five minutes on one core
-tools/scale_run.py N PATH    one row, as JSON: N regions (20484: the mesh's vertices), PATH dense or sparse
+experiments/scale.py           goes on where it was cut short; some five minutes on one core
+experiments/scale.py N PATH    one row, as JSON: N regions (20484: the mesh's vertices), PATH dense or sparse
 
 One row per size and path, each in a process of its own, so that the peak of memory is its own: seconds per epoch
 (one thread), seconds before the first, and the peak above what the process held before the fit.
@@ -13,15 +13,12 @@ import resource
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from scipy.spatial import KDTree
-from tqdm import tqdm
 
-ROOT = Path(__file__).resolve().parents[1]
 SIZES = (68, 150, 400, 1000, 2000, 4000, 8000, 20484)
 DENSE_TO = 8000  # a matrix of all pairs of 20,484 vertices would take 1.7 GB in each of several copies
 GENES = 910
@@ -72,7 +69,8 @@ def problem(n: int):
 
 
 def main() -> None:
-    from kept import kept, store
+    """Measure what is missing, and write the table."""
+    import kept
 
     def row(n: int, path: str) -> pd.DataFrame:
         command = [sys.executable, __file__, str(n), path]
@@ -80,9 +78,8 @@ def main() -> None:
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
         return pd.DataFrame([json.loads(done.stdout.splitlines()[-1])])
 
-    plan = [(n, path) for path in ("dense", "sparse") for n in SIZES if path == "sparse" or n <= DENSE_TO]
-    rows = [kept(ROOT / f"_build/scale/{n}_{path}.csv", lambda n=n, path=path: row(n, path)) for n, path in tqdm(plan)]
-    store(pd.concat(rows), ROOT / "xsg/data/scale.csv")
+    jobs = [(n, path) for path in ("dense", "sparse") for n in SIZES if path == "sparse" or n <= DENSE_TO]
+    kept.store(__file__, kept.rows(__file__, jobs, row))
 
 
 if __name__ == "__main__":

@@ -1,34 +1,29 @@
 """Run the authors' preset of arXiv:2509.15124 at full length, its objective mended, our default and the oracle.
 
-experiments/brainphys/run.py paper 0      one model, one seed; "paper" or "bound" (half an hour), "xsg" or "oracle"
-                                          (minutes)
+experiments/brainphys.py paper 0      one model, one seed; "paper" or "bound" (half an hour), "xsg", "oracle" (minutes)
 
 Not run so far, of what was planned: "bound", and the second seed of "paper".
 
-Makes xsg/data/brainphys.csv, which chapter 20 shows: a row for each number, with the digest of the settings below.
+Makes brainphys.csv, which chapter 20 shows: a row for each number, with the digest of the settings below.
 These were fixed on the date they bear, before anything was run at this length. A trained network is kept in
 _build/experiments and not trained again. Cut short by Ctrl-C or a signal to end, training keeps its best epoch so far
 and the table says after how many.
 """
 
 import argparse
-import hashlib
-import json
 import signal
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
+import kept
 import xsg
 from xsg.spread.estimator import UnlikeTrainingWarning, maximum_likelihood
-from xsg.spread.model import Visits, kl_normal, residuals
+from xsg.spread.model import Visits, kl_normal, misfits
 
-ROOT = Path(__file__).resolve().parents[2]
-TABLE = ROOT / "xsg/data/brainphys.csv"
 SETTINGS = {
     "date": "2026-11-28",
     "cohort": {"name": "disc", "noise": 5, "seed": 0, "n_train": 800, "n_validation": 200, "n_test": 1000},
@@ -46,11 +41,6 @@ SETTINGS = {
 }
 
 
-def digest() -> str:
-    """Return the settings' sha256, its first 16 digits."""
-    return hashlib.sha256(json.dumps(SETTINGS, sort_keys=True).encode()).hexdigest()[:16]
-
-
 def answer(name: str, seed: int, cohort: xsg.Spread) -> tuple[object, object, float]:
     """Return a model's posterior of the test subjects, the model (None: the oracle), and seconds of training."""
     options = {key: value for key, value in SETTINGS["models"][name].items() if key not in ("preset", "seeds")}
@@ -58,16 +48,16 @@ def answer(name: str, seed: int, cohort: xsg.Spread) -> tuple[object, object, fl
     if name == "oracle":
         return maximum_likelihood(test, SETTINGS["laws"], **options), None, 0.0
     preset = SETTINGS["models"][name]["preset"]
-    kept = ROOT / f"_build/experiments/brainphys_{name}_{seed}_{digest()}.safetensors"
-    seconds = kept.with_suffix(".seconds")
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
+    file = kept.ROOT / f"_build/experiments/brainphys_{name}_{seed}_{kept.digest(SETTINGS)}.safetensors"
+    seconds = file.with_suffix(".seconds")
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
         model = xsg.MechanisticMixture.from_preset(preset, laws=tuple(SETTINGS["laws"]), seed=seed, **options)
         started = time.process_time()
         model.fit(cohort.part("train"), validation=cohort.part("validation") if preset == "paper" else None)
         seconds.write_text(f"{time.process_time() - started:.0f}")
-        model.save(kept)
-    model = xsg.MechanisticMixture.load(kept)
+        model.save(file)
+    model = xsg.MechanisticMixture.load(file)
     return model.infer(test), model, float(seconds.read_text())
 
 
@@ -95,14 +85,8 @@ def objectives(model, test: xsg.Spread) -> dict[str, float]:
     outside = int((~model._mask).sum())
     with torch.no_grad():
         mean, log_sd, log_q = model.net_(visits)
-        misfits = []
-        for k, law in enumerate(model.laws):
-            solved = model._solver.advance(visits.u0, visits.times, *mean[:, k].exp().T, law, model.steps)
-            squares = residuals(visits, solved, False).square().sum(1)
-            count = valid.flatten(1).sum(1) + outside * valid.amax(2).sum(1)
-            scale = model.net_.log_variance
-            misfits.append(0.5 * (squares / scale.exp() + count * (scale + np.log(2 * np.pi))))
-        misfit, divergence = torch.stack(misfits, 1).double(), kl_normal(mean, log_sd, *model._prior).double()
+        misfit = misfits(model.net_, model._solver, model.laws, visits, mean, model.steps, outside).double()
+        divergence = kl_normal(mean, log_sd, *model._prior).double()
     law = test.truth.rates["law"].to_numpy()
     true = torch.tensor([model.laws.index(each) for each in law])
     one_hot = torch.nn.functional.one_hot
@@ -129,19 +113,11 @@ def objectives(model, test: xsg.Spread) -> dict[str, float]:
     return found
 
 
-def main() -> None:
-    """Run one model with one seed and put its rows into the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", choices=SETTINGS["models"])
-    parser.add_argument("seed", type=int, nargs="?", default=0)
-    options = parser.parse_args()
-    warnings.simplefilter("ignore", UnlikeTrainingWarning)  # scaled images are no states: the preset's own doing
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    torch.set_num_threads(1)
+def rows(name: str, seed: int) -> pd.DataFrame:
+    """Train one model with one seed unless it is kept, and measure it."""
     cohort = xsg.load_spread(**SETTINGS["cohort"])
     started = time.process_time()
-    posterior, model, seconds = answer(options.model, options.seed, cohort)
+    posterior, model, seconds = answer(name, seed, cohort)
     found = measure(posterior, model, cohort.part("test"))
     if model is not None:
         found |= {"epochs": len(model.history_), "seconds of training": seconds}
@@ -153,16 +129,22 @@ def main() -> None:
             found["epoch kept"] = model.validation_.idxmin()
             found |= objectives(model, cohort.part("test"))
     found["seconds in all"] = time.process_time() - started
-    rows = pd.DataFrame(
-        [(digest(), options.model, options.seed, name, f"{float(value):.6g}") for name, value in found.items()],
-        columns=["settings", "model", "seed", "quantity", "value"],
-    )
-    if TABLE.exists():
-        before = pd.read_csv(TABLE, dtype={"value": str})
-        same = (before["model"] == options.model) & (before["seed"] == options.seed)
-        rows = pd.concat([before[~same & (before["settings"] == digest())], rows])
-    rows.to_csv(TABLE, index=False)
-    print(rows[rows["model"] == options.model].to_string())
+    values = [float(value) for value in found.values()]
+    labels = {"settings": kept.digest(SETTINGS), "model": name, "seed": seed}
+    return pd.DataFrame({**labels, "quantity": list(found), "value": values})
+
+
+def main() -> None:
+    """Run one model with one seed and put its rows into the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", choices=SETTINGS["models"])
+    parser.add_argument("seed", type=int, nargs="?", default=0)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore", UnlikeTrainingWarning)  # scaled images are no states: the preset's own doing
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    table = kept.rows(__file__, [(options.model, options.seed)], rows)
+    kept.store(__file__, table.assign(value=table["value"].map("{:.6g}".format)), by=["model", "seed"])
 
 
 if __name__ == "__main__":

@@ -1,17 +1,19 @@
 """The table of refits holds what its script says it holds, and a row of it can be earned again."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
-import long_run
+import refits
 import xsg
 
-TABLE = long_run.ROOT / "xsg/data/refits.csv"
+TABLE = Path(refits.__file__).with_suffix(".csv")
 
 
 def test_every_planned_refit_is_in_the_table_once():
     table = pd.read_csv(TABLE)
-    planned = [(*what, number) for *what, numbers in long_run.plan() for number in numbers]
+    planned = [(*what, number) for *what, numbers in refits.plan() for number in numbers]
     assert [tuple(row) for row in table[["kind", "preset", "split", "dealing", "number"]].to_numpy()] == planned
     assert table[["r2", "r"]].notna().all(axis=None)
     assert (table.r2 <= table.r.abs()).all()  # R² is at most r²
@@ -25,7 +27,7 @@ def test_a_row_is_earned_again(what):
     table = pd.read_csv(TABLE).set_index(["kind", "split", "dealing", "preset", "number"])
     cortex = xsg.load_cortex("ahba-ad")
     kind, split, dealing, number = what
-    found = long_run.scores(*long_run.predictions(cortex, kind, "paper", split, dealing, [number], progress=False))
+    found = refits.scores(*refits.predictions(cortex, kind, "paper", split, dealing, [number], progress=False))
     assert found.r2[0] == pytest.approx(table.r2[kind, split, dealing, "paper", number], abs=0.03)
 
 
@@ -33,7 +35,7 @@ def test_the_real_map_is_held_out_in_all_dealings_and_noise_of_the_preset_xsg_in
     table = pd.read_csv(TABLE)
     homologous = table[table.split == "homologous"]
     noise = homologous[(homologous.kind == "noise genes") & (homologous.preset == "xsg")]
-    assert (noise.dealing == noise.number % long_run.DEALINGS).all()
+    assert (noise.dealing == noise.number % refits.DEALINGS).all()
     real = homologous[(homologous.kind == "observed") & (homologous.number == 0)]
     assert real.groupby("preset").dealing.nunique().to_dict() == {"paper": 21, "xsg": 21}
     # What lets the noise of the preset "paper" keep the first dealing.

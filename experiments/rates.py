@@ -1,19 +1,16 @@
-"""Make xsg/data/rates.csv, the refits to rotated maps that chapter 22 judges its links by: ten minutes on one core.
+"""Make rates.csv, the refits to rotated maps that chapter 22 judges its links by: ten minutes on one core.
 
-tools/rates_run.py     goes on where it was cut short (_build/rates_run)
+experiments/rates.py     goes on where it was cut short
 
 One row per rotation and dealing of the regions into folds, one column per set of links: held-out R² of thinning. The
 chapter fits the rows of one rotation again and compares. Run it anew whenever the model or the nulls change.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
+import kept
 import xsg
-from kept import kept, store
 from xsg.across.connectome import human_connectome
 from xsg.across.joint import CrossScaleSpread, fit_many
 from xsg.atlas import Graph, distances
@@ -24,7 +21,6 @@ from xsg.evaluation.nulls import null_maps
 from xsg.evaluation.splits import homologous
 from xsg.spread.cohort import tau_moments
 
-ROOT = Path(__file__).resolve().parents[1]
 N_NULLS, N_DEALINGS, N_FOLDS, SEED = 79, 11, 5, 0
 JUDGED = {  # the network, and whether genes set rate and capacity
     "connectome, no genes": ("connectome", False),
@@ -85,16 +81,14 @@ def scores(data: dict, thinning: pd.Series, tau: pd.Series) -> pd.DataFrame:
 def main() -> None:
     """Fit what is missing, rotation by rotation, and write the table."""
     data = group_data()
-    tables = []
-    for number, pair in enumerate(tqdm(rotated_pairs(data), unit="rotation")):
+    pairs = rotated_pairs(data)
 
-        def rows(pair=pair) -> pd.DataFrame:
-            return scores(data, *pair)
-
-        found = kept(ROOT / f"_build/rates_run/{number}.csv", rows)
+    def rotation(number: int) -> pd.DataFrame:
+        found = scores(data, *pairs[number])
         found.insert(0, "rotation", number)
-        tables.append(found)
-    store(pd.concat(tables).round(4), ROOT / "xsg/data/rates.csv")
+        return found
+
+    kept.store(__file__, kept.rows(__file__, [(k,) for k in range(N_NULLS)], rotation).round(4))
 
 
 if __name__ == "__main__":

@@ -1,23 +1,19 @@
 """Count how many splitting steps refinement needs: bias and coverage of the rates by steps, at a signal-to-noise of 5.
 
-experiments/brainphys/steps.py      two minutes on one core; makes xsg/data/solver_steps.csv, which chapter 19 shows
+experiments/solver_steps.py      two minutes on one core; makes solver_steps.csv, which chapter 19 shows
 
 Every subject is refined under its own law, from one start, with the initial state that 200 training subjects have in
 common, or (the oracle) with the true one and no prior. Bias is in standard deviations of the subject's posterior.
 """
 
-import hashlib
-import json
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import torch
 
+import kept
 import xsg
 from xsg.spread.model import Visits, refine
 
-TABLE = Path(__file__).resolve().parents[2] / "xsg/data/solver_steps.csv"
 SETTINGS = {
     "date": "2026-11-28",
     # other cohorts than those in which the number of steps was chosen (seeds 1 and 2)
@@ -27,11 +23,6 @@ SETTINGS = {
     "oracle": {"32": [[4, 12], [32, 3]]},
     "start": [0.3, 0.045],
 }
-
-
-def digest() -> str:
-    """Return the settings' sha256, its first 16 digits."""
-    return hashlib.sha256(json.dumps(SETTINGS, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def misses(model, visits: Visits, law: np.ndarray, true: torch.Tensor, stages: list, prior) -> np.ndarray:
@@ -48,32 +39,35 @@ def misses(model, visits: Visits, law: np.ndarray, true: torch.Tensor, stages: l
     return ((z - true) / sd).numpy()
 
 
-def main() -> None:
-    """Refine all cohorts with all plans and write the table."""
-    torch.set_num_threads(1)
-    options = dict(SETTINGS["cohorts"])
+def cohort_rows(seed: int) -> pd.DataFrame:
+    """Refine one cohort with all plans."""
+    options = SETTINGS["cohorts"] | {"seed": seed}
+    del options["seeds"]
+    cohort = xsg.load_spread("disc", **options)
+    test = cohort.part("test")
+    model = xsg.MechanisticMixture(epochs=0).fit(cohort.part("train"))
+    values, valid, times = model._read(test)
+    inferred = Visits(values, valid, times, model._initial(values, valid))
+    given = torch.tensor(cohort.truth.initial, dtype=torch.float32).expand(len(values), -1)
+    rates = test.truth.rates
+    law, true = rates["law"].to_numpy(), torch.tensor(np.log(rates[["D", "R"]].to_numpy(float))).float()
     kinds = [("inferred", *plan) for plan in SETTINGS["plans"].items()]
     kinds += [("oracle", *plan) for plan in SETTINGS["oracle"].items()]
     rows = []
-    for seed in options.pop("seeds"):
-        cohort = xsg.load_spread("disc", seed=seed, **options)
-        test = cohort.part("test")
-        model = xsg.MechanisticMixture(epochs=0).fit(cohort.part("train"))
-        values, valid, times = model._read(test)
-        inferred = Visits(values, valid, times, model._initial(values, valid))
-        given = torch.tensor(cohort.truth.initial, dtype=torch.float32).expand(len(values), -1)
-        rates = test.truth.rates
-        law, true = rates["law"].to_numpy(), torch.tensor(np.log(rates[["D", "R"]].to_numpy(float))).float()
-        for kind, steps, stages in kinds:
-            visits, prior = (inferred, model._prior) if kind == "inferred" else (inferred._replace(u0=given), None)
-            missed = misses(model, visits, law, true, stages, prior)
-            for name, column in zip("DR", missed.T, strict=True):
-                inside = (np.abs(column) < 1.6449).sum()
-                numbers = (len(column), np.median(column), column.mean(), column.std(), inside)
-                rows.append((digest(), seed, kind, int(steps), name, *numbers))
-            print(seed, kind, steps, rows[-2:], flush=True)
+    for kind, steps, stages in kinds:
+        visits, prior = (inferred, model._prior) if kind == "inferred" else (inferred._replace(u0=given), None)
+        missed = misses(model, visits, law, true, stages, prior)
+        for name, column in zip("DR", missed.T, strict=True):
+            inside = (np.abs(column) < 1.6449).sum()
+            numbers = (len(column), np.median(column), column.mean(), column.std(), inside)
+            rows.append((kept.digest(SETTINGS), seed, kind, int(steps), name, *numbers))
     columns = ["settings", "seed", "initial", "steps", "rate", "subjects", "median", "mean", "sd", "inside"]
-    pd.DataFrame(rows, columns=columns).round(4).to_csv(TABLE, index=False)
+    return pd.DataFrame(rows, columns=columns)
+
+
+def main() -> None:
+    """Refine what is missing, cohort by cohort, and write the table."""
+    kept.store(__file__, kept.rows(__file__, [(seed,) for seed in SETTINGS["cohorts"]["seeds"]], cohort_rows).round(4))
 
 
 if __name__ == "__main__":

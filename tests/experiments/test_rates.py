@@ -1,17 +1,19 @@
 """The tables of refits to rotated maps hold what their scripts say, and a row of each can be earned again."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
-import rates_run
-import views_run
+import rates
+import views
 
-RATES, VIEWS = (rates_run.ROOT / "xsg/data" / name for name in ("rates.csv", "views.csv"))
+RATES, VIEWS = (Path(script.__file__).with_suffix(".csv") for script in (rates, views))
 
 
 @pytest.mark.parametrize(
     ("path", "script", "columns"),
-    [(RATES, rates_run, list(rates_run.JUDGED)), (VIEWS, views_run, list(views_run.CHOICES))],
+    [(RATES, rates, list(rates.JUDGED)), (VIEWS, views, list(views.CHOICES))],
 )
 def test_every_planned_refit_is_in_the_table_once(path, script, columns):
     table = pd.read_csv(path)
@@ -25,9 +27,9 @@ def test_every_planned_refit_is_in_the_table_once(path, script, columns):
 @pytest.mark.usefixtures("real_data")
 def test_a_rotation_is_earned_again(monkeypatch):
     table = pd.read_csv(RATES)
-    monkeypatch.setattr(rates_run, "N_DEALINGS", 1)
-    data = rates_run.group_data()
-    found = rates_run.scores(data, *rates_run.rotated_pairs(data)[7])
+    monkeypatch.setattr(rates, "N_DEALINGS", 1)
+    data = rates.group_data()
+    found = rates.scores(data, *rates.rotated_pairs(data)[7])
     kept = table[(table["rotation"] == 7) & (table["dealing"] == 0)].reset_index(drop=True)
     pd.testing.assert_frame_equal(found, kept.drop(columns="rotation"), atol=0.03)
 
@@ -35,7 +37,7 @@ def test_a_rotation_is_earned_again(monkeypatch):
 @pytest.mark.usefixtures("real_data")
 def test_rows_of_views_are_earned_again():
     table = pd.read_csv(VIEWS)
-    cortex, views = views_run.real_views()
-    found = views_run.scores(cortex, views, views_run.rotated_maps(cortex).iloc[[8]], 2)
+    cortex, both = views.real_views()
+    found = views.scores(cortex, both, views.rotated_maps(cortex).iloc[[8]], 2)
     kept = table[(table["rotation"] == 8) & (table["dealing"] == 2)].reset_index(drop=True)
-    pd.testing.assert_frame_equal(found, kept[list(views_run.CHOICES)], atol=0.05)
+    pd.testing.assert_frame_equal(found, kept[list(views.CHOICES)], atol=0.05)

@@ -1,25 +1,20 @@
-"""Make xsg/data/mouse_ablation.csv, the ablation of chapter 17: three extensions of the spatial VAE, controls, seeds.
+"""Make mouse_ablation.csv, the ablation of chapter 17: three extensions of the spatial VAE, controls, seeds.
 
-tools/mouse_ablation.py     goes on where it was cut short (_build/mouse_ablation); a quarter of an hour on one core
+experiments/mouse_ablation.py     goes on where it was cut short; a quarter of an hour on one core
 
 One row per variant, split, fold and seed: error of the place, share of voxels in their own region, and how well the
 latents follow the true gradients. The chapter trains some rows again and compares. Run it anew whenever the model or
 the simulator changes.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
-from tqdm import tqdm
 
+import kept
 import xsg
-from kept import kept, store
-from xsg.machine import one_thread
 from xsg.spatial.localise import voxel_folds
 
-ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = {"epochs": 20, "batch": 250, "hidden": (256, 128), "decoder": (128,), "head": 64, "latent": 32}
 VARIANTS = {
     "none": {},
@@ -76,19 +71,13 @@ def one(brain: xsg.Mouse, variant: str, split: str, fold: int, seed: int) -> dic
 def main() -> None:
     """Train what is missing, and write the table."""
     brain = the_brain()
-    plan = [(v, s, f, seed) for seed in SEEDS for s in FOLDS for f in FOLDS[s] for v in VARIANTS]
-    rows = []
-    for variant, split, fold, seed in tqdm(plan, unit="fit"):
+    jobs = [(v, s, f, seed) for seed in SEEDS for s in FOLDS for f in FOLDS[s] for v in VARIANTS]
 
-        def row(variant=variant, split=split, fold=fold, seed=seed) -> pd.DataFrame:
-            with one_thread():
-                found = one(brain, variant, split, fold, seed)
-            return pd.DataFrame([{"variant": variant, "split": split, "fold": fold, "seed": seed} | found])
+    def row(variant: str, split: str, fold: int, seed: int) -> pd.DataFrame:
+        found = one(brain, variant, split, fold, seed)
+        return pd.DataFrame([{"variant": variant, "split": split, "fold": fold, "seed": seed} | found])
 
-        file = f"{variant}_{split}_{fold}_{seed}.csv".replace(" ", "-")
-        rows.append(kept(ROOT / "_build/mouse_ablation" / file, row))
-    table = pd.concat(rows).round(4)
-    store(table, ROOT / "xsg/data/mouse_ablation.csv")
+    kept.store(__file__, kept.rows(__file__, jobs, row).round(4))
 
 
 if __name__ == "__main__":

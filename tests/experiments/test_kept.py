@@ -1,0 +1,111 @@
+"""Rows of long runs are kept while they are whole and of this code; tables stand in the registry as they are."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+import kept
+from xsg.data import fetch
+
+TABLES = sorted((kept.ROOT / "experiments").glob("*.csv"))
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "ROOT", tmp_path)
+    path = tmp_path / "one.py"
+    path.write_text("print(1)\n")
+    return str(path)
+
+
+def test_only_whole_rows_of_this_code_are_kept(script, tmp_path, monkeypatch):
+    made = []
+
+    def make(name, number):
+        made.append((name, number, torch.get_num_threads()))
+        return pd.DataFrame({"r2": [0.25, 0.5], "name": name})
+
+    def run(*jobs):
+        made.clear()
+        assert list(kept.rows(script, jobs, make)["r2"]) == [0.25, 0.5] * len(jobs)
+        return made
+
+    assert run(("a b", 1)) == [("a b", 1, 1)]
+    assert run(("a b", 1), ("c", 2)) == [("c", 2, 1)]  # it goes on
+    (first,) = (tmp_path / "_build/experiments/one").glob("a-b_1.csv")
+    for damaged in (first.read_text().replace("0.25", "0.75"), "r2,name\n0.2"):
+        first.write_text(damaged)
+        assert run(("a b", 1), ("c", 2)) == [("a b", 1, 1)]
+    monkeypatch.setattr(kept, "code_key", lambda script: "of another day")
+    assert len(run(("a b", 1), ("c", 2))) == 2
+
+
+def test_a_job_that_fails_leaves_those_before_it(script):
+    def make(number):
+        if number == 2:
+            raise KeyboardInterrupt
+        return pd.DataFrame({"number": [number]})
+
+    with pytest.raises(KeyboardInterrupt):
+        kept.rows(script, [(1,), (2,)], make)
+    assert list(kept.rows(script, [(1,)], lambda number: pytest.fail("made twice"))["number"]) == [1]
+
+
+def test_the_key_is_of_script_package_and_data(script, tmp_path, monkeypatch):
+    registry = tmp_path / "registry.csv"
+    registry.write_text("name,sha256\nhuman/a,1\nexperiments/one.csv,2\n")
+    monkeypatch.setattr(kept, "REGISTRY", registry)
+
+    def key():
+        kept.code_key.cache_clear()
+        return kept.code_key(script)
+
+    was = key()
+    registry.write_text(registry.read_text().replace("one.csv,2", "one.csv,3"))  # a run that has ended
+    assert key() == was
+    registry.write_text(registry.read_text().replace("human/a,1", "human/a,2"))
+    assert key() != was
+    was = key()
+    Path(script).write_text("print(2)\n")
+    assert key() != was
+
+
+def test_a_table_is_stored_with_its_digest_and_rows_of_other_settings_go(script, tmp_path, monkeypatch):
+    registry = tmp_path / "registry.csv"
+    shutil.copy(kept.REGISTRY, registry)
+    before = registry.read_text()
+    monkeypatch.setattr(kept, "REGISTRY", registry)
+    path = tmp_path / "one.csv"
+
+    def store(settings, model, value):
+        table = pd.DataFrame({"settings": [settings], "model": [model], "value": [value]})
+        kept.store(script, table, by=["model"])
+        return path.read_text().splitlines()[1:]
+
+    assert store("s", "a", "0.10") == ["s,a,0.10"]
+    assert store("s", "b", "2") == ["s,a,0.10", "s,b,2"]
+    assert store("s", "a", "3") == ["s,b,2", "s,a,3"]
+    *others, line = registry.read_text().splitlines()
+    assert others == before.splitlines()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert line.startswith("experiments/one.csv,https://raw.githubusercontent.com/")
+    assert f"/experiments/one.csv,{digest},{path.stat().st_size}," in line
+    assert line.endswith("made by experiments/one.py")
+    assert store("t", "b", "4") == ["t,b,4"]
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
+def test_every_table_has_its_script_and_stands_in_the_registry(path):
+    assert path.with_suffix(".py").is_file()
+    row = fetch.registry().loc[f"experiments/{path.name}"]
+    assert (row["sha256"], row["bytes"]) == (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size)
+    assert fetch.fetch(f"experiments/{path.name}") == path  # where it lies
+
+
+def test_the_registry_has_no_table_that_is_gone():
+    listed = [name for name in fetch.registry().index if name.startswith("experiments/")]
+    assert listed == [f"experiments/{path.name}" for path in TABLES]
