@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.utils.extmath import svd_flip
 from torch import Tensor
 
 from xsg import names as naming
@@ -98,7 +99,7 @@ def learn_scaling(name: str, table: pd.DataFrame) -> dict[str, np.ndarray]:
     centre, scale = values.mean(axis=0), values.std(axis=0)
     _, _, right = np.linalg.svd((values - centre) / scale, full_matrices=False)
     # The sign of a singular vector is the library's whim; a rule makes it the same on every machine.
-    right *= np.sign(right[np.arange(len(right)), np.abs(right).argmax(axis=1)])[:, None]
+    _, right = svd_flip(None, right, u_based_decision=False)
     return {"centre": centre, "scale": scale, "rotation": right.T.copy()}
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse import csgraph
 
 from xsg import names as naming
 from xsg.check import align, array, rows_of, some
@@ -106,7 +106,7 @@ class Graph:
     @property
     def n_components(self) -> int:
         """Number of connected components."""
-        return int(connected_components(self.weights.to_numpy(), directed=False, return_labels=False))
+        return int(csgraph.connected_components(self.weights.to_numpy(), directed=False, return_labels=False))
 
     def normalised(self) -> np.ndarray:
         """Symmetrically normalised adjacency with self-loops, D^-1/2 (A + I) D^-1/2, (n, n).
@@ -119,8 +119,7 @@ class Graph:
 
     def laplacian(self) -> np.ndarray:
         """Combinatorial Laplacian D - W, (n, n): z @ L @ z = sum over edges of w_ij (z_i - z_j)^2."""
-        weights = self.weights.to_numpy(dtype=float)
-        return np.diag(weights.sum(axis=1)) - weights
+        return csgraph.laplacian(self.weights.to_numpy(dtype=float), use_out_degree=True) + 0.0  # no zero has a sign
 
     def subset(self, regions: pd.Index | list[str]) -> "Graph":
         """Return the graph over some of the regions, edges between them kept."""
@@ -232,7 +231,9 @@ class SparseGraph:
         """Number of connected components."""
         n = len(self.regions)
         return int(
-            connected_components(sparse.coo_array((self.edge_weights, self.edges), (n, n)), False, return_labels=False)
+            csgraph.connected_components(
+                sparse.coo_array((self.edge_weights, self.edges), (n, n)), False, return_labels=False
+            )
         )
 
     def subset(self, regions: pd.Index | list[str]) -> "SparseGraph":

@@ -17,9 +17,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from scipy.sparse import csgraph
 
 from xsg import check
 from xsg.names import parse
+from xsg.spread.laplacian import sparse_grid_laplacian
 
 _RATES = {
     "diffusion": lambda u: 0 * u,
@@ -345,7 +347,7 @@ def load_spread(
     if not any(sizes.values()):
         raise ValueError("n_train, n_validation and n_test are all 0; expected some subjects.")
     mask, initial = disc(32)
-    laplacian = _laplacian(mask)
+    laplacian = sparse_grid_laplacian(mask)
     parts, splits = [], []
     for stream, (split, size) in enumerate(sizes.items()):
         draws = np.random.default_rng([seed, stream, 0]).random((size, 3))
@@ -426,10 +428,8 @@ def _mouse_tau(network: str) -> Spread:
 def _network_laplacian(received: np.ndarray, network: str) -> np.ndarray:
     """D − W of one direction of a network; received[i, j] is what axons that start in j bring to i."""
     weights = {"anterograde": received, "retrograde": received.T, "connectome": (received + received.T) / 2}[network]
-    weights = weights.copy()
-    np.fill_diagonal(weights, 0)
-    weights /= weights.sum(axis=1).mean()
-    return np.diag(weights.sum(axis=1)) - weights
+    weights = weights - np.diag(np.diag(weights))
+    return csgraph.laplacian(weights / weights.sum(axis=1).mean(), use_out_degree=True) + 0.0  # no zero has a sign
 
 
 def mouse_sections() -> pd.DataFrame:
@@ -518,18 +518,6 @@ def disc(size: int) -> tuple[np.ndarray, np.ndarray]:
     radius = (size - 1) / 4
     mask = away < size // 2 - 1
     return mask, np.where(mask & (away < radius), np.exp(-(away**2) / (2 * radius**2)), 0.0)
-
-
-def _laplacian(mask: np.ndarray) -> sparse.csr_array:
-    """Five-point Laplacian D − W over the pixels of a mask, nothing crossing its edge."""
-    number = np.full(mask.shape, -1)
-    number[mask] = np.arange(mask.sum())
-    pairs = [np.stack([a.ravel(), b.ravel()]) for a, b in ((number[1:], number[:-1]), (number[:, 1:], number[:, :-1]))]
-    i, j = np.concatenate(pairs, axis=1)
-    i, j = i[(i >= 0) & (j >= 0)], j[(i >= 0) & (j >= 0)]
-    n = int(mask.sum())
-    weights = sparse.coo_array((np.ones(2 * len(i)), (np.r_[i, j], np.r_[j, i])), shape=(n, n)).tocsr()
-    return (sparse.diags_array(weights.sum(axis=1)) - weights).tocsr()
 
 
 def _integrate(rates: pd.DataFrame, initial: np.ndarray, laplacian: sparse.csr_array, times: np.ndarray) -> np.ndarray:

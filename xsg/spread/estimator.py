@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.utils.extmath import svd_flip
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -526,7 +527,7 @@ class MechanisticMixture(Estimator):
                 return ImageEncoder(self._mask), 32
             modes = np.linalg.eigh((self._laplacian + self._laplacian.T) / 2)[1][:, : self.modes]
             # The sign of an eigenvector is the library's whim; a rule makes it the same on every machine.
-            modes = modes * np.sign(modes[np.abs(modes).argmax(0), np.arange(modes.shape[1])])
+            modes, _ = svd_flip(modes, None)
             return ModesEncoder(torch.tensor(modes, dtype=torch.float32), self.hidden), self.hidden
 
         rates, width = encoder()

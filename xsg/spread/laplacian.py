@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
+from scipy.sparse import csgraph
+from scipy.sparse.linalg import LaplacianNd
 
 from xsg.check import array, labels, rows_of
 
@@ -139,15 +142,14 @@ def grid_laplacian(mask: np.ndarray) -> np.ndarray:
     n = int(mask.sum())
     if n > MOST:
         _too_many(n, "mask", "pixels")
-    number = np.full(mask.shape, -1)
-    number[mask] = np.arange(n)
-    weights = np.zeros((n, n))
-    for axis in range(mask.ndim):
-        along = np.moveaxis(number, axis, 0)
-        both = (along[1:] >= 0) & (along[:-1] >= 0)
-        first, second = along[1:][both], along[:-1][both]
-        weights[first, second] = weights[second, first] = 1.0
-    return np.diag(weights.sum(1)) - weights
+    return sparse_grid_laplacian(mask).toarray()
+
+
+def sparse_grid_laplacian(mask: np.ndarray) -> sparse.csr_array:
+    """`grid_laplacian` without the zeros, for a mask of booleans."""
+    inside = np.flatnonzero(mask)
+    whole = LaplacianNd(mask.shape, boundary_conditions="neumann", dtype=float).tosparse().tocsr()
+    return sparse.csr_array(csgraph.laplacian(whole[inside][:, inside]))  # which counts the neighbours anew
 
 
 def _too_many(n: int, what: str, places: str) -> None:

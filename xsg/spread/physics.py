@@ -358,6 +358,14 @@ class ReactionDiffusion:
                 decays[key] = way.decay(d, time)
             return decays[key](state)
 
+        amounts: dict[tuple, Tensor] = {}
+
+        def amount(time: Tensor) -> Tensor:
+            key = tuple(time.flatten().tolist())  # and r h, which is dear along a tangent
+            if key not in amounts:
+                amounts[key] = r * time
+            return amounts[key]
+
         state, seen = way.enter(u0), []
         for length, count in zip(lengths.T[..., None], _share(lengths, steps), strict=True):
             if count == 0:  # nobody's time has moved on
@@ -369,7 +377,7 @@ class ReactionDiffusion:
                 h = length / count
                 state = decay(state, h / 2)
                 for step in range(count):
-                    u = grow(way.leave(state), r * h)
+                    u = grow(way.leave(state), amount(h))
                     state = decay(way.enter(u), h if step < count - 1 else h / 2)
             seen.append(way.leave(state).clamp(0, None if capacity is not None else 1))
         return torch.stack(seen, dim=1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.utils.extmath import svd_flip
 from torch import Tensor
 
 from xsg import names as naming
@@ -134,7 +135,7 @@ def _learn_scaling(model: CrossScaleVAE, expression: pd.DataFrame) -> dict[str, 
         with one_blas_thread():
             _, _, right = np.linalg.svd(rows, full_matrices=False)
         # The sign of a singular vector is the library's whim; a rule makes it the same on every machine.
-        right *= np.sign(right[np.arange(len(right)), np.abs(right).argmax(axis=1)])[:, None]
+        _, right = svd_flip(None, right, u_based_decision=False)
         scaling["rotation"] = right.T
     return scaling
 
