@@ -367,9 +367,10 @@ assert torch.allclose(kept, wild.sum(1), rtol=1e-12)
 # patterns in single precision the far corner lights up before anything can have arrived.
 #
 # On a whole rectangle there is another way to spread: $e^{-DLt}$ is the product of one **kernel** along each side, a matrix without
-# negative entries. To apply it only adds, so that nothing cancels. The kernel itself is formed in double precision, and keeps
-# rounding of about $10^{-16}$: with the $R t$ of 20 below only a logarithmic scale shows it, from 30 on it begins to matter. The package takes kernels on rectangles, and
-# you should take double precision where the patterns are needed and growth is strong.
+# negative entries. To apply it only adds, so that nothing cancels. To form it only adds as well: diffusion along a side is a walk
+# that jumps to a neighbour now and then, and its kernel a mean of the powers of one such matrix (**uniformisation**). So what is
+# small is as exact as what is large, however strong the growth. The package takes kernels on rectangles, and you should take
+# double precision where the patterns are needed and growth is strong.
 
 # %% mystnb={"image": {"alt": "Three squares at the same moment: exact, a bright quarter circle in the upper left corner, the rest dark; by patterns in single precision, the quarter circle and a field of spurious bright spots elsewhere; by kernels in single precision, the same as exact."}}
 square = np.ones((24, 24), dtype=bool)
@@ -388,8 +389,7 @@ for ax, (name, state) in zip(axes, arrived.items(), strict=True):
 _ = figure.colorbar(shown, ax=axes, label="pathology $u$")
 
 # %% [markdown]
-# Left and right agree. In the middle, growth has made pathology out of rounding errors, all over the square. (The faint arms along
-# two edges of the other squares are, below about $10^{-7}$, rounding too, that of the kernel in double precision: the wave's own tail is far smaller there.)
+# Left and right agree. In the middle, growth has made pathology out of rounding errors, all over the square.
 
 # %%
 right, by_patterns, by_kernels = arrived.values()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.integrate import solve_ivp
+from scipy.special import ive
 
 from xsg.spread.physics import LAWS, ReactionDiffusion, grid_laplacian
 
@@ -151,6 +152,18 @@ def test_nothing_grows_where_nothing_is():
     modes = ReactionDiffusion(grid_laplacian(whole)).solve(corner.float(), [10.0], 0.1, 2.0, steps=40)
     assert (kernels - exact).abs().max() < 1e-3
     assert (modes - exact).abs().max() > 0.1
+
+
+def test_kernels_keep_what_is_small_exact():
+    """Where no wave has come yet, growth finds the tail of diffusion, not rounding of 1e-17: of that e⁴⁰ made 0.9."""
+    corner = torch.zeros(1, 24 * 24, dtype=torch.float64)
+    corner[0, 0] = 1.0
+    solver = ReactionDiffusion.on_grid(np.ones((24, 24), dtype=bool))
+    far = [float(solver.solve(corner, [10.0], 0.1, rate, law, steps=40)[0, 0, -1]) for rate, law in
+           ((0.0, "diffusion"), (4.0, "logistic"))]  # fmt: skip
+    # On a line, exp(−Lt) has e^(−2t) I(23, 2t) at a distance of 23, and twice as much at its end.
+    assert far[0] == pytest.approx((2 * ive(23, 2.0)) ** 2, rel=1e-6)
+    assert 0 < far[1] < far[0] * np.exp(40)
 
 
 def test_visit_times_of_each_subject(connectome):
