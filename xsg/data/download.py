@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,14 +18,14 @@ from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from xsg.data import kept
-from xsg.data.network import Clock, DownloadError, Trouble, persist, refuse_status, stream, time_limit
+from xsg.data.network import Clock, DownloadError, Trouble, persist, refuse_status, shown, stream, time_limit
 from xsg.files import digest
 
 _MOST = 4 * 2**30  # bytes of a file whose size is not known
 
 
 def download(
-    url: str,
+    urls: str | Sequence[str],
     target: Path,
     *,
     sha256: str = "",
@@ -41,8 +41,8 @@ def download(
 
     Parameters
     ----------
-    url
-        https; may hold ``user:password@``.
+    urls
+        Addresses that have it, tried in turn; https; may hold ``user:password@``.
     target
         Its place.
     sha256, size
@@ -60,12 +60,23 @@ def download(
     Raises
     ------
     DownloadError
-        Saying why, without the name of the file.
-    OSError
-        The disk is full or cannot be written to.
+        Saying of each address why, without the name of the file; also where the disk is full or cannot be written to.
     """
-    part, clock = part_of(target), Clock(size)
-    fill = _Fill(url, target, sha256, size, most, resume, progress, clock, content is None)
+    causes = []
+    for url in [urls] if isinstance(urls, str) else urls:
+        clock = Clock(size)
+        fill = _Fill(url, target, sha256, size, most, resume, progress, clock, content is None)
+        try:
+            return _filled(fill, clock, content)
+        except OSError as error:
+            causes.append(f"{shown(url)}: {error}")
+    raise DownloadError("\n  ".join(causes))
+
+
+def _filled(fill: "_Fill", clock: Clock, content: Callable[[Path], str] | None) -> None:
+    """Download from one address."""
+    target, sha256, size = fill.target, fill.sha256, fill.size
+    part = part_of(target)
 
     def once() -> None:
         resumed = fill()
@@ -85,7 +96,7 @@ def download(
                     why += f"If that is right, delete {kept.note_of(target)}"
                     lasting = not resumed
             except ValueError as error:
-                why, lasting = str(error), resume and not resumed
+                why, lasting = str(error), fill.resume and not resumed
         if why:
             forget_part(target)
             raise Trouble(why, lasting)

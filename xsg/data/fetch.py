@@ -78,7 +78,6 @@ def fetch(name: str, progress: bool = True) -> Path:
     if here := _locate(name):
         return here[1]
     target, size = cache_dir() / name, int(entry["bytes"])
-    causes = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target, size):
@@ -86,15 +85,11 @@ def fetch(name: str, progress: bool = True) -> Path:
                 return here[1]
             part = part_of(target)
             check_space(target.parent, size - (part.stat().st_size if part.exists() else 0))
-            for url in _urls(name):
-                try:
-                    download(url, target, sha256=entry["sha256"], size=size, progress=progress)
-                    return target
-                except DownloadError as error:
-                    causes.append(f"{shown(url)}: {error}")
+            download([*mirror_urls(name), entry["url"]], target, sha256=entry["sha256"], size=size, progress=progress)
+            return target
     except OSError as error:
-        causes.append(f"{shown(entry['url'])}: {error}")
-    raise DownloadError(_explain(name, target, causes))
+        cause = str(error) if isinstance(error, DownloadError) else f"{shown(entry['url'])}: {error}"
+    raise DownloadError(_explain(name, target, cause))
 
 
 def is_here(name: str) -> bool:
@@ -132,13 +127,13 @@ def _checkout() -> Path | None:
     return folder if (folder / "pyproject.toml").is_file() else None
 
 
-def _mirror_folder() -> Path | None:
+def mirror_folder() -> Path | None:
     """Return the folder to try first; None where there is none."""
     mirror = _mirror()
     return Path(mirror).expanduser().absolute() if mirror and not is_address(mirror) else None
 
 
-def _mirror_urls(name: str) -> list[str]:
+def mirror_urls(name: str) -> list[str]:
     """Return the address of a file in the mirror, if that is one; what follows its "?" goes with it."""
     mirror = _mirror()
     if not is_address(mirror):
@@ -150,7 +145,7 @@ def _mirror_urls(name: str) -> list[str]:
 def _locate(name: str) -> tuple[str, Path] | None:
     """Return ("checkout", "cache" or "mirror", path) of a verified local file."""
     entry = _entry(name)
-    for place, folder in (("checkout", _checkout), ("cache", cache_dir), ("mirror", _mirror_folder)):
+    for place, folder in (("checkout", _checkout), ("cache", cache_dir), ("mirror", mirror_folder)):
         path = folder()
         if path and _is_verified(path / name, entry):
             return place, path / name
@@ -173,22 +168,16 @@ def _is_verified(path: Path, entry: dict) -> bool:
     return key in _verified
 
 
-def _urls(name: str) -> list[str]:
-    return [*_mirror_urls(name), _entry(name)["url"]]
-
-
-def _explain(name: str, target: Path, causes: list[str]) -> str:
+def _explain(name: str, target: Path, cause: str) -> str:
     entry = _entry(name)
     if (ours := _checkout()) and (ours / name).exists():
-        causes.append(f"{ours / name}: the registry has another digest; enter this one (experiments/kept.py: register)")
-    if folder := _mirror_folder():
+        cause += f"\n  {ours / name}: the registry has another digest; enter this one (experiments/kept.py: register)"
+    if folder := mirror_folder():
         state = "is no folder" if not folder.is_dir() else "has no such file"
-        causes.append(f"mirror {folder}: {'has other bytes under that name' if (folder / name).exists() else state}")
+        cause += f"\n  mirror {folder}: {'has other bytes under that name' if (folder / name).exists() else state}"
     return (
-        f"{name}: not fetched.\n  "
-        + "\n  ".join(causes)
-        + f"\nWays out: save {shown(entry['url'])} by hand as {target} ({entry['bytes']} bytes, "
-        f"sha256 {entry['sha256']}); "
+        f"{name}: not fetched.\n  {cause}\nWays out: save {shown(entry['url'])} by hand as {target} "
+        f"({entry['bytes']} bytes, sha256 {entry['sha256']}); "
         "or name another folder to keep data in by XSG_DATA; "
         "or name a folder or https address that holds the file by XSG_MIRROR."
     )

@@ -12,10 +12,11 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
 _PLAIN: frozenset[str] = frozenset()  # hosts spoken to without TLS: none. The tests' servers on loopback come in here
 _CONNECT = 5  # seconds to connect: without network the answer comes quickly
@@ -266,8 +267,7 @@ def refuse_status(response: requests.Response) -> None:
 
 def _wait(response: requests.Response) -> float | None:
     """Seconds that the server asks to wait: a number or a date."""
-    said = response.headers.get("Retry-After", "").strip()
     try:
-        return float(said) if said.isdigit() else max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
-    except (TypeError, ValueError):
+        return Retry().parse_retry_after(response.headers.get("Retry-After", ""))
+    except InvalidHeader:
         return None

@@ -23,9 +23,9 @@ import pandas as pd
 
 from xsg.data import archives, kept
 from xsg.data.download import download, locked, part_of
-from xsg.data.fetch import _mirror_folder, _mirror_urls
+from xsg.data.fetch import mirror_folder, mirror_urls
 from xsg.data.kept import cache_dir
-from xsg.data.network import DownloadError, shown
+from xsg.data.network import DownloadError
 from xsg.files import digest, read_text
 from xsg.genes.abagen_shim import mended_abagen
 from xsg.genes.simulate import BILATERAL, DONORS, MARKER, simulate_microarrays
@@ -429,7 +429,7 @@ def _get(donor: str, entry: pd.Series, folder: Path, progress: bool) -> None:
     """Fetch one archive, check it, unpack it."""
     archive, target = _archive(folder, donor), _donor_folder(folder, donor)
     name, causes = f"human/microarray/{archive.name}", []
-    if (mirror := _mirror_folder()) and (local := mirror / name).is_file():
+    if (mirror := mirror_folder()) and (local := mirror / name).is_file():
         try:
             sha256 = _unpack(local, entry, target, archive)
             return kept.note(archive, sha256, sha256)
@@ -439,12 +439,12 @@ def _get(donor: str, entry: pd.Series, folder: Path, progress: bool) -> None:
     def unpack(part: Path) -> str:
         return _unpack(part, entry, target, archive)
 
-    for url in [*_mirror_urls(name), entry["url"]]:
-        try:
-            download(url, archive, sha256=entry["sha256"], size=int(entry["bytes"]), content=unpack, progress=progress)
-            return archive.unlink()
-        except DownloadError as error:
-            causes.append(f"{shown(url)}: {error}")
+    urls, size = [*mirror_urls(name), entry["url"]], int(entry["bytes"])
+    try:
+        download(urls, archive, sha256=entry["sha256"], size=size, content=unpack, progress=progress)
+        return archive.unlink()
+    except DownloadError as error:
+        causes.append(str(error))
     raise DownloadError(
         f"microarrays of donor {donor}: not fetched.\n  "
         + "\n  ".join(causes)

@@ -226,7 +226,7 @@ def download_experiments(experiments: pd.DataFrame | Iterable[int], api: str = A
                     download(url, target, most=_ZIP, content=_volume_digest, resume=False, progress=False)
             found[each] = target.name if has_energy(target) else None
         except OSError as error:  # DownloadError is one; a full disk is another
-            causes[each] = f"{shown(url)}: {error}"
+            causes[each] = str(error) if isinstance(error, DownloadError) else f"{shown(url)}: {error}"
     if causes:
         some = "\n  ".join([*causes.values()][:3])
         raise DownloadError(
@@ -314,7 +314,7 @@ def download_bulk(url: str = BULK_URL, progress: bool = True) -> Path:
                 else:
                     download(f"{url}/{name}", target, progress=progress)
         except OSError as error:
-            raise DownloadError(f"{shown(url)}/{name}: {error}. Call again to try once more.") from None
+            raise DownloadError(f"{error}. Call again to try once more.") from None
     return folder
 
 

@@ -148,7 +148,7 @@ def _allen(step: int = 1, folder: str | Path | None = None) -> Mouse:
 
 
 def _bulk_folder() -> Path | None:
-    places = [cache_dir(), *([mirror] if (mirror := _fetch._mirror_folder()) else [])]
+    places = [cache_dir(), *([mirror] if (mirror := _fetch.mirror_folder()) else [])]
     return next((p / "mouse" / "agea" for p in places if (p / "mouse" / "agea" / BULK[1]).is_file()), None)
 
 
