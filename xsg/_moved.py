@@ -84,6 +84,7 @@ NAMES = {  # functions and classes that left their module: old path to the modul
     "xsg.data.expression.multiverse": "xsg.genes.make",
     "xsg.genes.sets.as_text": "xsg.data.gene_names",
     "xsg.genes.sets.gene_list": "xsg.data.gene_names",
+    "xsg.check.energies": "xsg.spatial.stored",
     "xsg.check.gene_names": "xsg.data.gene_names",
     "xsg.simulate.cortex.simulate_adni_tables": "xsg.people.simulate_adni",
     "xsg.simulate.cortex.write_adni_tables": "xsg.people.simulate_adni",

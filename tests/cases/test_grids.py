@@ -37,7 +37,7 @@ def test_minus_one_is_missing_in_any_type(kind, tmp_path):
 
 @pytest.mark.parametrize("odd", [-0.5, -1.0001, -2, -9999, np.inf, -np.inf])
 def test_other_negative_values_are_refused_with_their_place(odd, monkeypatch):
-    monkeypatch.setattr(check, "_AT_ONCE", 6)
+    monkeypatch.setattr("xsg.spatial.stored._AT_ONCE", 6)
     values = np.ones((7, 3))
     values[5, 1] = odd
     with pytest.raises(ValueError, match=rf"expression is {odd:g} at \(5, 1\); expected an energy of 0 or more.*−1"):

@@ -38,7 +38,7 @@ from xsg.spatial.files import (  # noqa: F401
     read_grid,
 )
 from xsg.spatial.metaimage import N_VOXELS, SHAPE, SPACING  # noqa: F401
-from xsg.spatial.stored import matrices
+from xsg.spatial.stored import energies, matrices
 
 if TYPE_CHECKING:
     from xsg.spatial.simulate import MouseTruth
@@ -102,7 +102,7 @@ class Mouse:
         """Bring tables of any plain form together, by name where they have names, or refuse them."""
         given = self.expression
         # The Institute's −1 among a user's energies is "no value".
-        expression = given if _is_made_here(given) else check.energies(given, "expression")
+        expression = given if _is_made_here(given) else energies(given, "expression")
         if expression.ndim != 2:
             raise ValueError(f"expression has shape {expression.shape}; expected voxels × genes.")
         n, p = expression.shape

@@ -4,35 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+from xsg.check import array
 from xsg.data import kept
 from xsg.data.download import check_space, locked
 from xsg.data.kept import cache_dir
 from xsg.files import digest, whole
-from xsg.spatial.files import (  # noqa: F401
-    API,
-    BULK,
-    BULK_AGAIN,
-    BULK_URL,
-    download_bulk,
-    download_experiments,
-    energy_folder,
-    has_energy,
-    known_experiments,
-    list_experiments,
-    open_bulk,
-    read_annotation,
-    read_grid,
-)
-from xsg.spatial.metaimage import N_VOXELS, SHAPE, SPACING  # noqa: F401
 
-if TYPE_CHECKING:
-    pass
-
-
+_AT_ONCE = 2**18  # values of a large table that are looked at in one step
+_ROUNDING = 1e-6  # energy; so far below 0 lies what was averaged as logarithms and taken back
+_HIGHEST = 6e4  # energy; those of the Allen Institute's files reach some hundreds, and float16 ends at 65504
 IN_MEMORY = 64 * 2**20  # bytes; a larger matrix is written to the cache and mapped
 
 
@@ -76,3 +60,57 @@ class _Appended:
             raise ValueError(f"rows {start}–{stop} of shape {block.shape} written where row {self.next} is next")
         self.file.write(np.ascontiguousarray(block, np.float16).data)
         self.next = stop
+
+
+def energies(values: object, what: str = "expression") -> np.ndarray:
+    """Return expression energies with NaN where there is none; the Allen Institute's files write −1 there.
+
+    Parameters
+    ----------
+    values
+        Numbers of any plain form. Floats keep their type; what is mapped from disk is read block by block, and stays
+        mapped where no −1 is in it.
+    what
+        What they are called in an error.
+
+    Returns
+    -------
+    float array
+        The array itself where it holds no −1, else a copy.
+
+    Raises
+    ------
+    TypeError
+        If it is no array of numbers.
+    ValueError
+        If a value is negative and not −1, infinite or huge.
+
+    Examples
+    --------
+    >>> energies(np.array([[0.5, -1.0]], dtype=np.float32)).tolist()
+    [[0.5, nan]]
+    """
+    found = values.to_numpy() if isinstance(values, (pd.Series, pd.DataFrame)) else values
+    if not isinstance(found, np.ndarray) or found.dtype.kind != "f":
+        found = array(found, what, dtype=np.float32, finite=False)
+    height = max(1, _AT_ONCE // max(1, int(np.prod(found.shape[1:], dtype=np.int64)))) if found.ndim else 1
+    holes = False
+    for start in range(0, len(np.atleast_1d(found)), height):
+        block = np.atleast_1d(found)[start : start + height]
+        if block.dtype == np.float16:  # which processors compare slowly
+            block = block.astype(np.float32)
+        if (
+            np.fmin.reduce(block, axis=None, initial=0) >= -_ROUNDING
+            and np.fmax.reduce(block, axis=None, initial=0) <= _HIGHEST
+        ):
+            continue
+        odd = (block < -_ROUNDING) & (block != -1) | (block > _HIGHEST)
+        if odd.any():
+            place = np.argwhere(odd)[0]
+            raise ValueError(
+                f"{what} is {block[tuple(place)]:g} at {(start + int(place[0]), *map(int, place[1:]))}; expected an "
+                "energy of 0 or more, up to 60000, or NaN (−1 in the Allen Institute's files) where there is none: "
+                "energies as measured; logarithms and z-scores are none."
+            )
+        holes |= bool((block == -1).any())
+    return np.where(found == -1, found.dtype.type(np.nan), found) if holes else found

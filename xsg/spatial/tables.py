@@ -7,9 +7,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from xsg.check import array, energies
+from xsg.check import array
 from xsg.spatial.mouse import AXES, SHAPE, fold
 from xsg.spatial.preprocess import _rows
+from xsg.spatial.stored import energies
 from xsg.training.saved import storable
 
 
