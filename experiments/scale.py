@@ -17,7 +17,6 @@ import time
 import numpy as np
 import pandas as pd
 import torch
-from scipy.spatial import KDTree
 
 SIZES = (68, 150, 400, 1000, 2000, 4000, 8000, 20484)
 DENSE_TO = 8000  # a matrix of all pairs of 20,484 vertices would take 1.7 GB in each of several copies
@@ -47,6 +46,7 @@ def one(n: int, path: str) -> dict:
 def problem(n: int):
     """Return random expression and thinning over n cells of the mesh around random vertices, or over its vertices."""
     from xsg.atlas import Parcellation, load_parcellation, mesh, mesh_graph
+    from xsg.atlas.pairs import nearest_mirror
 
     rng = np.random.default_rng(0)
     if n == 68:
@@ -56,7 +56,7 @@ def problem(n: int):
     else:
         # Vertices and their mirror images (numbers do not mirror), so that each cell has its homologue.
         left, right = (mesh("pial").parts[side].coordinates for side in ("left", "right"))
-        twin = KDTree(right * [-1, 1, 1]).query(left)[1]
+        twin = nearest_mirror(left, right)[1]
         cortex = load_parcellation("dk").labels.reshape(2, -1) >= 0
         once = np.unique(twin, return_index=True)[1]
         seeds = rng.choice(once[cortex[0][once] & cortex[1][twin[once]]], n // 2, replace=False)

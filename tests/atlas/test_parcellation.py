@@ -207,11 +207,11 @@ def test_parcellation_refuses_wrong_labels(dk):
         Parcellation.from_labels("x", dk.labels, {99: "a"})
     with pytest.raises(ValueError, match="both hemispheres"):
         Parcellation.from_labels("x", np.ones(20484), {1: "a"})
-    with pytest.raises(ValueError, match="two labels"):
+    with pytest.raises(ValueError, match="regions given more than once: 'a'"):
         Parcellation.from_labels("x", dk.labels, {1: "a", 2: "a"})
     with pytest.raises(ValueError, match="not bundled"):
         load_parcellation("aal")
-    with pytest.raises(ValueError, match="not one of fsaverage5's"):
+    with pytest.raises(ValueError, match="surface of fsaverage5 'spherical' is unknown; expected one of 'pial'"):
         atlas.mesh("spherical")
     with pytest.raises(ValueError, match="expected 'euclidean'"):
         distances(dk, "manhattan")
@@ -239,7 +239,7 @@ def test_centres_give_each_region_the_vertices_nearest_to_it(dk):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda t: t.drop(columns="y"), "no column y"),
+        (lambda t: t.drop(columns="y"), "no column 'y'"),
         (lambda t: t.assign(hemisphere="left"), "hemisphere of 'L_cuneus' is 'left'"),
         (lambda t: t.assign(x=t["x"] / 1000, y=t["y"] / 1000, z=t["z"] * 10), "mm from the L hemisphere"),
         (lambda t: t.assign(x=np.nan), "not finite"),

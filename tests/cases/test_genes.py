@@ -262,9 +262,9 @@ def test_what_names_no_genes_is_refused(genes, message):
         ({"A": "APOE"}, "gene set 'A': expected a list of genes"),
         ({"A": []}, "gene set 'A' holds no gene"),
         ({1: ["APOE"], "1": ["MAPT"]}, "two are called '1'"),
-        ([["APOE"]], "got a list"),
+        ([["APOE"]], "got list"),
         ("sets.gmt", "read_gmt"),
-        (pd.DataFrame({"A": ["APOE"]}), "got a DataFrame"),
+        (pd.DataFrame({"A": ["APOE"]}), "got DataFrame"),
     ],
 )
 def test_what_is_no_collection_of_sets_is_refused(sets, message):
@@ -402,7 +402,7 @@ def test_what_cannot_be_ranked_is_refused(test, tied):
         test(statistics, {"all": list(statistics.index)})
     with pytest.raises(ValueError, match="nor are 2 more of its 3"):
         test(statistics, {"A": ["X1", "X2", "X3"]})
-    with pytest.raises(ValueError, match="'G000' is given twice"):
+    with pytest.raises(ValueError, match="genes given more than once: 'G000'"):
         test(pd.concat([statistics, statistics.head(1)]), sets)
     with pytest.raises(TypeError, match="Series"):
         test(statistics.to_numpy(), sets)
@@ -753,12 +753,12 @@ def test_right_options_make_a_table_that_can_be_noted(raw, choice, tmp_path):
         ({"genes": "landmark"}, "no table is left|shape"),
         ({"atlas": ["volume"]}, "atlas .* is unknown"),
         ({"atlas": None}, "atlas None is unknown"),
-        ({"genes": "APOE"}, "expected 'landmark', 'all' or a list"),
+        ({"genes": "APOE"}, "expected one of 'landmark', 'all'. Or give a list"),
         ({"genes": None}, "expected a list of genes"),
         ({"genes": {}}, "expected a list of genes"),
         ({"genes": [0.5]}, "expected a symbol"),
-        ({"missing": None}, "missing=None: expected one of"),
-        ({"missing": ["drop"]}, r"missing=\['drop'\]: expected one of"),
+        ({"missing": None}, "missing None is unknown; expected one of"),
+        ({"missing": ["drop"]}, r"missing \['drop'\] is unknown; expected one of"),
         ({"n_proc": 2}, "option 'n_proc' is unknown"),
         ({"return_donors": True}, "option 'return_donors' is unknown"),
     ],
@@ -776,7 +776,7 @@ def test_other_settings_are_refused_in_words(raw, choice, message):
         ({"gene_norm": []}, r"'gene_norm' has \[\]; expected a list"),
         ({"gene_norm": None}, "'gene_norm' has None; expected a list"),
         ({"gene_norm": ["srs", "z"]}, "gene_norm is 'z'"),
-        ({"missing": ["drop", "zero"]}, "missing='zero'"),
+        ({"missing": ["drop", "zero"]}, "missing 'zero' is unknown"),
         ({"region_agg": ["donors", None]}, "region_agg=None keeps the samples apart"),
         ({"donors": [None, 1]}, "donor 1 is unknown"),
         ({"gene_nrom": ["srs"]}, "Did you mean 'gene_norm'"),

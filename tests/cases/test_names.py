@@ -187,7 +187,7 @@ def test_centres_of_more_regions_in_another_order_and_style():
     ("centres", "error", "told"),
     [
         (np.zeros((2, 3)), TypeError, "expected a Parcellation or a DataFrame"),
-        (pd.DataFrame({"x": [1.0], "y": [2.0]}, ["L_insula"]), ValueError, "no column z"),
+        (pd.DataFrame({"x": [1.0], "y": [2.0]}, ["L_insula"]), ValueError, "no column 'z'"),
         (pd.DataFrame({"x": [-1.0, np.nan], "y": 2.0, "z": 3.0}, ["L_insula", "R_insula"]), ValueError, "not finite"),
         (pd.DataFrame({"x": [-1.0], "y": [2.0], "z": [3.0]}, ["L_insula"]), ValueError, "missing: 'R_insula'"),
     ],
@@ -827,7 +827,7 @@ def test_boolean_edges_and_lists():
     [
         (lambda: Graph(weights().to_numpy()), r"DataFrame .*got ndarray.*pd\.DataFrame\(weights, regions, regions\)"),
         (lambda: SparseGraph(list("abc"), [[0.5], [1]], [1]), "expected row numbers, got 0.5"),
-        (lambda: SparseGraph(list("aba"), [[0], [1]], [1]), "'a' is given twice"),
+        (lambda: SparseGraph(list("aba"), [[0], [1]], [1]), "places given more than once: 'a'"),
         (lambda: SparseGraph(list("abc"), [[0], [1]], [np.nan]), "not positive and finite"),
         (lambda: build_graph(DK, weights="Binary"), "Did you mean 'binary'"),
         (lambda: build_graph(DK, weights="distance", length=-3), "length in mm is -3"),

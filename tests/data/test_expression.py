@@ -57,8 +57,11 @@ def test_gene_lists_survive_line_ends_and_a_gene_called_na(small):
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"missing": "zero"}, "missing='zero': expected 'drop'"),
-        ({"genes": "Landmark"}, "genes='Landmark': expected 'landmark', 'all' or a list"),
+        ({"missing": "zero"}, "missing 'zero' is unknown; expected one of 'drop'"),
+        (
+            {"genes": "Landmark"},
+            "'Landmark' is unknown; .* Or give a list",
+        ),
         ({"genes": ["G1", "GG2", "X"]}, r"2 of 3 are not in the matrix: GG2, X\. Near GG2: G2"),
         ({"genes": ["MARCHF1"]}, r"MARCHF1\. Symbols are those before 2020"),
         ({"genes": ["G1", "G2", "G1"]}, "more than once: G1"),
@@ -104,7 +107,7 @@ def test_what_has_no_z_score_is_named():
         for by in ("gene", "region", "none"):
             with pytest.raises(ValueError, match=rf"{value} at region '{REGIONS[4]}', gene 'G6'"):
                 normalise(table, by=by)
-    with pytest.raises(ValueError, match="by='genes'"):
+    with pytest.raises(ValueError, match="by 'genes' is unknown"):
         normalise(table, by="genes")
 
 

@@ -149,5 +149,5 @@ def test_constant_genes_and_maps_and_a_set_of_everything_are_refused(small):
         set_scores(set_profiles(expression, SETS), maps.T.assign(**{"3": 0.3}).T)
     with pytest.raises(ValueError, match="gene set 'all' holds all 8 genes"):
         random_gene_enrichment(gene_correlations(expression, maps), {"all": GENES})
-    with pytest.raises(ValueError, match="gene 'G0' is given twice"):
+    with pytest.raises(ValueError, match="genes given more than once: 'G0'"):
         set_profiles(expression.set_axis(["G0", *GENES[:-1]], axis=1), SETS)

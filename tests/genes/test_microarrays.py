@@ -165,7 +165,7 @@ def test_table_cut_at_the_end_of_a_line(folder, name):
 def test_table_of_another_kind(folder):
     place = folder / "normalized_microarray_donor12876"
     shutil.copy(place / "Ontology.csv", place / "SampleAnnot.csv")
-    with pytest.raises(ValueError, match=r"SampleAnnot.csv has no column 'structure_id'; it has: id, acronym"):
+    with pytest.raises(ValueError, match=r"SampleAnnot.csv: no column 'structure_id', .*; there are 'id', 'acronym'"):
         open_microarrays(folder)
 
 
@@ -179,9 +179,9 @@ def test_sequencing_is_asked_for_by_name(folder):
 
 def test_unknown_options_are_refused(small_folder):
     raw = open_microarrays(small_folder)
-    with pytest.raises(ValueError, match=r"option 'probe' is unknown; abagen has: ibf_threshold"):
+    with pytest.raises(ValueError, match=r"option 'probe' is unknown; expected one of 'ibf_threshold'"):
         run_abagen(raw, probe="average")
-    with pytest.raises(ValueError, match="atlas 'voxels' is unknown; expected 'volume' or 'surface'"):
+    with pytest.raises(ValueError, match="atlas 'voxels' is unknown; expected one of 'volume', 'surface'"):
         run_abagen(raw, atlas="voxels")
     with pytest.raises(ValueError, match=r"probe_selection.*'best'|best"):
         run_abagen(raw, probe_selection="best")
@@ -360,7 +360,7 @@ def test_what_is_no_donor(small_folder, given):
 
 @pytest.mark.parametrize("source", [None, 7, ["a"]])
 def test_what_is_no_source(source):
-    with pytest.raises(TypeError, match=r"source is .*; expected 'download', 'simulated', or the path"):
+    with pytest.raises(TypeError, match=r"source: expected 'download', 'simulated', or the path of a folder, got"):
         open_microarrays(source)
 
 

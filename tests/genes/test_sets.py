@@ -44,7 +44,7 @@ def test_nothing_left_is_an_error(gmt):
 
 
 def test_unknown_collection():
-    with pytest.raises(ValueError, match="'lake' are not known; there are 'LAKE', 'Pooled'"):
+    with pytest.raises(ValueError, match="'lake' is unknown; expected one of 'LAKE', 'Pooled'"):
         load_gene_sets("lake")
 
 

@@ -199,9 +199,9 @@ def test_tables_hold_what_a_reader_must_cope_with():
 @pytest.mark.parametrize(
     ("choice", "words"),
     [
-        ({"n_programs": 4}, "n_programs is 4; expected 5 to 20"),
+        ({"n_programs": 4}, "n_programs is 4; expected a whole number from 5 to 20"),
         ({"n_genes": 1}, "n_genes is 1"),
-        ({"n_patients": 9}, "n_patients is 9; expected at least 10"),
+        ({"n_patients": 9}, "n_patients is 9; expected a whole number of at least 10"),
         ({"seed": -1}, "seed is -1"),
     ],
 )

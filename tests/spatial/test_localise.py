@@ -190,7 +190,7 @@ def test_folds_can_be_run_one_by_one(brain):
     pd.testing.assert_frame_equal(part.predicted["kNN"], whole.predicted["kNN"].loc[rows])
     with pytest.raises(ValueError, match=r"folds is \(6,\); expected some of 1 to 5"):
         localise(shifted, brain, folds=(6,), progress=False)
-    with pytest.raises(ValueError, match="baseline 'forest' is unknown; expected some of 'centroid', 'kNN'"):
+    with pytest.raises(ValueError, match="baseline 'forest' is unknown; expected one of 'centroid', 'kNN'"):
         localise(shifted, brain, baselines=("forest",), progress=False)
 
 

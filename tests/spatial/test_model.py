@@ -57,7 +57,7 @@ def test_the_published_layers_in_their_order():
     assert not [layer for layer in net().decoder if not isinstance(layer, nn.Linear)], "a linear decoder"
     ours = [type(layer).__name__ for layer in net(norm="layer").encoder]
     assert ours == ["Linear", "LayerNorm", "GELU", "Linear", "LayerNorm", "GELU"]
-    with pytest.raises(ValueError, match="norm is 'group'; expected 'batch' or 'layer'"):
+    with pytest.raises(ValueError, match="norm 'group' is unknown; expected one of 'batch', 'layer'"):
         net(norm="group")
 
 

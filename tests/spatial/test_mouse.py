@@ -543,7 +543,7 @@ def test_answers_of_another_form_are_named(api, monkeypatch, answer):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("experiment,gene\n1,a\n", "has no column 'id'; it has: 'experiment', 'gene'"),
+        ("experiment,gene\n1,a\n", "no column 'id'; there are 'experiment', 'gene'"),
         ("id,gene\n1,a\n1,b\n", "row 2, experiment .*1.* is there more than once"),
         ("id,gene\nx,a\n", "row 1, experiment 'x', is no id"),
         ("id,gene\n1,\n", "has no gene"),

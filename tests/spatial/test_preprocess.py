@@ -118,7 +118,7 @@ def test_voxel_scaling():
     x = np.array([[1, 3, 5], [2, 2, 2], [0, 10, 1]], np.float32)
     scaled = Scaler("voxel").fit(line(x)).transform(x.copy())
     np.testing.assert_allclose(scaled, [[0, 0.5, 1], [0, 0, 0], [0, 1, 0.1]])
-    with pytest.raises(ValueError, match="scale is 'minmax'; expected one of 'log', 'robust', 'voxel'"):
+    with pytest.raises(ValueError, match="scale 'minmax' is unknown; expected one of 'log', 'robust', 'voxel'"):
         Scaler("minmax")
 
 

@@ -169,7 +169,7 @@ def test_without_data_it_is_drawn_and_says_so(monkeypatch):
     [
         ({"n_genes": 4001}, "n_genes is 4001; expected 1 to 4000"),
         ({"seed": -1}, "seed is -1"),
-        ({"geometry": "human"}, "geometry is 'human'"),
+        ({"geometry": "human"}, "geometry 'human' is unknown"),
         ({"step": 0}, "step is 0"),
     ],
 )

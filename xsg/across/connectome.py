@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from xsg.atlas import REGIONS, align
+from xsg.check import instance
 from xsg.files import read_text
 from xsg.names import homologue, side, stem
 
@@ -74,8 +75,7 @@ def fold(weights: pd.DataFrame) -> pd.DataFrame:
     >>> fold(table).to_numpy().tolist()
     [[0.0, 3.0], [3.0, 0.0]]
     """
-    if not isinstance(weights, pd.DataFrame):
-        raise TypeError(f"fold: expected a table, region by region; got {type(weights).__name__}.")
+    instance(weights, pd.DataFrame, "fold", "a table, region by region")
     weights = align(weights, weights.index, "fold")
     weights = align(weights.T, weights.index, "fold, columns").T
     _check(weights, "fold", "Make it so first, e.g. (weights + weights.T) / 2.", negative=True)

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from xsg.atlas import Graph, build_graph, load_parcellation
-from xsg.check import choice, number
+from xsg.check import choice, flag, number
 from xsg.simulate.fields import simulated_programs
 
 TRUTH = {
@@ -150,8 +150,7 @@ def simulate_progression(
     interval, smooth = number(interval, "interval"), number(smooth, "smooth")
     noise_tau, noise_thinning = number(noise_tau, "noise_tau"), number(noise_thinning, "noise_thinning")
     seed, world = number(seed, "seed", 0, whole=True), number(world, "world", 0, whole=True)
-    if not isinstance(accumulated, (bool, np.bool_)):
-        raise TypeError(f"accumulated is {accumulated!r}; expected True or False.")
+    flag(accumulated, "accumulated")
     if n_subjects < 1 or n_visits < 1 or not interval > 0 or noise_tau < 0 or noise_thinning < 0:
         raise ValueError(
             f"n_subjects {n_subjects}, n_visits {n_visits}, interval {interval}, noise {noise_tau} and "

@@ -18,7 +18,7 @@ import pandas as pd
 
 from xsg import check
 from xsg.atlas import Parcellation, homologous_pairs
-from xsg.check import align, array, constant, folds, some
+from xsg.check import align, array, constant, distinct, folds, instance, some
 from xsg.evaluation.baselines import PENALTIES, baseline, gene_table, map_table, z_scores
 
 _INNER_FOLDS = 5
@@ -219,14 +219,11 @@ def complete_maps(
     ValueError
         A map without family, or only one family; folds or regions that do not fit, as for `baseline`.
     """
-    if not isinstance(maps, pd.DataFrame):
-        raise TypeError(f"maps: expected a DataFrame, a map in each row, got {type(maps).__name__}. Give both names.")
+    instance(maps, pd.DataFrame, "maps", "a DataFrame, a map in each row", "Give both names.")
     families = pd.Series(families) if isinstance(families, dict) else families
-    if not isinstance(families, pd.Series):
-        raise TypeError(f"families: expected a Series by map, got {type(families).__name__}. Give each map's name.")
+    instance(families, pd.Series, "families", "a Series by map", "Give each map's name.")
     for what, index in (("maps", maps.index), ("families", families.index)):
-        if not index.is_unique:
-            raise ValueError(f"{what}: maps given more than once: {some(index[index.duplicated()].unique())}.")
+        distinct(index, f"{what}: maps")
     if len(lost := maps.index.difference(families.dropna().index, sort=False)):
         raise ValueError(f"families: map {lost[0]!r} has none; expected one for each of {len(maps)} maps.")
     families = families[maps.index].map(lambda each: each.strip().casefold() if isinstance(each, str) else each)
@@ -235,8 +232,7 @@ def complete_maps(
     if targets is None:
         targets = maps
     else:
-        if not isinstance(targets, pd.DataFrame):
-            raise TypeError(f"targets: expected a DataFrame, a map in each row, got {type(targets).__name__}.")
+        instance(targets, pd.DataFrame, "targets", "a DataFrame, a map in each row")
         targets = align(targets.T, maps.columns, "targets").T
         if len(lost := targets.index.get_level_values(0).difference(maps.index, sort=False)):
             raise ValueError(f"targets: map {lost[0]!r} is none of maps; expected some of {some(maps.index)}.")

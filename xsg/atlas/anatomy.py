@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.spatial import KDTree
 
 from xsg import names as naming
-from xsg.check import array, some
+from xsg.check import array, instance, some
 
 FAR = 40.0  # mm; a centre farther from the cortex than that is in another unit or on another side
 _DEEP = 16.0  # mm; no region's centre lies deeper below the cortex, where there are many (largest seen: 13)
@@ -53,11 +53,9 @@ def vertex_labels(labels: object, n: int) -> np.ndarray:
 
 def region_names(names: object, what: str) -> dict[int, str]:
     """Return label -> name of those labels that are regions, in order; the medial wall and the background are not."""
-    if not isinstance(names, (Mapping, pd.Series)):
-        raise TypeError(
-            f"names of {what!r}: expected a dict of label -> region name, got {type(names).__name__}. A list does not "
-            "tell which label each name belongs to, e.g. whether label 0 is counted: dict(enumerate(names, start=1))."
-        )
+    way_out = "A list does not tell which label each name belongs to, e.g. whether label 0 is counted: "
+    way_out += "dict(enumerate(names, start=1))."
+    instance(names, (Mapping, pd.Series), f"names of {what!r}", "a dict of label -> region name", way_out)
     found = {}
     for label, region in dict(names).items():
         try:

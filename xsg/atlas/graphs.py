@@ -9,7 +9,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from xsg import names as naming
-from xsg.check import align, array, rows_of, some
+from xsg.check import align, array, distinct, instance, rows_of, some
 
 if TYPE_CHECKING:
     import torch_geometric
@@ -204,10 +204,7 @@ class SparseGraph:
         weights = array(self.edge_weights, f"edge weights of graph {self.name!r}", finite=False)
         for attribute, value in (("regions", regions), ("edges", edges), ("edge_weights", weights)):
             object.__setattr__(self, attribute, value)
-        if regions.has_duplicates:
-            raise ValueError(
-                f"graph {self.name!r}: place {str(regions[regions.duplicated()][0])!r} is given twice. Name each once."
-            )
+        distinct(regions, f"graph {self.name!r}: places", "Name each once.")
         n = len(regions)
         if edges.ndim != 2 or len(edges) != 2 or weights.shape != edges.shape[1:]:
             raise ValueError(f"edges {edges.shape} and weights {weights.shape}: expected (2, E) and (E,).")
@@ -270,11 +267,8 @@ def joined(graph: Graph | SparseGraph, regions: pd.Index, having: str) -> Graph 
 
     ``having`` is what the regions have, in the error of one that the graph lacks.
     """
-    if not isinstance(graph, (Graph, SparseGraph)):
-        raise TypeError(
-            f"graph: expected xsg.Graph, xsg.SparseGraph or None, got {type(graph).__name__}. Make one by build_graph, "
-            "or of a table of weights: xsg.Graph(weights)."
-        )
+    way_out = "Make one by build_graph, or of a table of weights: xsg.Graph(weights)."
+    instance(graph, (Graph, SparseGraph), "graph", "xsg.Graph, xsg.SparseGraph or None", way_out)
     if not regions.isin(graph.regions).all():
         meant = naming.translate(graph.regions, regions)
         called = pd.Index([meant.get(name, name) for name in graph.regions])

@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 from scipy.spatial.distance import cdist
 
 from xsg import names as naming
-from xsg.check import array, rows_of, some
+from xsg.check import array, columns, instance, rows_of, some
 
 TOLERANCE = 15.0
 """Distance in mm up to which a centre lies at the mirror image of another one.
@@ -96,6 +96,11 @@ def find_pairs(regions: pd.Index | list[str], centres: pd.DataFrame | Placed | N
     return Pairs(twin, _numbered(np.arange(len(regions)), twin), unknown)
 
 
+def nearest_mirror(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how far the nearest of others (m, 3) lies from the mirror image of each place (n, 3), and its row."""
+    return KDTree(there).query(here * [-1, 1, 1])
+
+
 def about_unknown(unknown: Iterable[object], n: int) -> str:
     """Say which of n regions have no homologue that is known."""
     unknown = list(unknown)
@@ -131,14 +136,8 @@ def _by_names(regions: pd.Index) -> Pairs:
 
 def _places(table: object) -> pd.DataFrame:
     """Return centres with the hemisphere of each, ``L`` or ``R``: as told, else by name, else by the sign of x."""
-    if not isinstance(table, pd.DataFrame):
-        raise TypeError(
-            f"centres: expected a Parcellation or a DataFrame by region with x, y, z in mm, got {type(table).__name__}."
-        )
-    if missing := [column for column in "xyz" if column not in table.columns]:
-        raise ValueError(
-            f"centres: no column {', '.join(missing)}; there are {some(table.columns)}. Expected x, y, z in mm."
-        )
+    instance(table, pd.DataFrame, "centres", "a Parcellation or a DataFrame by region with x, y, z in mm")
+    columns(table, "xyz", "centres", "Expected x, y, z in mm.")
     xyz = array(table[["x", "y", "z"]], "centres")
     by_x = np.where(xyz[:, 0] < 0, "L", "R")
     if "hemisphere" in table:
@@ -167,13 +166,12 @@ def _by_places(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     odd = np.zeros(len(table), dtype=bool)
     if not len(left) or not len(right):
         return twin, told & ~counted, odd
-    mirrored = xyz * [-1, 1, 1]
     same: dict[str, dict[str, list[int]]] = {}
     for row in np.flatnonzero(told):
         same.setdefault(naming.stem(table.index[row]), {"L": [], "R": []})[side[row]].append(row)
     one = np.array([[*rows["L"], *rows["R"]] for rows in same.values() if len(rows["L"]) == len(rows["R"]) == 1])
     if len(one):
-        gap = np.linalg.norm(mirrored[one[:, 0]] - xyz[one[:, 1]], axis=1)
+        gap = np.linalg.norm(xyz[one[:, 0]] * [-1, 1, 1] - xyz[one[:, 1]], axis=1)
         numbers = counted[one].any(axis=1)
         if numbers.any() and np.median(gap[numbers]) <= TOLERANCE and gap[numbers].max() <= NAMED:
             # A numbering that mirrors throughout is a naming.
@@ -183,8 +181,8 @@ def _by_places(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]
             twin[a], twin[b] = b, a
         odd[one[~numbers & (gap > NAMED)]] = True
     named = told & ~counted
-    gap, over = KDTree(xyz[right]).query(mirrored[left])
-    back = KDTree(mirrored[left]).query(xyz[right])[1]
+    gap, over = nearest_mirror(xyz[left], xyz[right])
+    back = nearest_mirror(xyz[right], xyz[left])[1]
     for k in np.flatnonzero((back[over] == np.arange(len(left))) & (gap <= TOLERANCE)):
         a, b = left[k], right[over[k]]
         if twin[a] < 0 and twin[b] < 0 and not (named[a] and named[b]):

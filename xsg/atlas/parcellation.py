@@ -28,9 +28,9 @@ from xsg.atlas.anatomy import (
     vertex_labels,
 )
 from xsg.atlas.graphs import Graph, SparseGraph, undirected
-from xsg.atlas.pairs import find_pairs
+from xsg.atlas.pairs import find_pairs, nearest_mirror
 from xsg.atlas.pairs import homologous_pairs as homologous_pairs
-from xsg.check import align, choice, number
+from xsg.check import align, choice, columns, distinct, number
 
 if TYPE_CHECKING:
     from nilearn.surface import PolyMesh
@@ -186,8 +186,7 @@ class Parcellation:
     def _assembled(cls, name: str, labels: np.ndarray, names: dict[int, str], lobes: dict | None = None):
         """Put the table of the regions together."""
         coordinates = _coordinates("pial")
-        if len(set(names.values())) < len(names):
-            raise ValueError(f"names: a region name is given to two labels in {name!r}. Make the names unique.")
+        distinct(names.values(), f"names of {name!r}: regions", "Make the names unique.")
         rows = np.full(len(labels), -1)
         table = []
         for row, (label, region) in enumerate(names.items()):
@@ -206,8 +205,8 @@ class Parcellation:
             centroid = coordinates[vertices].mean(axis=0)
             lobe = (lobes or {}).get(region)
             table.append((region, "LR"[int(hemispheres[0])], lobe, *centroid, len(vertices)))
-        columns = ["region", "hemisphere", "lobe", "x", "y", "z", "n_vertices"]
-        return cls(name, pd.DataFrame(table, columns=columns).set_index("region"), rows)
+        names = ["region", "hemisphere", "lobe", "x", "y", "z", "n_vertices"]
+        return cls(name, pd.DataFrame(table, columns=names).set_index("region"), rows)
 
     @classmethod
     def from_centroids(cls, name: str, table: pd.DataFrame):
@@ -243,11 +242,7 @@ class Parcellation:
         >>> bool((again.labels == dk.labels).mean() > 0.6)
         True
         """
-        missing = [column for column in ("hemisphere", "x", "y", "z") if column not in table.columns]
-        if missing:
-            raise ValueError(
-                f"regions of {name!r}: no column {', '.join(missing)}; there are {', '.join(table.columns)}."
-            )
+        columns(table, ("hemisphere", "x", "y", "z"), f"regions of {name!r}")
         centres = align(table[["x", "y", "z"]], table.index, f"regions of {name!r}").astype(float)
         odd = table.index[~table["hemisphere"].isin(["L", "R"])]
         if len(odd):
@@ -313,10 +308,7 @@ def mesh(surface: str = "pial") -> "PolyMesh":
     from nilearn.datasets import load_fsaverage
 
     meshes = load_fsaverage("fsaverage5")
-    if surface not in meshes:
-        known = ", ".join(key for key in meshes if key != "description")
-        raise ValueError(f"surface {surface!r} is not one of fsaverage5's: {known}.")
-    return meshes[surface]
+    return meshes[choice(surface, [key for key in meshes if key != "description"], "surface of fsaverage5")]
 
 
 def _coordinates(surface: str) -> np.ndarray:
@@ -356,11 +348,9 @@ def distances(parcellation: Parcellation, kind: str = "euclidean") -> pd.DataFra
     """
     regions = parcellation.regions
     centroids = parcellation.table[["x", "y", "z"]].to_numpy()
-    if kind == "euclidean":
+    if choice(kind, ("euclidean", "geodesic"), "kind of distance") == "euclidean":
         found = np.linalg.norm(centroids[:, None] - centroids[None], axis=-1)
         return pd.DataFrame(found, index=regions, columns=regions)
-    if kind != "geodesic":
-        raise ValueError(f"kind {kind!r} of distance is unknown; expected 'euclidean' or 'geodesic'.")
     pial = _coordinates("pial")
     middle = (pial + _coordinates("white_matter")) / 2
     edges = _mesh_edges()
@@ -409,7 +399,7 @@ def mesh_graph(parcellation: Parcellation | None = None) -> SparseGraph:
         left, right = np.split(_coordinates("pial"), 2)
         half = len(left)
         names = pd.Index([f"{side}{vertex}" for side in ("lh", "rh") for vertex in range(half)], name="region")
-        twins = np.column_stack([np.arange(half), half + KDTree(right * [-1, 1, 1]).query(left)[1]])
+        twins = np.column_stack([np.arange(half), half + nearest_mirror(left, right)[1]])
     else:
         names, twin = parcellation.regions, parcellation.homologue
         twins = np.column_stack([names.get_indexer(twin.index), names.get_indexer(twin)])

@@ -39,7 +39,7 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     warnings.warn(message, category, stacklevel=level)
 
 
-def choice(value: object, allowed: Iterable[str], what: str) -> str:
+def choice(value: object, allowed: Iterable[str], what: str, way_out: str = "") -> str:
     """Return a value that is one of those allowed, or refuse it and say which there are.
 
     Examples
@@ -52,7 +52,9 @@ def choice(value: object, allowed: Iterable[str], what: str) -> str:
         return value
     near = get_close_matches(str(value).lower(), [each.lower() for each in allowed], n=1)
     hint = f" Did you mean {next(each for each in allowed if each.lower() == near[0])!r}?" if near else ""
-    raise ValueError(f"{what} {value!r} is unknown; expected one of {', '.join(map(repr, allowed))}.{hint}")
+    raise ValueError(
+        f"{what} {value!r} is unknown; expected one of {', '.join(map(repr, allowed))}.{hint}{way_out and ' '}{way_out}"
+    )
 
 
 def choices(values: object, allowed: Iterable[str], what: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from xsg.check import constant, some
+from xsg.check import choice, constant, number, some
 
 GROUPS = ("NC", "MCI", "AD")
 _COVARIATES = ("age", "sex", "site")
@@ -59,9 +59,8 @@ class _Design:
 
 
 def _design(cohort: Cohort, patients: str, controls: str, adjust: Sequence[str]) -> _Design:
-    unknown = [a for a in adjust if a not in _COVARIATES]
-    if unknown:
-        raise ValueError(f"adjust: unknown covariate {unknown[0]!r}; choose from {_COVARIATES}")
+    for each in adjust:
+        choice(each, _COVARIATES, "adjust: covariate")
     counts = cohort.subjects["group"].value_counts()
     if patients == controls:
         raise ValueError(f"patients and controls are both {patients!r}; give two groups of {GROUPS}")
@@ -289,8 +288,7 @@ def bootstrap_thinning(
     ValueError
         As `thinning_map`; or a draw cannot be adjusted (too few subjects share a site with the other group).
     """
-    if n < 1:
-        raise ValueError(f"n is {n}; at least one draw is needed")
+    n = number(n, "n, the draws", 1, whole=True)
     design = _design(cohort, patients, controls, adjust)
     _check_rank(_moments(np.ones((1, len(design.x))), design)[0], design, adjust)
     groups = [np.flatnonzero(~design.patient), np.flatnonzero(design.patient)]

@@ -11,7 +11,7 @@ from xsg import _moved
 from xsg import check as checks
 from xsg import names as naming
 from xsg.atlas import Graph, Parcellation, SparseGraph
-from xsg.check import align, series, some
+from xsg.check import align, instance, series, some
 from xsg.data.cohort import Cohort
 from xsg.data.gene_names import gene_names
 
@@ -105,16 +105,10 @@ class Cortex:
 
     def __post_init__(self) -> None:
         """Align the tables by name; a region that one of them lacks is named."""
-        if not isinstance(self.parcellation, Parcellation):
-            raise TypeError(
-                f"parcellation: expected an xsg.Parcellation, got {type(self.parcellation).__name__} "
-                f"{str(self.parcellation)[:40]!r}. Load one, e.g. xsg.atlas.load_parcellation('dk')."
-            )
-        if not isinstance(self.expression, pd.DataFrame):
-            raise TypeError(
-                f"expression: expected a DataFrame of regions × genes, got {type(self.expression).__name__}. "
-                "The order of a bare array cannot be checked: pd.DataFrame(values, index=regions, columns=genes)."
-            )
+        way_out = "Load one, e.g. xsg.atlas.load_parcellation('dk')."
+        instance(self.parcellation, Parcellation, "parcellation", "an xsg.Parcellation", way_out)
+        way_out = "The order of a bare array cannot be checked: pd.DataFrame(values, index=regions, columns=genes)."
+        instance(self.expression, pd.DataFrame, "expression", "a DataFrame of regions × genes", way_out)
         graph = _graph(self.graph)
         meant = naming.translate(graph.regions, self.parcellation.regions)
         regions = self.parcellation.regions
@@ -218,12 +212,8 @@ def _graph(graph: object) -> Graph:
         return graph.dense()
     if isinstance(graph, pd.DataFrame):
         return Graph(graph)
-    if not isinstance(graph, Graph):
-        raise TypeError(
-            f"graph: expected an xsg.Graph, or a DataFrame of weights by region name, got {type(graph).__name__}. Make "
-            "one, e.g. xsg.build_graph(parcellation)."
-        )
-    return graph
+    wanted = "an xsg.Graph, or a DataFrame of weights by region name"
+    return instance(graph, Graph, "graph", wanted, "Make one, e.g. xsg.build_graph(parcellation).")
 
 
 __getattr__ = _moved.lazily(__name__)

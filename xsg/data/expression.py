@@ -21,7 +21,7 @@ import pandas as pd
 
 from xsg import _moved
 from xsg.atlas import REGIONS, align
-from xsg.check import array, some
+from xsg.check import array, choice, distinct, instance
 from xsg.data.expression_files import load_expression as load_expression
 from xsg.data.expression_files import save_expression as save_expression
 from xsg.data.fetch import fetch
@@ -83,8 +83,7 @@ def load_ahba(genes: str | Sequence[str] = "landmark", missing: str = "drop") ->
     ValueError
         If a gene is not in the matrix or is asked for twice, or ``missing`` is neither choice.
     """
-    if not isinstance(missing, str) or missing not in ("drop", "mirror"):
-        raise ValueError(f"missing={missing!r}: expected 'drop' (66 regions) or 'mirror' (copy the left homologue)")
+    choice(missing, ("drop", "mirror"), "missing")
     table = pd.read_csv(fetch(_MATRIX), index_col="Region")
     source = f"Expression: Allen Human Brain Atlas, {table.shape[1]} genes with donor stability r > 0.2 ({_MATRIX})."
     empty = table.isna().all(axis=1)
@@ -122,8 +121,7 @@ def common(tables: Iterable[pd.DataFrame]) -> list[pd.DataFrame]:
         raise TypeError(f"tables: expected one DataFrame or more, regions by genes; got {kinds}.")
     for number, table in enumerate(tables, start=1):
         gene_names(table.columns, f"table {number}")
-        if twice := list(table.index[table.index.duplicated()]):
-            raise ValueError(f"table {number}: regions given more than once: {some(twice)}. Keep one row per region.")
+        distinct(table.index, f"table {number}: regions", "Keep one row per region.")
     regions, genes = tables[0].index, tables[0].columns
     for table in tables[1:]:
         regions, genes = regions[regions.isin(table.index)], genes[genes.isin(table.columns)]
@@ -154,10 +152,7 @@ def differential_stability(tables: Mapping[str, pd.DataFrame]) -> pd.Series:
     >>> differential_stability({"1": one, "2": one.assign(B=[3.0, 2.0, 1.0])}).round(2).to_dict()
     {'A': 1.0, 'B': -1.0}
     """
-    if not isinstance(tables, Mapping):
-        raise TypeError(
-            f"tables: expected a dict by donor, as donor_expressions makes it; got {type(tables).__name__}."
-        )
+    instance(tables, Mapping, "tables", "a dict by donor, as donor_expressions makes it")
     if len(tables) < 2:
         raise ValueError(f"differential stability compares donors; {len(tables)} given, expected at least 2")
     genes = next(iter(tables.values())).columns
@@ -223,10 +218,8 @@ def normalise(expression: pd.DataFrame, by: str = "gene") -> pd.DataFrame:
     >>> normalise(table).to_numpy().tolist()
     [[-1.0, -1.0], [1.0, 1.0]]
     """
-    if not isinstance(by, str) or by not in ("gene", "region", "none"):
-        raise ValueError(f"by={by!r}: expected 'gene', 'region' or 'none'")
-    if not isinstance(expression, pd.DataFrame):
-        raise TypeError(f"expression: expected a table, regions by genes; got {type(expression).__name__}.")
+    choice(by, ("gene", "region", "none"), "by")
+    instance(expression, pd.DataFrame, "expression", "a table, regions by genes")
     gene_names(expression.columns, "expression")
     values = array(expression, "expression", finite=False)
     if not np.isfinite(values).all():
@@ -255,9 +248,7 @@ def normalise(expression: pd.DataFrame, by: str = "gene") -> pd.DataFrame:
 def wanted_genes(genes: object) -> str | list[str]:
     """Return ``"all"``, ``"landmark"`` or symbols, or refuse what names no genes."""
     if isinstance(genes, str):
-        if genes not in ("all", "landmark"):
-            raise ValueError(f"genes={genes!r}: expected 'landmark', 'all' or a list of symbols, e.g. ['APOE', 'MAPT']")
-        return str(genes)
+        return choice(genes, ("landmark", "all"), "genes", "Or give a list of symbols, e.g. ['APOE', 'MAPT'].")
     given = [] if isinstance(genes, (list, tuple)) and not len(genes) else gene_list(genes, "genes", as_given=True)
     wanted = pd.Index([as_text(gene) for gene in given])
     if wanted.empty or wanted.has_duplicates:

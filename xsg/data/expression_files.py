@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xsg.check import array
+from xsg.check import array, instance
 from xsg.data.gene_names import gene_list, gene_names
 from xsg.files import whole
 
@@ -45,8 +45,7 @@ def save_expression(table: pd.DataFrame, path: str | Path) -> Path:
     path = Path(path)
     if path.suffix != ".npz":
         raise ValueError(f"path is {str(path)!r}; expected a name ending in .npz")
-    if not isinstance(table, pd.DataFrame):
-        raise TypeError(f"table: expected a DataFrame, regions by genes; got {type(table).__name__}.")
+    instance(table, pd.DataFrame, "table", "a DataFrame, regions by genes")
     genes = gene_names(gene_list(table.columns, "table", as_given=True), "table")
     if isinstance(table.index, pd.MultiIndex) or not table.index.is_unique or table.index.hasnans:
         raise ValueError("table: rows without a name of their own, or with several; expected one region a row.")

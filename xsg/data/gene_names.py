@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from xsg.check import MISSING_TEXT, some
+from xsg.check import MISSING_TEXT, distinct, some
 
 # What a spreadsheet makes of symbols such as SEPT2, MARCH1, DEC1 or OCT4, in the languages it is often set to.
 _MONTH = r"(?:jan|feb|mar|mrz|mär|märz|apr|avr|may|mai|jun|jul|aug|sep|sept|oct|okt|nov|dec|dez|déc)[a-zé]*"
@@ -52,10 +52,7 @@ def gene_names(columns: Iterable[object], what: str) -> pd.Index:
     text = [str(name) for name in found]
     if empty := [place for place, name in enumerate(text, 1) if name.lower() in ("", "nan", "none")]:
         raise ValueError(f"{what}: gene {empty[0]} of {len(text)} has no name. Name it, or leave the column out.")
-    if len(twice := pd.Index(text)[pd.Index(text).duplicated()].unique()):
-        raise ValueError(
-            f"{what}: genes given more than once: {some(twice)}. Keep one column a gene, e.g. the mean of its probes."
-        )
+    distinct(text, f"{what}: genes", "Keep one column a gene, e.g. the mean of its probes.")
     there = set(text)
     if again := [name for name in text if (hit := _RENAMED.fullmatch(name)) and {hit[1], f"{hit[1]}.1"} <= there]:
         raise ValueError(

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xsg.check import MISSING_CODES, MISSING_TEXT, some
+from xsg.check import MISSING_CODES, MISSING_TEXT, distinct, some
 from xsg.files import read_text
 
 ENDINGS = (".csv", ".tsv", ".txt")
@@ -128,8 +128,7 @@ def named(names: Iterable[object], columns: Iterable[str], optional: Iterable[st
         If a name is there twice, or a column asked for is missing or could be either of two.
     """
     found = [str(name).strip() for name in names]
-    if len(twice := pd.Index(found)[pd.Index(found).duplicated()].unique()):
-        raise ValueError(f"{what}: columns given more than once: {some(twice)}. Rename them, or keep one.")
+    distinct(found, f"{what}: columns", "Rename them, or keep one.")
     columns, there, folded = list(columns), set(found), [fold(name) for name in found]
     for column in [*columns, *optional]:
         like = [] if column in there else [place for place, name in enumerate(folded) if name == fold(column)]

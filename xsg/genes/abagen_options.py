@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
 
-from xsg.check import choice, number
+from xsg.check import choice, flag, number
 from xsg.data.gene_names import as_text
 from xsg.genes.microarrays import NAMES, options
 from xsg.genes.simulate import DONORS
@@ -57,10 +56,8 @@ def check_options(choices: Mapping[str, object], n_donors: int = 6, *, by_donor:
     >>> check_options({"ibf_threshold": np.float32(0.5), "lr_mirror": None})
     {'ibf_threshold': 0.5, 'lr_mirror': None}
     """
-    if unknown := sorted(set(choices) - set(options())):
-        near = get_close_matches(unknown[0], options(), n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"option {unknown[0]!r} is unknown.{hint} abagen has: {', '.join(options())}")
+    for name in sorted(choices):
+        choice(name, options(), "option")
     checked = {name: _checked(name, value) for name, value in choices.items()}
     full = {**options(), **checked}
     if full["probe_selection"] == "diff_stability" and n_donors < 2:
@@ -97,8 +94,7 @@ def _checked(name: str, value: object) -> object:
         return number(value, name, 0, above=True)
     if name == "tolerance":
         return number(value, name)
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} is {value!r} ({type(value).__name__}); expected True or False.")
+    flag(value, name)
     return bool(value)
 
 

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from xsg.atlas import align
-from xsg.check import array, number, series, some
+from xsg.check import array, distinct, instance, number, series, some
 from xsg.data.gene_names import as_text, gene_list, gene_names
 from xsg.evaluation.nulls import p_value
 from xsg.genes.sets import gene_sets, mismatch
@@ -281,8 +281,7 @@ def _tokens(genes: Iterable[str]) -> dict[str, str]:
 
 def _columns(table: pd.DataFrame, what: str) -> pd.DataFrame:
     """z-scores of each column over regions."""
-    if not isinstance(table, pd.DataFrame):
-        raise TypeError(f"{what}: expected a table, regions by genes; got {type(table).__name__}.")
+    instance(table, pd.DataFrame, what, "a table, regions by genes")
     gene_names(gene_list(table.columns, what, as_given=True), what)
     values = align(table, table.index, what).to_numpy(dtype=float)
     centred = values - values.mean(axis=0)
@@ -313,8 +312,7 @@ def _scores(table: pd.DataFrame, maps: pd.Series | pd.DataFrame) -> pd.Series | 
 
 def _members(genes: pd.Index, sets: GeneSets) -> np.ndarray:
     """Membership of p genes in S sets, float array (p, S)."""
-    if not genes.is_unique:
-        raise ValueError(f"gene {genes[genes.duplicated()][0]!r} is given twice; keep one column per gene.")
+    distinct(genes, "genes", "Keep one column per gene.")
     genes = pd.Index([as_text(gene) for gene in gene_names(gene_list(genes, "genes", as_given=True), "genes")])
     sets = gene_sets(sets)
     members = np.zeros((len(genes), len(sets)))

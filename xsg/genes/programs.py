@@ -208,8 +208,7 @@ def gene_weights(model: CrossScaleVAE, expression: pd.DataFrame) -> pd.Series:
     do with thinning; for the latter correlate genes with a map (`xsg.genes.enrichment.gene_correlations`). See
     Haufe et al. 2014, doi:10.1016/j.neuroimage.2013.10.067, on filters and patterns.
     """
-    if not isinstance(model, CrossScaleVAE):
-        raise TypeError(f"model: expected a fitted CrossScaleVAE, got {type(model).__name__}.")
+    check.instance(model, CrossScaleVAE, "model", "a fitted CrossScaleVAE")
     model._check_fitted()
     seen: list = []
     hook = model.net_.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs))

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from xsg import _moved
-from xsg.check import number, some
+from xsg.check import choice, instance, number, some
 from xsg.data.fetch import fetch
 from xsg.data.gene_names import as_text, gene_list, gene_names
 from xsg.genes.gmt import read_gmt
@@ -46,11 +46,7 @@ def load_gene_sets(name: str = "Pooled") -> dict[str, list[str]]:
     ValueError
         If there is no such collection.
     """
-    if not isinstance(name, str) or name not in _FILES:
-        raise ValueError(
-            f"gene sets {name!r} are not known; there are {', '.join(map(repr, _FILES))}. Read your own with read_gmt."
-        )
-    return read_gmt(fetch(_FILES[name]))
+    return read_gmt(fetch(_FILES[choice(name, _FILES, "gene sets", "Read your own with read_gmt.")]))
 
 
 def restrict(
@@ -127,11 +123,8 @@ def gene_sets(sets: object) -> dict[str, list[str]]:
     """
     if isinstance(sets, pd.Series) and sets.map(lambda genes: isinstance(genes, (list, tuple, set))).all():
         sets = sets.to_dict()
-    if not isinstance(sets, Mapping):
-        raise TypeError(
-            f"gene sets: expected names with lists of genes, e.g. {{'Astro': ['AQP4', 'GFAP']}}; got a "
-            f"{type(sets).__name__}. Read a file with xsg.genes.sets.read_gmt."
-        )
+    wanted = "names with lists of genes, e.g. {'Astro': ['AQP4', 'GFAP']}"
+    instance(sets, Mapping, "gene sets", wanted, "Read a file with xsg.genes.sets.read_gmt.")
     if not sets:
         raise ValueError("gene sets: none given; expected at least one.")
     found: dict[str, list[str]] = {}

@@ -93,10 +93,8 @@ def simulate_subjects(seed: int, true: pd.Series, n_controls: int, n_patients: i
     ValueError
         A size is out of range.
     """
-    for what, size in (("n_controls", n_controls), ("n_patients", n_patients)):
-        if number(size, what, whole=True) < 10:
-            raise ValueError(f"{what} is {size}; expected at least 10")
-    n_controls, n_patients = int(n_controls), int(n_patients)
+    n_controls = number(n_controls, "n_controls", 10, whole=True)
+    n_patients = number(n_patients, "n_patients", 10, whole=True)
     rng = stream(seed, 2)
     # For each group, so many subjects pass and a few more will be lost to quality control.
     passing = np.array([n_controls, _N_MCI, n_patients])

@@ -25,7 +25,7 @@ import pandas as pd
 
 from xsg import _moved
 from xsg.atlas import build_graph, load_parcellation
-from xsg.check import number
+from xsg.check import columns, number
 from xsg.data.cohort import noise_ceiling, thinning_map
 from xsg.data.cortex import Cortex, Truth
 from xsg.simulate.cohort import simulate_subjects
@@ -67,9 +67,7 @@ def simulate_cortex(
     ValueError
         A size is out of range.
     """
-    seed, n_genes = number(seed, "seed", 0, whole=True), number(n_genes, "n_genes", whole=True)
-    if n_genes < 2:
-        raise ValueError(f"n_genes is {n_genes}; expected at least 2")
+    seed, n_genes = number(seed, "seed", 0, whole=True), number(n_genes, "n_genes", 2, whole=True)
     programs = simulated_programs(seed, n_programs)
     true = vulnerability(programs)
     expression, loadings = _expression(seed, n_genes, programs)
@@ -115,8 +113,7 @@ def vulnerability(programs: pd.DataFrame) -> pd.Series:
         Thinning in mm, mean 0.12.
     """
     p = programs
-    if absent := [name for name in _RELEVANT if name not in p]:
-        raise ValueError(f"programs: no column {absent[0]!r}; expected P1 to P5 or more, by region.")
+    columns(p, _RELEVANT, "programs", "Expected P1 to P5 or more, by region.")
     u = np.logaddexp(0, 1.5 * p["P1"]) + 0.8 * np.tanh(1.5 * p["P2"]) + 0.3 * p["P2"] * p["P4"]
     v = np.logaddexp(0, u)
     out = (_MEAN_THINNING * v / v.mean()).round(6).rename("thinning")

@@ -48,8 +48,7 @@ def smooth_fields(
 
 def simulated_programs(seed: int, n_programs: int) -> pd.DataFrame:
     """Draw programs P1 … Pk over the 68 regions, (68, k): smooth, uncorrelated, mean 0, variance 1."""
-    if not 5 <= (n_programs := number(n_programs, "n_programs", whole=True)) <= 20:
-        raise ValueError(f"n_programs is {n_programs}; expected 5 to 20 (three act on thinning, at least two do not)")
+    n_programs = number(n_programs, "n_programs", 5, 20, whole=True)  # three act on thinning, at least two do not
     raw = smooth_fields(stream(seed, 0), n_programs, left_right=0.97, correlation=matern)
     raw = raw - raw.mean(axis=0)
     # Gram–Schmidt by way of Cholesky: P1 keeps its shape, each later one loses what it shares with those before it.

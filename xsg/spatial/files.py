@@ -377,8 +377,7 @@ def _table_of_experiments(path: Path) -> pd.DataFrame:
         ) from None
     except Exception as error:  # pyarrow has errors of its own
         raise ValueError(f"{path} cannot be read ({str(error)[:200]}). {hint}") from None
-    if absent := [column for column in ("id", "gene") if column not in raw]:
-        raise ValueError(f"{path} has no column {absent[0]!r}; it has: {check.some(raw.columns)}. {hint}")
+    check.columns(raw, ("id", "gene"), str(path), hint)
     ids = pd.to_numeric(raw["id"], errors="coerce")
     named = raw["gene"].map(lambda gene: isinstance(gene, str) and bool(gene.strip()))
     for bad, what in (

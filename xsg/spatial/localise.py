@@ -20,7 +20,7 @@ from scipy.stats import chi2
 from tqdm.auto import tqdm
 
 from xsg import _moved
-from xsg.check import array, choice, number, rows_of
+from xsg.check import array, choice, choices, instance, number, rows_of
 from xsg.evaluation.metrics import r_squared_columns
 from xsg.spatial.estimator import SpatialVAE
 from xsg.spatial.folds import BUFFER, VOXEL_SPLITS, Fold, grid_order, voxel_folds
@@ -210,18 +210,13 @@ def localise(
     >>> list(places.table.index), places.r2.shape
     (['model', 'centroid'], (3,))
     """
-    if not isinstance(brain, Mouse):
-        raise TypeError(f"brain: expected an xsg Mouse, as xsg.load_mouse gives it, got {type(brain).__name__}.")
+    instance(brain, Mouse, "brain", "an xsg Mouse, as xsg.load_mouse gives it")
     if lacking := [each for each in ("get_params", "fit", "predict_place", "spread") if not hasattr(model, each)]:
         raise TypeError(
             f"model: {type(model).__name__} has no {lacking[0]}(); expected a SpatialVAE, or what works as one."
         )
-    chosen = (baselines,) if isinstance(baselines, str) else () if baselines in (None, False) else baselines
-    names = PLACE_BASELINES if baselines is True else tuple(dict.fromkeys(chosen))
-    if unknown := [name for name in names if name not in PLACE_BASELINES]:
-        raise ValueError(
-            f"baseline {unknown[0]!r} is unknown; expected some of {', '.join(map(repr, PLACE_BASELINES))}."
-        )
+    wanted = PLACE_BASELINES if baselines is True else baselines or ()
+    names = choices(wanted, PLACE_BASELINES, "baseline") if len(wanted) else ()
     brain, given = _numbered(brain, given)
     every = voxel_folds(brain.voxels, split, n_folds, seed, buffer)
     numbers = tuple(range(1, len(every) + 1))

@@ -28,6 +28,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from xsg.check import choice
+
 AXES = ("AP", "SI", "LR")
 
 
@@ -120,8 +122,7 @@ class SpatialVAENet(nn.Module):
         reconstruct: bool = True,
     ):
         super().__init__()
-        if norm not in ("batch", "layer"):
-            raise ValueError(f"norm is {norm!r}; expected 'batch' or 'layer'.")
+        choice(norm, ("batch", "layer"), "norm")
         self.first = None
         if neighbours:
             from torch_geometric.nn import SAGEConv

@@ -248,8 +248,7 @@ def _tree(text: str, path: str) -> pd.DataFrame:
     except (ValueError, pd.errors.ParserError) as error:
         raise ValueError(f"{path} is no table of structures ({error}). Get it anew.") from None
     wanted = ["id", "acronym", "name", "parent_structure_id", "color_hex_triplet"]
-    if absent := [column for column in wanted if column not in raw]:
-        raise ValueError(f"{path} has no column {absent[0]!r}; it has: {check.some(raw.columns, 8)}.")
+    check.columns(raw, wanted, path)
     numbers = (
         raw[["id", "parent_structure_id"]].apply(pd.to_numeric, errors="coerce").fillna({"parent_structure_id": 0})
     )

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from xsg.check import constant, number, rows_of, some
+from xsg.check import choice, constant, distinct, number, rows_of, some
 from xsg.spatial.mouse import Mouse
 
 _BLOCK = 4096  # voxels
@@ -68,8 +68,7 @@ def _columns(brain: Mouse, names: pd.Index | None, places: np.ndarray) -> np.nda
         return places
     if len(genes) > int(places.max(initial=-1)) and genes[places].equals(names):
         return places
-    if not genes.is_unique:
-        raise ValueError(f"genes given more than once: {some(genes[genes.duplicated()].unique())}. Keep one of each.")
+    distinct(genes, "genes")
     found = genes.get_indexer(names)
     if (found < 0).any():
         raise ValueError(
@@ -224,8 +223,7 @@ class Scaler:
     """
 
     def __init__(self, scale: str = "log"):
-        if not isinstance(scale, str) or scale not in SCALES:
-            raise ValueError(f"scale is {scale!r}; expected one of {', '.join(map(repr, SCALES))}.")
+        choice(scale, SCALES, "scale")
         self.scale = scale
 
     def fit(self, brain: Mouse, rows: np.ndarray | None = None, genes: np.ndarray | None = None) -> Scaler:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from xsg.check import number
+from xsg.check import choice, number
 from xsg.data import fetch as _fetch
 from xsg.spatial.files import ANNOTATION
 from xsg.spatial.mouse import (
@@ -132,8 +132,7 @@ def simulate_mouse(seed: int = 0, n_genes: int = 400, step: int = 1, geometry: s
     if not 1 <= n_genes <= MAX_GENES:
         raise ValueError(f"n_genes is {n_genes}; expected 1 to {MAX_GENES}.")
     step = number(step, "step", 1, whole=True)
-    if not isinstance(geometry, str) or geometry not in ("auto", "drawn", "allen"):
-        raise ValueError(f"geometry is {geometry!r}; expected 'auto', 'drawn' or 'allen'.")
+    choice(geometry, ("auto", "drawn", "allen"), "geometry")
     if geometry == "auto":
         geometry = "allen" if all(map(_fetch.is_here, (ANNOTATION, _TREE))) else "drawn"
     if geometry == "allen":

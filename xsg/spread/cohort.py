@@ -127,11 +127,8 @@ class Spread:
             each if isinstance(each, pd.Index) else pd.Index(list(each)) for each in (self.subjects, self.places)
         )
         for named, kind in ((subjects, "subjects"), (places, "places")):
-            if named.has_duplicates:
-                raise ValueError(
-                    f"{what}{kind} given more than once: {check.some(named[named.duplicated()])}. Give each a name of "
-                    "its own; the visits of one subject go along the second axis."
-                )
+            way_out = "Give each a name of its own; the visits of one subject go along the second axis."
+            check.distinct(named, f"{what}{kind}", way_out)
         times = check.array(self.times, f"{what}times", finite=False)
         if times.ndim == 1 and times.shape == (visits,):  # everybody is seen at the same times
             times = np.tile(times, (count, 1))
@@ -327,18 +324,13 @@ def load_spread(
     mice = {"mouse-tau": (_mouse_tau, _NETWORKS), "mouse-lrrk2": (_mouse_lrrk2, _NETWORKS[:3])}
     if isinstance(name, str) and name in mice:
         load, networks = mice[name]
-        if network not in networks:
-            raise ValueError(f"network {network!r} is unknown for {name!r}; expected {', '.join(map(repr, networks))}.")
-        return load(network)
-    if name != "disc":
-        raise ValueError(f"spread {name!r} is unknown; expected 'disc', 'mouse-tau' or 'mouse-lrrk2'.")
+        return load(check.choice(network, networks, f"network of {name!r}"))
+    check.choice(name, ("disc", *mice), "spread")
     if noise is not None:  # a signal-to-noise ratio
         noise = check.number(noise, "noise", 0, above=True)
     seed = check.number(seed, "seed", 0, whole=True)
     laws = (laws,) if isinstance(laws, str) else tuple(laws)
-    unknown = [law for law in laws if law not in _RATES]
-    if unknown or not laws:
-        raise ValueError(f"laws is {laws!r}; expected some of {', '.join(map(repr, _RATES))}.")
+    check.choices(laws, _RATES, "laws")
     times = np.atleast_1d(check.array(times, "times"))
     if times.ndim != 1 or not len(times) or times[0] < 0 or (np.diff(times) <= 0).any():
         raise ValueError(f"times is {times.tolist()}; expected rising times of 0 or later.")

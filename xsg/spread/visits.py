@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xsg.check import flag, number
+from xsg.check import flag, instance, number
 from xsg.spread.cohort import Spread
 from xsg.spread.model import log_normal_prior
 from xsg.spread.physics import ReactionDiffusion
@@ -40,12 +40,9 @@ FIXED = ("laws", "encoder", "loss", "initial", "min_max", "background", "monoton
 
 def check_cohort(cohort: Spread) -> Spread:
     """Refuse what is no cohort."""
-    if not isinstance(cohort, Spread):
-        raise TypeError(
-            f"cohort: expected an xsg.Spread, got {type(cohort).__name__}. Of images (S, T, H, W) and a mask (H, W) "
-            "make one: xsg.Spread(name, images[..., mask], times, subjects, grid_laplacian(mask), "
-            "places=pd.RangeIndex(mask.sum()), mask=mask)."
-        )
+    way_out = "Of images (S, T, H, W) and a mask (H, W) make one: xsg.Spread(name, images[..., mask], times, subjects, "
+    way_out += "grid_laplacian(mask), places=pd.RangeIndex(mask.sum()), mask=mask)."
+    instance(cohort, Spread, "cohort", "an xsg.Spread", way_out)
     if not len(cohort.subjects):
         raise ValueError(f"spread {cohort.name!r} has no subjects.")
     return cohort
