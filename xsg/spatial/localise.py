@@ -8,7 +8,7 @@ splits here hold out whole cubes, slabs or hemispheres, and leave out of trainin
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from scipy.linalg import eigh
 from scipy.optimize import nnls
 from scipy.spatial import cKDTree
 from scipy.stats import chi2
+from sklearn.base import BaseEstimator
 from tqdm.auto import tqdm
 
 from xsg import _moved
@@ -448,35 +449,41 @@ def _ridge(
     x: np.ndarray, y: np.ndarray, asked: np.ndarray, inner: Fold, widths: tuple[int, ...] | None = None
 ) -> np.ndarray:
     """Linear map from the first columns of x to places; how many, and the penalty, as the inner fold likes best."""
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
     widths = sorted({min(width, x.shape[1]) for width in widths or (x.shape[1],)})
-    x, asked = x.astype(float), asked.astype(float)
-
-    def predict(rows: np.ndarray | slice, width: int, penalty: float, to: np.ndarray) -> np.ndarray:
-        mean, centre = x[rows, :width].mean(axis=0), y[rows].mean(axis=0)
-        left = x[rows, :width] - mean
-        weights = np.linalg.solve(left.T @ left + penalty * np.eye(width), left.T @ (y[rows] - centre))
-        return centre + (to[:, :width] - mean) @ weights
-
-    def cost(choice: tuple[int, float]) -> float:
-        gap = predict(inner.train, *choice, x[inner.held_out]) - y[inner.held_out]
-        return np.linalg.norm(gap, axis=1).mean()
-
-    best = min(((width, penalty) for width in widths for penalty in PENALTIES), key=cost)
-    return predict(slice(None), *best, asked)
+    grid = {"functiontransformer__kw_args": [{"width": width} for width in widths], "ridge__alpha": PENALTIES}
+    model = make_pipeline(FunctionTransformer(_first), Ridge())
+    return _chosen(model, grid, x.astype(float), y, asked.astype(float), inner)
 
 
 def _nearest(x: np.ndarray, y: np.ndarray, asked: np.ndarray, inner: Fold) -> np.ndarray:
     """Mean place of the k nearest in x; k as the inner fold likes best."""
-    from sklearn.neighbors import NearestNeighbors
+    from sklearn.neighbors import KNeighborsRegressor
 
-    def places(rows: np.ndarray | slice, to: np.ndarray) -> dict[int, np.ndarray]:
-        most = min(max(NEIGHBOURS), len(x[rows]))
-        near = NearestNeighbors(n_neighbors=most, algorithm="brute").fit(x[rows]).kneighbors(to, return_distance=False)
-        return {k: y[rows][near[:, :k]].mean(axis=1) for k in NEIGHBOURS if k <= most}
+    grid = {"n_neighbors": [k for k in NEIGHBOURS if k <= inner.train.sum()]}
+    return _chosen(KNeighborsRegressor(algorithm="brute"), grid, x, y, asked, inner)
 
-    tried = places(inner.train, x[inner.held_out])
-    cost = {k: np.linalg.norm(found - y[inner.held_out], axis=1).mean() for k, found in tried.items()}
-    return places(slice(None), asked)[min(cost, key=cost.get)]
+
+def _chosen(
+    model: BaseEstimator, grid: dict[str, Sequence], x: np.ndarray, y: np.ndarray, asked: np.ndarray, inner: Fold
+) -> np.ndarray:
+    """Predict by the settings that err least on the inner fold, fitted to all rows."""
+    from sklearn.model_selection import GridSearchCV
+
+    # Not PredefinedSplit, which would train on the buffer between the two parts.
+    rows = [(np.flatnonzero(inner.train), np.flatnonzero(inner.held_out))]
+    return GridSearchCV(model, grid, scoring=_closeness, cv=rows, error_score="raise").fit(x, y).predict(asked)
+
+
+def _closeness(model: BaseEstimator, x: np.ndarray, y: np.ndarray) -> float:
+    return -np.linalg.norm(model.predict(x) - y, axis=1).mean()
+
+
+def _first(x: np.ndarray, width: int) -> np.ndarray:
+    return x[:, :width]
 
 
 __getattr__ = _moved.lazily(__name__)
