@@ -93,6 +93,10 @@ NAMES = {  # functions and classes that left their module: old path to the modul
     "xsg.spatial.mouse.mean_of_replicates": "xsg.spatial.load",
     "xsg.atlas.Table": "xsg.check",
     "xsg.spatial.localise.CUBE": "xsg.spatial.folds",
+    "xsg.spatial.localise.COMPONENTS": "xsg.spatial.place_baselines",
+    "xsg.spatial.localise.PENALTIES": "xsg.spatial.place_baselines",
+    "xsg.spatial.localise.NEIGHBOURS": "xsg.spatial.place_baselines",
+    "xsg.spatial.localise.FACTORS": "xsg.spatial.place_baselines",
     "xsg.spatial.mouse.IN_MEMORY": "xsg.spatial.stored",
     "xsg.spatial.mouse.stored": "xsg.spatial.stored",
 }

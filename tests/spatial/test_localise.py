@@ -7,8 +7,9 @@ from scipy.spatial import cKDTree
 
 import xsg
 from xsg.spatial.load import load_mouse
-from xsg.spatial.localise import PLACE_BASELINES, VOXEL_SPLITS, localise, voxel_folds
+from xsg.spatial.localise import VOXEL_SPLITS, localise, voxel_folds
 from xsg.spatial.mouse import Mouse, fold, make_structures
+from xsg.spatial.place_baselines import PLACE_BASELINES
 
 AXES = ["AP", "SI", "LR"]
 
