@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TABLE = Path(__file__).parent / "first_edition.json"
 BEFORE = json.loads(TABLE.read_text(encoding="utf-8"))
 # What takes something else now, and why.
+GONE = {"xsg.atlas.Table": "a type variable, of no use outside"}
 CHANGED = {
     "xsg.report.Report.__init__": "made by evaluate, which says how each dealing scored",
     "xsg.data.cortex.Truth.__init__": "made by a simulator, which says how sure its ceiling is",
@@ -65,7 +66,7 @@ def resolved(path):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("path", BEFORE)
+@pytest.mark.parametrize("path", sorted(BEFORE.keys() - GONE))
 def test_what_was_there_is_there_and_takes_what_it_took(path, now):
     found = resolved(path)
     if not BEFORE[path]:  # a constant or a class
@@ -85,7 +86,7 @@ def test_what_was_there_is_there_and_takes_what_it_took(path, now):
 def test_the_table_is_read_as_it_says(now):
     assert now["xsg.load.load_cortex"] == ["positional_or_keyword name = 'simulated'", "var_keyword choices = {}"]
     assert "xsg.data.cortex.load_cortex" not in now
-    assert set(CHANGED) <= set(BEFORE)
+    assert set(CHANGED) | set(GONE) <= set(BEFORE)
 
 
 if __name__ == "__main__":

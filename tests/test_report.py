@@ -328,7 +328,7 @@ def test_a_split_that_leaks_says_so(cortex):
 
 
 def test_what_is_wrong_is_named(cortex, tmp_path):
-    with pytest.raises(TypeError, match=r"got the text 'paper'\. Make one: xsg\.CrossScaleVAE\.from_preset\('paper'\)"):
+    with pytest.raises(TypeError, match=r"got str\. For a preset: xsg\.CrossScaleVAE\.from_preset\('paper'\)"):
         evaluate("paper", cortex)
     with pytest.raises(ValueError, match="n_seeds is 2, but LinearRegression has no seed to change"):
         evaluate(LinearRegression(), cortex, n_seeds=2)

@@ -91,7 +91,6 @@ NAMES = {  # functions and classes that left their module: old path to the modul
     "xsg.spatial.mouse.group_replicates": "xsg.spatial.load",
     "xsg.spatial.mouse.load_mouse": "xsg.spatial.load",
     "xsg.spatial.mouse.mean_of_replicates": "xsg.spatial.load",
-    "xsg.atlas.Table": "xsg.check",
     "xsg.spatial.localise.CUBE": "xsg.spatial.folds",
     "xsg.spatial.localise.COMPONENTS": "xsg.spatial.place_baselines",
     "xsg.spatial.localise.PENALTIES": "xsg.spatial.place_baselines",

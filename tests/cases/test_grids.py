@@ -422,7 +422,7 @@ def test_tables_that_cannot_be_true(changes, message):
 def test_tree_that_is_none(tmp_path):
     path = tmp_path / "tree.csv"
     path.write_text("id,safe_name\n1,root\n")
-    with pytest.raises(ValueError, match=r"tree\.csv has no column 'acronym'; it has: 'id', 'safe_name'"):
+    with pytest.raises(ValueError, match=r"tree\.csv: no column 'acronym', .*; there are 'id', 'safe_name'"):
         structure_tree(path)
     row = "id,acronym,name,parent_structure_id,color_hex_triplet\n1,root,root,,FFFFFF\n{},B,b,1,0\n"
     path.write_text(row.format("1"))

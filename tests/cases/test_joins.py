@@ -306,7 +306,7 @@ def test_baselines_refuse_what_they_cannot_read(world):
         (lambda: baseline("ridge", genes, maps, DK, ~held_out[:1] | True), ValueError, "leaves 0 regions"),
         (lambda: baseline("ridge", genes, maps, DK, np.arange(68)), ValueError, r"held_out has shape \(68,\)"),
         (lambda: baseline("VAE without graph", genes, maps, DK, held_out, model="paper"), TypeError, "CrossScaleVAE"),
-        (lambda: baseline(["ridge"], genes, maps, DK, held_out), ValueError, "is not known"),
+        (lambda: baseline(["ridge"], genes, maps, DK, held_out), ValueError, "baseline .* is unknown"),
         (lambda: baseline("ridge", genes.astype(object).assign(G0="high"), maps, DK, held_out), ValueError, "not all"),
     ]
     for call, kind, message in cases:

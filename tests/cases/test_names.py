@@ -380,7 +380,7 @@ def test_a_report_that_cannot_be_written_is_told(unproven, tmp_path):
         ({"seed": -1}, ValueError, "seed is -1"),
         ({"seed": None}, TypeError, "seed is None"),
         ({"split": "homologus"}, ValueError, "Did you mean 'homologous'"),
-        ({"null": "Spin"}, ValueError, "null 'Spin' is not known"),
+        ({"null": "Spin"}, ValueError, "null 'Spin' is unknown"),
     ],
 )
 def test_arguments_of_evaluate(options, error, told):

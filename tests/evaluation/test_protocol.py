@@ -146,10 +146,10 @@ def test_one_that_predicts_only_what_is_held_out(cortex):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("xsg", r"got the text 'xsg'\. Make one: xsg\.CrossScaleVAE\.from_preset\('xsg'\)"),
-        ("ridge", r"got the text 'ridge'\. Make one: xsg\.evaluation\.baselines\.Baseline\('ridge'\)"),
-        (Ridge, r"got the class Ridge\. Make one: Ridge\(\)"),
-        (CrossScaleVAE, r"got the class CrossScaleVAE\. Make one: CrossScaleVAE\(\)"),
+        ("xsg", r"got str\. For a preset: xsg\.CrossScaleVAE\.from_preset\('xsg'\)"),
+        ("ridge", r"got str\. For a baseline: xsg\.evaluation\.baselines\.Baseline\('ridge'\)"),
+        (Ridge, r"got type\. Make one: Ridge\(\)"),
+        (CrossScaleVAE, r"got type\. Make one: xsg\.CrossScaleVAE\(\)"),
         (StandardScaler(), r"got StandardScaler, which has no predict\. Give it the method predict_folds"),
         (object(), r"got object, which has no fit and no predict"),
         (None, r"got NoneType, which has no fit and no predict"),

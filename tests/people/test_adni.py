@@ -414,7 +414,7 @@ def test_small_sites_are_pooled_and_said():
     [
         ({}, {"patients": "MCI"}, "group 'MCI' has 0 subjects; at least 10"),
         ({}, {"patients": "NC"}, "both 'NC'"),
-        ({}, {"adjust": ("age", "education")}, "unknown covariate 'education'"),
+        ({}, {"adjust": ("age", "education")}, "covariate 'education' is unknown"),
         ({"site": "group"}, {}, "collinear design: group cannot be told apart"),
         ({"age": "group"}, {}, "collinear design: group and age"),
         ({"sex": "F"}, {}, "collinear design: sex"),

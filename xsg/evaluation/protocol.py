@@ -77,12 +77,13 @@ def check_subject(model: object) -> None:
     """
     wanted = "model: expected xsg.CrossScaleVAE, a scikit-learn regressor, or an object with predict_folds"
     if isinstance(model, str):
-        make = f"xsg.evaluation.baselines.Baseline({model!r})"
-        if model not in BASELINES:
-            make = f"xsg.CrossScaleVAE.from_preset({model!r})"
-        raise TypeError(f"{wanted}, got the text {model!r}. Make one: {make}.")
+        hint = f"For a preset: xsg.CrossScaleVAE.from_preset({model!r})."
+        if model in BASELINES:
+            hint = f"For a baseline: xsg.evaluation.baselines.Baseline({model!r})."
+        raise TypeError(f"{wanted}, got str. {hint}")
     if isinstance(model, type):
-        raise TypeError(f"{wanted}, got the class {model.__name__}. Make one: {model.__name__}().")
+        name = "xsg." * model.__module__.startswith("xsg.") + model.__name__
+        raise TypeError(f"{wanted}, got type. Make one: {name}().")
     if hasattr(model, "predict_folds"):
         return
     lacks = [name for name in ("fit", "predict") if not callable(getattr(model, name, None))]
