@@ -3,7 +3,7 @@
 tools/hosted.py --findings FILE.json NOTEBOOK.ipynb …   in this environment as it is (Binder)
 tools/hosted.py --colab --findings …                    as Colab: the chapter itself installs xsg, beside what is there
 
-Needs nbclient, nbformat and psutil and nothing of the book, so that it runs inside the hosts' own images. What is wrong
+Needs nbclient, nbformat, psutil and filelock and nothing of the book, so that it runs inside the hosts' own images. What is wrong
 goes to FILE.json as tools/weekly.py reads it; the exit code says only whether it could look.
 """
 
@@ -21,6 +21,7 @@ import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
+import guard
 import kernels
 
 # Colab's kernel has this module before the first cell runs; chapters ask for it by name.
@@ -97,14 +98,9 @@ def run(path: Path, colab: bool) -> tuple[str | None, int]:
 
 def watch_memory(peak: list[int], done: threading.Event) -> None:
     """Keep the largest sum over this process and its children; a page that several share counts in each."""
-    while not done.wait(0.2):
-        total = 0
-        for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
-            try:
-                total += process.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue
-        peak[0] = max(peak[0], total // 2**20)
+    family = {os.getpid(): psutil.Process()}
+    while not done.wait(guard.BEAT):
+        peak[0] = max(peak[0], round(guard.used(family)))
 
 
 if __name__ == "__main__":

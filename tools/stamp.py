@@ -7,7 +7,6 @@ tools/stamp.py --check   tell the places that say something else, and write noth
 import argparse
 import re
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +26,6 @@ class Address:
     organisation: str
     repository: str
     branch: str
-    binder_hub: str
-    colab_hub: str
 
     @property
     def url(self) -> str:
@@ -46,14 +43,6 @@ class Address:
         """Where single files of the repository are had."""
         return f"https://raw.githubusercontent.com/{self.organisation}/{self.repository}/{self.branch}"
 
-    def binder(self, path: str) -> str:
-        """Launch a file on Binder."""
-        return f"{self.binder_hub}/v2/gh/{self.organisation}/{self.repository}/{self.branch}?urlpath=tree/{path}"
-
-    def colab(self, path: str) -> str:
-        """Open a notebook in Colab."""
-        return f"{self.colab_hub}/github/{self.organisation}/{self.repository}/blob/{self.branch}/{path}"
-
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -62,78 +51,72 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     root = options.root.resolve()
     try:
-        at = address(root)
-        texts = stamped(root, at)
+        texts = stamped(root, address(root))
     except StampError as error:
         print(error, file=sys.stderr)
         return 1
-    differences = []
-    for path, text in texts.items():
-        before = path.read_text(encoding="utf-8").splitlines()
-        for number, (old, new) in enumerate(zip(before, text.splitlines(), strict=True), start=1):
-            if old != new:
-                differences.append(f"{path.relative_to(root)}:{number}: {new.strip()}")
-        if not options.check:
-            notebooks.write_text(path, text)
-    if options.check and differences:
-        print(
-            "Not as _config.yml has it; run tools/stamp.py. There should be:", *differences, sep="\n", file=sys.stderr
-        )
+    other = [path for path, text in texts.items() if path.read_text(encoding="utf-8") != text]
+    names = ", ".join(str(path.relative_to(root)) for path in other)
+    if options.check and other:
+        print(f"Not as _config.yml has it; run tools/stamp.py: {names}", file=sys.stderr)
         return 1
-    print(f"{at.url} ({at.branch}): {len(texts)} files, {len(differences)} lines rewritten")
+    for path in other:
+        notebooks.write_text(path, texts[path])
+    print(f"{len(texts)} files hold the address; rewritten: {names or 'none'}")
     return 0
 
 
 def address(root: Path) -> Address:
     """Read the address from _config.yml."""
-    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
-    url, branch = config["repository"]["url"], str(config["repository"]["branch"])
-    match = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+)", url)
+    here = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]
+    match = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+)", here["url"])
     if not match:
         raise StampError(
-            f"_config.yml: repository.url is {url!r}, expected https://github.com/ORGANISATION/REPOSITORY."
+            f"_config.yml: repository.url is {here['url']!r}, expected https://github.com/ORGANISATION/REPOSITORY."
         )
-    if not re.fullmatch(r"[\w.-]+", branch):
-        raise StampError(f"_config.yml: repository.branch is {branch!r}, expected letters, digits, . _ - only.")
-    hubs = config["launch_buttons"]
-    return Address(*match.groups(), branch, hubs["binderhub_url"], hubs["colab_url"])
+    if not re.fullmatch(r"[\w.-]+", str(here["branch"])):
+        raise StampError(f"_config.yml: repository.branch is {here['branch']!r}, expected letters, digits, . _ - only.")
+    return Address(*match.groups(), str(here["branch"]))
 
 
-def places(root: Path, at: Address) -> list[tuple[str, str, Callable[[re.Match], str]]]:
-    """Files, what to look for in each of them, and what belongs there."""
-    chapters = {stem.partition("_")[0]: f"chapters/{stem}.ipynb" for stem in notebooks.chapters(root)}
-    plain = {"repository": at.url, "issues": f"{at.url}/issues", "site": at.site}
-
-    def reference(match: re.Match) -> str:
-        name, number = match["name"], match["number"]
-        if number is None:
-            return f"[{name}]: {plain[name]}"
-        if number not in chapters:
-            raise StampError(f"[{name}-{number}]: _toc.yml has no chapter {number}, only {', '.join(chapters)}.")
-        return f"[{name}-{number}]: {getattr(at, name)(chapters[number])}"
-
-    references = r"^\[(?:(?P<name>repository|issues|site|binder(?=-)|colab(?=-))(?:-(?P<number>\w+))?)\]: .*$"
-    install = r'(?<=install -q )git\+[^\s"\\]*'  # in the notebook the quotation mark that may follow is escaped
-    return [
-        ("_config.yml", r"^  baseurl: .*$", lambda _: f"  baseurl: {at.site}"),
-        ("CITATION.cff", r"^repository-code: .*$", lambda _: f"repository-code: {at.url}"),
-        ("CITATION.cff", r"^url: .*$", lambda _: f"url: {at.site}"),
-        ("pyproject.toml", r"^Homepage = .*$", lambda _: f'Homepage = "{at.site}"'),
-        ("pyproject.toml", r"^Repository = .*$", lambda _: f'Repository = "{at.url}"'),
-        ("pyproject.toml", r"^Issues = .*$", lambda _: f'Issues = "{at.url}/issues"'),
-        ("book/running.md", r"git clone \S+\ncd \S+", lambda _: f"git clone {at.url}\ncd {at.repository}"),
-        ("book/running.md", references, reference),
-        ("README.md", references, reference),
-        ("xsg/data/registry.csv", r"https://raw\S+?(?=/experiments/)", lambda _: at.raw),
-        ("chapters/[0-9]*.py", install, lambda _: f"git+{at.url}@{at.branch}"),
-        ("chapters/[0-9]*.ipynb", install, lambda _: f"git+{at.url}@{at.branch}"),
-    ]
+def links(root: Path, at: Address) -> dict[str, str]:
+    """Addresses by the names that Markdown refers to them with, such as colab-06."""
+    hubs = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["launch_buttons"]
+    place, found = f"{at.organisation}/{at.repository}", {"repository": at.url, "issues": f"{at.url}/issues"}
+    for stem in notebooks.chapters(root):
+        number, file = stem.partition("_")[0], f"chapters/{stem}.ipynb"
+        found[f"binder-{number}"] = f"{hubs['binderhub_url']}/v2/gh/{place}/{at.branch}?urlpath=tree/{file}"
+        found[f"colab-{number}"] = f"{hubs['colab_url']}/github/{place}/blob/{at.branch}/{file}"
+    return found | {"site": at.site}
 
 
 def stamped(root: Path, at: Address) -> dict[Path, str]:
     """Every file that holds the address, with the text it should have."""
+    known = links(root, at)
+
+    def reference(match: re.Match) -> str:
+        if match[1] not in known:
+            raise StampError(f"[{match[1]}]: _toc.yml has no chapter {match[1].partition('-')[2]}.")
+        return f"[{match[1]}]: {known[match[1]]}"
+
+    names = r"^\[(repository|issues|site|(?:binder|colab)-\w+)\]: .*$"
+    install = (r'(?<=install -q )git\+[^\s"\\]*', f"git+{at.url}@{at.branch}")  # in a notebook an escaped " may follow
+    places = [
+        ("_config.yml", r"^  baseurl: .*$", f"  baseurl: {at.site}"),
+        ("CITATION.cff", r"^repository-code: .*$", f"repository-code: {at.url}"),
+        ("CITATION.cff", r"^url: .*$", f"url: {at.site}"),
+        ("pyproject.toml", r"^Homepage = .*$", f'Homepage = "{at.site}"'),
+        ("pyproject.toml", r"^Repository = .*$", f'Repository = "{at.url}"'),
+        ("pyproject.toml", r"^Issues = .*$", f'Issues = "{at.url}/issues"'),
+        ("xsg/data/registry.csv", r"https://raw\S+?(?=/experiments/)", at.raw),
+        ("book/running.md", r"git clone \S+\ncd \S+", f"git clone {at.url}\ncd {at.repository}"),
+        ("book/running.md", names, reference),
+        ("README.md", names, reference),
+        ("chapters/[0-9]*.py", *install),
+        ("chapters/[0-9]*.ipynb", *install),
+    ]
     texts = {}
-    for files, pattern, belongs in places(root, at):
+    for files, pattern, belongs in places:
         for path in sorted(root.glob(files)):
             text = texts.get(path) or path.read_text(encoding="utf-8")
             texts[path], found = re.subn(pattern, belongs, text, flags=re.MULTILINE)

@@ -118,7 +118,7 @@ def test_a_link_to_no_chapter_is_told(tree, capsys):
 
 
 def test_the_site_of_a_user_page_has_no_folder():
-    at = stamp.Address("Someone", "someone.github.io", "main", "", "")
+    at = stamp.Address("Someone", "someone.github.io", "main")
     assert at.site == "https://someone.github.io/"
 
 
