@@ -3,8 +3,8 @@
 tools/hosted.py --findings FILE.json NOTEBOOK.ipynb …   in this environment as it is (Binder)
 tools/hosted.py --colab --findings …                    as Colab: the chapter itself installs xsg, beside what is there
 
-Needs nbclient, nbformat, psutil and filelock and nothing of the book, so that it runs inside the hosts' own images. What is wrong
-goes to FILE.json as tools/weekly.py reads it; the exit code says only whether it could look.
+Needs nbclient, nbformat, psutil and filelock and nothing of the book, so that it runs inside the hosts' own images.
+What is wrong goes to FILE.json as tools/weekly.py reads it; the exit code says only whether it could look.
 """
 
 import argparse
