@@ -8,6 +8,7 @@ tools/build.py --chapter 06 -p EPOCHS 800   the same chapter with another parame
 
 import argparse
 import copy
+import csv
 import hashlib
 import json
 import os
@@ -162,14 +163,14 @@ def data_source(names: list[str]) -> str:
 
 def key_of(root: Path, stem: str) -> str:
     """Hash everything the chapter's outputs depend on: of package, claims and registry, what the chapter names."""
-    from xsg.data import fetch
-
     script = (root / f"chapters/{stem}.py").read_text(encoding="utf-8")
     parts = [script, sys.version.split()[0], (root / "requirements.lock").read_text(), imports.key(root, script)]
     if (claims := root / "chapters/claims.toml").is_file():
         entries = tomllib.loads(claims.read_text(encoding="utf-8"))
         parts += [json.dumps({name: entry for name, entry in entries.items() if name in script}, sort_keys=True)]
-    parts += [f"{name} {sha256}" for name, sha256 in fetch.registry()["sha256"].items() if name in script]
+    if (registry := root / "xsg/data/registry.csv").is_file():
+        rows = csv.DictReader(registry.read_text(encoding="utf-8").splitlines())
+        parts += [f"{row['name']} {row['sha256']}" for row in rows if row["name"] in script]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

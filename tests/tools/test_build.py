@@ -110,13 +110,22 @@ def test_only_what_changed_runs_again(root, capsys):
         assert told.endswith(f": {', '.join(ran) or 'none'}\n")
         return ran
 
-    assert reruns(
-        "xsg/claims.py", lambda text: text.replace("ClaimError(AssertionError)", "ClaimError(Exception)")
-    ) == [
-        "02_second"  # the first does not import it
-    ]
+    other = reruns("xsg/claims.py", lambda text: text.replace("ClaimError(AssertionError)", "ClaimError(Exception)"))
+    assert other == ["02_second"]  # the first does not import it
     assert reruns("xsg/claims.py", lambda text: "# words\n" + text.replace("what they support", "and")) == []
     assert reruns("requirements.lock", lambda text: "numpy==1\n") == stems
+
+
+def test_a_key_is_of_the_registered_files_that_the_chapter_names(root):
+    registry = root / "xsg/data/registry.csv"
+    registry.parent.mkdir()
+    (root / "chapters/01_first.py").write_text(FIRST + "# reads experiments/one.csv\n")
+    keys = []
+    for sha256, url in (("1", "a"), ("1", "b"), ("2", "b")):
+        registry.write_text(f"name,url,sha256\nexperiments/one.csv,{url},{sha256}\n")
+        keys.append([build.key_of(root, stem) for stem in notebooks.chapters(root)])
+    assert keys[0] == keys[1]
+    assert [old == new for old, new in zip(*keys[1:], strict=True)] == [False, True]
 
 
 def test_failures_are_told_and_the_rest_still_runs(root, capsys):
