@@ -213,7 +213,7 @@ def test_parcellation_refuses_wrong_labels(dk):
         load_parcellation("aal")
     with pytest.raises(ValueError, match="surface of fsaverage5 'spherical' is unknown; expected one of 'pial'"):
         atlas.mesh("spherical")
-    with pytest.raises(ValueError, match="expected one of 'euclidean'"):
+    with pytest.raises(ValueError, match="expected one of 'euclidean', 'geodesic'"):
         distances(dk, "manhattan")
     for wrong in ({"weights": "cosine"}, {"weights": "connectome"}, {"length": 0.0}):
         with pytest.raises(ValueError, match=r"weights|length"):
