@@ -209,7 +209,8 @@ def main() -> int:
         def run(options):
             return run_unmended(abagen, choices.folder, options)
     else:
-        from xsg.genes.microarrays import open_microarrays, run_abagen
+        from xsg.genes.abagen_run import run_abagen
+        from xsg.genes.microarrays import open_microarrays
         from xsg.genes.simulate import simulate_microarrays
 
         made_here = tempfile.TemporaryDirectory()  # removed when Python ends

@@ -82,3 +82,20 @@ def digest(path: str | Path) -> str:
     """Return a file's sha256."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def plain(value: object) -> object:
+    """Return numpy's and torch's numbers and arrays, sets and paths as JSON has them: ``json.dumps``'s ``default``.
+
+    Raises
+    ------
+    TypeError
+        If it is none of them.
+    """
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if isinstance(value, Path):
+        return str(value)
+    if not hasattr(value, "tolist"):
+        raise TypeError(f"{value!r} is a {type(value).__name__}, which a file cannot hold")
+    return value.tolist()

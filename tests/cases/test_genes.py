@@ -19,7 +19,8 @@ from xsg.data.expression import common, differential_stability, load_ahba, load_
 from xsg.data.expression_files import digest_of
 from xsg.data.gene_names import gene_list
 from xsg.data.vulnerability import hemispheres_averaged, load_disorder, load_rvi
-from xsg.genes.abagen_options import donor_names
+from xsg.genes.abagen_run import options
+from xsg.genes.donors import donor_names
 from xsg.genes.enrichment import (
     gene_correlations,
     over_representation,
@@ -31,7 +32,7 @@ from xsg.genes.enrichment import (
 )
 from xsg.genes.gmt import undated
 from xsg.genes.make import donor_expressions, make_expression, multiverse
-from xsg.genes.microarrays import open_microarrays, options
+from xsg.genes.microarrays import open_microarrays
 from xsg.genes.sets import gene_sets, load_gene_sets, read_gmt, restrict
 from xsg.genes.simulate import DONORS, simulate_microarrays, simulated_thinning
 from xsg.names import homologue

@@ -66,8 +66,8 @@ EXPECTED = {name: says for _, says, *names in _EXPECTED for name in " ".join(nam
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests():
     """Mend abagen before its tests import it, for good: this process has nothing else to do."""
+    from xsg.genes.abagen_run import _present
     from xsg.genes.abagen_shim import mended_abagen
-    from xsg.genes.microarrays import _present
 
     mended = mended_abagen()
     abagen = mended.__enter__()

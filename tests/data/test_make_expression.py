@@ -21,8 +21,9 @@ from xsg.data.expression import (
 from xsg.evaluation.metrics import r_squared
 from xsg.evaluation.splits import homologous
 from xsg.genes import simulate as simulate_microarrays_module
+from xsg.genes.abagen_run import run_abagen
 from xsg.genes.make import donor_expressions, leave_one_donor_out, make_expression, multiverse
-from xsg.genes.microarrays import open_microarrays, run_abagen
+from xsg.genes.microarrays import open_microarrays
 from xsg.genes.simulate import DONORS, simulate_microarrays, simulated_thinning
 
 

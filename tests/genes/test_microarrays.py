@@ -15,15 +15,11 @@ import pytest
 import abagen_reference as reference
 from xsg.data import network
 from xsg.data.fetch import DownloadError
-from xsg.genes import microarrays as module
-from xsg.genes.microarrays import (
-    FILES,
-    Microarrays,
-    download_microarrays,
-    open_microarrays,
-    options,
-    run_abagen,
-)
+from xsg.genes import abagen_run as module
+from xsg.genes import donors
+from xsg.genes.abagen_run import options, run_abagen
+from xsg.genes.donors import FILES, download_microarrays
+from xsg.genes.microarrays import Microarrays, open_microarrays
 from xsg.genes.simulate import DONORS, simulate_microarrays
 
 STORED = json.loads(reference.STORED.read_text())
@@ -122,7 +118,7 @@ def test_wrong_folder(tmp_path):
         open_microarrays(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="donor '1234' is unknown; expected some of 9861"):
         open_microarrays(tmp_path, donors=["1234"])
-    with pytest.raises(ValueError, match="donor None is unknown"):
+    with pytest.raises(ValueError, match="donors: none given; expected some of 9861"):
         open_microarrays(tmp_path, donors=[])
 
 
@@ -218,7 +214,7 @@ def archives(small_folder, server, cache, monkeypatch):
         size = sum((place / name).stat().st_size for name in FILES.values())
         rows[donor] = {"url": f"{server.base}/{donor}", "bytes": len(packed.getvalue()), "unpacked": size, "sha256": ""}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("donor")
-    monkeypatch.setattr(module, "_archives", lambda: table)
+    monkeypatch.setattr(donors, "archive_list", lambda: table)
     return table
 
 
@@ -227,7 +223,7 @@ def get(**choices) -> Path:
 
 
 def test_the_list_of_archives():
-    table = module._archives()
+    table = donors.archive_list()
     assert tuple(table.index) == DONORS
     assert table["url"].str.fullmatch(r"https://human\.brain-map\.org/api/v2/well_known_file_download/\d{9}").all()
     assert (table["bytes"].sum(), table["unpacked"].sum()) == (1_681_256_535, 4_249_320_205)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from xsg.check import array, instance
 from xsg.data.gene_names import gene_list, gene_names
-from xsg.files import whole
+from xsg.files import plain, whole
 
 _LARGEST = 4 * 2**30  # bytes once unpacked; the whole atlas by 1,000 regions has 0.2 GB
 
@@ -51,7 +51,7 @@ def save_expression(table: pd.DataFrame, path: str | Path) -> Path:
         raise ValueError("table: rows without a name of their own, or with several; expected one region a row.")
     values = array(table, "table", finite=False)
     try:
-        attrs = json.loads(json.dumps(table.attrs, default=_plain))
+        attrs = json.loads(json.dumps(table.attrs, default=plain))
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"table.attrs cannot be noted as JSON: {error}. Leave out what is no number, text or list."
@@ -125,14 +125,3 @@ def digest_of(table: pd.DataFrame) -> str:
 def _digest_of_all(table: pd.DataFrame) -> str:
     """sha256 of the table and of all it knows about itself."""
     return hashlib.sha256(f"{digest_of(table)} {json.dumps(table.attrs, sort_keys=True)}".encode()).hexdigest()
-
-
-def _plain(value: object) -> object:
-    """Turn numpy's numbers and arrays, sets and paths into what JSON has."""
-    if isinstance(value, (np.generic, np.ndarray)):
-        return value.tolist()
-    if isinstance(value, (tuple, set, frozenset)):
-        return sorted(value) if isinstance(value, (set, frozenset)) else list(value)
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"{value!r} is a {type(value).__name__}")

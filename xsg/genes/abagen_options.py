@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 
+from xsg import _moved
 from xsg.check import choice, flag, number
-from xsg.data.gene_names import as_text
-from xsg.genes.microarrays import NAMES, options
-from xsg.genes.simulate import DONORS
+from xsg.genes.abagen_run import options
 
 _NORMS = (
     *("srs", "rs", "minmax", "center", "zscore", "sig", "scaled_sig", "scaled_sig_qnt", "mixed_sig"),
@@ -35,7 +33,7 @@ _OR_NONE = ("lr_mirror", "missing", "sample_norm", "gene_norm", "sim_threshold")
 
 
 def check_options(choices: Mapping[str, object], n_donors: int = 6, *, by_donor: bool = False) -> dict[str, object]:
-    """Return options of `xsg.genes.microarrays.options` as plain values, or refuse what abagen cannot use.
+    """Return options of `xsg.genes.abagen_run.options` as plain values, or refuse what abagen cannot use.
 
     Parameters
     ----------
@@ -102,32 +100,9 @@ def _named(name: str) -> str:
     return "one of " + ", ".join(map(repr, _CHOICES[name]))
 
 
-def donor_names(donors: object) -> tuple[str, ...] | None:
-    """Return donors given by number or by the Allen Institute's name, alone or several, as numbers in text.
-
-    Examples
-    --------
-    >>> donor_names(9861), donor_names(["H0351.2001", 15496]), donor_names("all")
-    (('9861',), ('9861', '15496'), None)
-    """
-    if donors is None or (isinstance(donors, str) and donors == "all"):
-        return None
-    if isinstance(donors, (str, int, float, np.number)):
-        donors = [donors]
-    if not isinstance(donors, Iterable) or isinstance(donors, (bytes, Mapping, pd.DataFrame)):
-        raise TypeError(f"donors is {donors!r}; expected a list such as ['9861', '10021'], or None for all six.")
-    found = []
-    for donor in donors:
-        text = "True or False" if isinstance(donor, (bool, np.bool_)) else as_text(donor)
-        text = NAMES.get(text, text)
-        if text not in DONORS:
-            raise ValueError(f"donor {donor!r} is unknown; expected some of {', '.join(DONORS)}, or None for all.")
-        found.append(text)
-    if not found:
-        raise ValueError(f"donors: none given; expected some of {', '.join(DONORS)}, or None for all.")
-    return tuple(sorted(set(found), key=DONORS.index))
-
-
 def check_atlas(atlas: object) -> str:
     """Return the name of an atlas that abagen brings, or refuse another."""
     return choice(atlas, ("volume", "surface"), "atlas")
+
+
+__getattr__ = _moved.lazily(__name__)

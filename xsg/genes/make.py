@@ -15,8 +15,10 @@ from xsg.data.expression import chosen_genes, wanted_genes
 from xsg.data.expression_files import digest_of
 from xsg.data.expression_files import load_expression as load_expression
 from xsg.data.expression_files import save_expression as save_expression
-from xsg.genes.abagen_options import check_atlas, check_options, donor_names
-from xsg.genes.microarrays import DONORS, Microarrays, open_microarrays, options, run_abagen
+from xsg.genes.abagen_options import check_atlas, check_options
+from xsg.genes.abagen_run import options, run_abagen
+from xsg.genes.donors import donor_names
+from xsg.genes.microarrays import DONORS, Microarrays, open_microarrays
 from xsg.names import homologue
 
 # What becomes of regions without a sample. The first two are ours, the others abagen's option of the same name.
@@ -59,7 +61,7 @@ def make_expression(
         Show progress bars while downloading.
     **choices
         Options of abagen, e.g. ``probe_selection="rnaseq"``, ``gene_norm="zscore"``, ``lr_mirror="bidirectional"``; all
-        of them with their defaults: `xsg.genes.microarrays.options`.
+        of them with their defaults: `xsg.genes.abagen_run.options`.
 
     Returns
     -------

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from xsg.check import some
-from xsg.files import whole
+from xsg.files import plain, whole
 
 # 0, without a number and a digest, is what the first edition wrote.
 FORMAT = 1
@@ -44,7 +44,7 @@ def write_model(path: str | Path, arrays: dict[str, Tensor], facts: dict) -> Pat
 
     path = _named(path)
     try:
-        text = json.dumps({"format": FORMAT, **facts}, default=_plain)
+        text = json.dumps({"format": FORMAT, **facts}, default=plain)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path} cannot hold this {facts.get('class', 'model')}: {error}. Use plain values.") from None
     # safetensors wants contiguous tensors that share no memory.
@@ -214,8 +214,8 @@ def label(name: object) -> str | float | tuple | None:
         return tuple(label(each) for each in name)
     if isinstance(name, np.generic):
         name = name.item()
-    plain = name is None or isinstance(name, str) or (isinstance(name, numbers.Real) and math.isfinite(name))
-    return name if plain else str(name)
+    as_is = name is None or isinstance(name, str) or (isinstance(name, numbers.Real) and math.isfinite(name))
+    return name if as_is else str(name)
 
 
 def _named(path: object) -> Path:
@@ -223,13 +223,6 @@ def _named(path: object) -> Path:
     if not isinstance(path, (str, os.PathLike)) or not Path(path).name:
         raise TypeError(f"path is {path!r}; expected the name of a file, such as 'model.safetensors'.")
     return Path(path)
-
-
-def _plain(value: object) -> object:
-    """Return what numpy or torch hold as Python has it, for JSON."""
-    if isinstance(value, (np.generic, np.ndarray)) or hasattr(value, "detach"):
-        return value.tolist()
-    raise TypeError(f"{value!r} is a {type(value).__name__}, which a file cannot hold")
 
 
 def _seal(text: str, arrays: dict[str, Tensor]) -> str:
