@@ -1,11 +1,15 @@
 """The processor, set for small models: one thread, and the faster of its float32 matrix products."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
+from typing import TypeVar
 
 import torch
 from threadpoolctl import ThreadpoolController
+from torch import Tensor
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -30,6 +34,21 @@ def one_blas_thread() -> Iterator[None]:
 def _pools() -> ThreadpoolController:
     """Look for the libraries once: it takes longer than a small product."""
     return ThreadpoolController()
+
+
+def on(place: torch.device) -> AbstractContextManager:
+    """Make new tensors on a device unless another is named; on the processor nothing changes, nor takes longer."""
+    return nullcontext() if place.type == "cpu" else place
+
+
+def moved(values: T, place: torch.device | str) -> T:
+    """Return a tensor, or tuples of them of any depth, on a device; what else they hold stays as it is."""
+    if isinstance(values, Tensor):
+        return values.to(place)
+    if not isinstance(values, tuple):
+        return values
+    found = [moved(each, place) for each in values]
+    return type(values)(*found) if hasattr(values, "_fields") else tuple(found)
 
 
 # torch hands a product, or a batch of them, to oneDNN if it takes more multiplications than this.

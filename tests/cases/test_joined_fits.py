@@ -172,7 +172,7 @@ def test_names_and_settings_of_numpy_are_saved(study, tmp_path):
     model.fit(tables, y)
     again = MultiViewVAE.load(model.save(tmp_path / "m.safetensors"))
     pd.testing.assert_series_equal(again.predict(tables), model.predict(tables), check_index_type=False)
-    assert {type(value) for value in again.get_params().values()} <= {int, float}
+    assert {type(value) for value in again.get_params().values()} <= {int, float, str}
     assert again.predict(tables).name == 7
     # What is set after a fit is for the next one.
     model.set_params(latent=5)
@@ -195,17 +195,17 @@ def interrupted(monkeypatch, owner, name, error, after=3):
     return calls
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), MemoryError("full")])
-def test_a_fit_that_ends_early_leaves_the_views_model_as_it_was(study, monkeypatch, tmp_path, error):
+@pytest.mark.parametrize(("error", "after"), [(KeyboardInterrupt(), 0), (MemoryError("full"), 3)])
+def test_a_fit_that_ends_early_leaves_the_views_model_as_it_was(study, monkeypatch, tmp_path, error, after):
     views, thinning, graph = study
     model, fresh = small().fit(views, thinning, graph), small()
     before = model.predict(views)
     with monkeypatch.context() as patch:
-        interrupted(patch, MultiViewNet, "loss", error)
+        interrupted(patch, MultiViewNet, "loss", error, after)
         with pytest.raises(type(error)):
             model.fit({"maps": views["maps"]}, -thinning)
     with monkeypatch.context() as patch:
-        interrupted(patch, MultiViewNet, "loss", error)
+        interrupted(patch, MultiViewNet, "loss", error, after)
         with pytest.raises(type(error)):
             fresh.fit(views, thinning, graph)
     assert model.predict(views).to_numpy().tobytes() == before.to_numpy().tobytes()
@@ -496,7 +496,7 @@ def test_settings_of_numpy_and_numbered_subjects_are_saved(visits, tmp_path):
     again = DiseaseProgression.load(model.save(tmp_path / "m.safetensors"))
     pd.testing.assert_frame_equal(again.locate(thinning, years), model.locate(thinning, years))
     pd.testing.assert_series_equal(again.shifts_, model.shifts_, check_names=False)
-    assert again.get_params() == {"n_programs": 1, "horizon": 20.0, "iterations": 4}
+    assert again.get_params() == {"n_programs": 1, "horizon": 20.0, "iterations": 4, "device": "auto"}
     floats = pd.MultiIndex.from_arrays([thinning.index.get_level_values(0) + 0.5, thinning.index.get_level_values(1)])
     with pytest.raises(ValueError, match=r"subject: the name .* is a float"):
         progression().fit(thinning.set_axis(floats), years.set_axis(floats))

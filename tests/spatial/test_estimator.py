@@ -7,10 +7,12 @@ import torch
 
 import xsg
 from xsg.spatial import estimator as spatial_vae
-from xsg.spatial import presets
+from xsg.spatial import presets, stream
 from xsg.spatial.estimator import PAPER_STATED, PRESETS, SpatialVAE
 from xsg.spatial.model import SpatialVAENet
 from xsg.spatial.mouse import fold
+from xsg.spatial.preprocess import Preprocessor
+from xsg.spatial.tables import Table
 from xsg.training.saved import read_model, write_model
 
 SMALL = {"hidden": (24, 16), "latent": 7, "decoder": (13,), "epochs": 3, "batch": 100}
@@ -174,8 +176,9 @@ def test_the_same_seed_gives_the_same_model_and_leaves_the_global_stream_alone(b
 
 def test_a_stream_from_disk_gives_what_memory_gives(brain, train, monkeypatch):
     inside = fit(brain, train, neighbours=2)
-    monkeypatch.setattr(spatial_vae, "_IN_MEMORY", 0)
-    monkeypatch.setattr(spatial_vae, "_PREDICT", 97)
+    monkeypatch.setattr(stream, "_IN_MEMORY", 0)
+    for module in (stream, spatial_vae):
+        monkeypatch.setattr(module, "PREDICT", 97)
     outside = fit(brain, train, neighbours=2)
     given = (brain.expression, brain.voxels, ~train)
     # The file is float16, so inputs differ in their fourth digit.
@@ -235,8 +238,8 @@ def test_settings_that_do_not_exist():
         SpatialVAE(latents=3)
     assert repr(SpatialVAE("paper", latent=9)) == "SpatialVAE(latent=9, preset='paper')"
     with pytest.raises(ValueError, match="precision is 'half'"):
-        spatial_vae._precision("half", torch.device("cpu"), 3000)
-    assert spatial_vae._precision("auto", torch.device("cpu"), 400) == "float32"
+        stream.precision("half", torch.device("cpu"), 3000)
+    assert stream.precision("auto", torch.device("cpu"), 400) == "float32"
 
 
 def test_a_loss_that_is_not_a_number_is_named(brain, train):
@@ -308,26 +311,26 @@ def test_regions_at_two_levels(brain, train, tree):
 
 def test_neighbours_are_those_that_touch():
     places = np.array([[4, 4, 4], [4, 4, 6], [6, 6, 6], [8, 4, 4], [4, 4, 29], [4, 4, 28]])
-    table = spatial_vae._Table(np.ones((6, 2)), places)
-    stream = spatial_vae._Stream(table, None, np.arange(6), None)
-    stream.join(table.positions())
-    touching = [sorted(set(row) - {-1}) for row in stream.near]
+    table = Table(np.ones((6, 2)), places)
+    reader = stream.Stream(table, None, np.arange(6), None)
+    reader.join(table.positions())
+    touching = [sorted(set(row) - {-1}) for row in reader.near]
     # Every second voxel of a grid: two apart is next to each other.
     assert touching == [[1, 2], [0, 2], [0, 1, 3], [2], [], []]
 
 
 def test_sampled_neighbours(brain):
-    table = spatial_vae._Table(brain.expression, brain.voxels)
-    prepared = spatial_vae.Preprocessor().fit(table)
-    stream = spatial_vae._Stream(table, prepared, np.arange(len(brain.voxels)), None)
-    stream.join(table.positions())
+    table = Table(brain.expression, brain.voxels)
+    prepared = Preprocessor().fit(table)
+    reader = stream.Stream(table, prepared, np.arange(len(brain.voxels)), None)
+    reader.join(table.positions())
     batch, generator = np.array([100, 3, 250]), torch.Generator().manual_seed(0)
-    near, (source, to) = stream.neighbourhood(batch, 4, generator, torch.device("cpu"))
+    near, (source, to) = reader.neighbourhood(batch, 4, generator, torch.device("cpu"))
     for place, row in enumerate(batch):
         drawn = source[to == place]
-        assert len(drawn) == len(set(drawn.tolist())) == min(4, (stream.near[row] >= 0).sum())
-    everyone, (_, to) = stream.neighbourhood(batch, None, generator, torch.device("cpu"))
-    assert np.bincount(to, minlength=3).tolist() == (stream.near[batch] >= 0).sum(axis=1).tolist()
+        assert len(drawn) == len(set(drawn.tolist())) == min(4, (reader.near[row] >= 0).sum())
+    everyone, (_, to) = reader.neighbourhood(batch, None, generator, torch.device("cpu"))
+    assert np.bincount(to, minlength=3).tolist() == (reader.near[batch] >= 0).sum(axis=1).tolist()
     assert len(near) <= len(everyone)
     assert everyone.shape[1] == 41
 
@@ -347,7 +350,7 @@ def test_dropout_before_batchnorm_shifts_what_evaluation_sees(brain, train):
     assert (bias["with"] < -1).all()
     assert bias["without"].abs().max() < 0.5 * bias["with"].abs().min()
     # Same weights, dropout off, BatchNorm's memory of the training batches replaced by what it meets now: cured.
-    x = torch.from_numpy(with_dropout.preprocess_.transform(spatial_vae._Table(brain.expression, None), train))
+    x = torch.from_numpy(with_dropout.preprocess_.transform(Table(brain.expression, None), train))
     for layer in with_dropout.net_.encoder:
         if isinstance(layer, torch.nn.BatchNorm1d):
             layer.reset_running_stats()

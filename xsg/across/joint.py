@@ -6,13 +6,12 @@ or in the regions that they may learn from (folds), side by side; the single fit
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from scipy.stats import norm
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -20,9 +19,11 @@ from xsg.across.joint_model import Fitted, Seen, Terms, at, climb, curves, predi
 from xsg.across.joint_tables import laplacian_of, programs_table, same_visits, seed_rows, visits_table, years_of
 from xsg.atlas import Graph
 from xsg.check import array, flag, number
-from xsg.machine import one_thread
+from xsg.machine import moved, on, one_thread
 from xsg.spread.physics import ReactionDiffusion
-from xsg.training.saved import label, read_model, safe_load, write_model
+from xsg.training.base import Estimator
+from xsg.training.saved import label
+from xsg.training.settings import DEVICE
 from xsg.training.tables import training_rows
 from xsg.training.whole import whole_fit
 
@@ -49,7 +50,7 @@ _ATROPHY = ("accumulated", "current", "none")
 _KINDS = ("tau", "thinning")
 
 
-class CrossScaleSpread(BaseEstimator):
+class CrossScaleSpread(Estimator):
     """Genes set the rates at which pathology spreads over a network, and its burden thins the cortex.
 
     The equations are those of `xsg.across.joint_model`. Every link can be switched off: genes → rate, genes →
@@ -70,6 +71,8 @@ class CrossScaleSpread(BaseEstimator):
         Moments at which the equation is solved and between which it is read; as many splitting steps, but one.
     iterations
         Most iterations of the climb.
+    device
+        ``"auto"``: a GPU where there is one; ``"cpu"``, ``"cuda"``. It climbs there; answers are worked out here.
 
     Attributes
     ----------
@@ -102,6 +105,10 @@ class CrossScaleSpread(BaseEstimator):
     (5, 2)
     """
 
+    FIXED = ("rate", "capacity", "atrophy", "seeds", "horizon", "points")
+    DOUBLE = True
+    CALL = "fit(programs, thinning, tau)"
+
     def __init__(
         self,
         rate: bool = True,
@@ -111,6 +118,7 @@ class CrossScaleSpread(BaseEstimator):
         horizon: float = 30.0,
         points: int = 61,
         iterations: int = 40,
+        device: str = "auto",
     ):
         self.rate = rate
         self.capacity = capacity
@@ -119,6 +127,7 @@ class CrossScaleSpread(BaseEstimator):
         self.horizon = horizon
         self.points = points
         self.iterations = iterations
+        self.device = device
 
     @whole_fit
     def fit(
@@ -252,55 +261,37 @@ class CrossScaleSpread(BaseEstimator):
         own = 0.5 * precision * (float(self._found.z[0, column]) - mean) ** 2 if np.isfinite(precision) else 0.0
         return pd.Series(loss - min(loss.min(), self.loss_ - own), pd.Index(values, name=name), name="loss above least")
 
-    def save(self, path: str | Path) -> Path:
-        """Write the model, with what it was fitted to, to one ``.safetensors`` file; never half a file."""
-        self._check_fitted()
+    def _pack(self) -> tuple[dict[str, Tensor], dict[str, object]]:
         problem, found = self._problem, self._found
         arrays = {f"seen.{name}": value for name, value in problem.seen._asdict().items()}
         arrays |= {f"found.{name}": value for name, value in found._asdict().items() if name != "terms"}
         arrays |= {"terms": torch.stack(found.terms), "programs": problem.programs, "laplacian": problem.laplacian}
         facts = {
-            "class": type(self).__name__,
-            "params": self.get_params(),
             "regions": list(problem.regions),
             "programs": list(problem.names),
             "subjects": [label(each) for each in self.shifts_.index],
             "visits": [label(each) for each in problem.visits],
             "network": problem.network,
         }
-        return write_model(path, arrays, facts)
+        return arrays, facts
 
-    @classmethod
-    @safe_load
-    def load(cls, path: str | Path) -> "CrossScaleSpread":
-        """Read a model that `save` wrote.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If the file holds no model of this class, or is damaged.
-        """
-        facts, arrays = read_model(path, cls.__name__)
-        params = {name: tuple(v) if isinstance(v, list) else v for name, v in facts["params"].items()}
-        model = cls(**params)
-        model._check(pd.Index(facts["regions"]))
-        seen = Seen(*(arrays[f"seen.{name}"] for name in Seen._fields))
+    def _unpack(self, facts: dict, arrays: dict[str, Tensor]) -> None:
+        regions = pd.Index(facts["regions"])
+        self._check(regions)
         visits = [tuple(each) if isinstance(each, list) else each for each in facts["visits"]]
         visits = pd.MultiIndex.from_tuples(visits) if isinstance(visits[0], tuple) else pd.Index(visits)
         problem = _Problem(
-            model, pd.Index(facts["regions"]), facts["programs"], arrays["programs"], arrays["laplacian"],
-            facts["network"], visits, pd.Index(facts["subjects"]), seen,
+            self, regions, facts["programs"], arrays["programs"], arrays["laplacian"], facts["network"], visits,
+            pd.Index(facts["subjects"]), Seen(*(arrays[f"seen.{name}"] for name in Seen._fields)),
         )  # fmt: skip
         found = {name: arrays[f"found.{name}"] for name in Fitted._fields if name != "terms"}
-        model._settle(problem, Fitted(**found, terms=Terms(*arrays["terms"])))
-        return model
+        self._settle(problem, Fitted(**found, terms=Terms(*arrays["terms"])))
 
     def _settle(self, problem: "_Problem", found: Fitted) -> None:
         """Take over the result of one copy."""
         self._problem, self._found = problem, found
-        self._fitted_as = {name: value for name, value in self.get_params().items() if name != "iterations"}
+        self.device_ = self._place()
+        self._remember(self._settings())
         z, variance = found.z[0], found.covariance[0].diagonal()
         free = ~problem.prior[1][0].isinf()
         wide = norm.ppf(0.95) * variance.clamp(min=0).sqrt()
@@ -329,14 +320,8 @@ class CrossScaleSpread(BaseEstimator):
         self.history_ = pd.DataFrame(found.history[:, 0].numpy(), columns=list(Terms._fields)).rename_axis("iteration")
         self.loss_ = float(torch.stack(found.terms).sum())
 
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "estimates_"):
-            raise ValueError("this CrossScaleSpread is not fitted yet. Call fit(programs, thinning, tau) first.")
-        for name, fitted in self._fitted_as.items():
-            if getattr(self, name) != fitted:
-                raise ValueError(
-                    f"{name} is now {getattr(self, name)!r}, but the model was fitted with {fitted!r}. Fit it again."
-                )
+    def _settings(self) -> dict[str, object]:
+        return self.get_params()  # `_check` has made them plain
 
     def _check_kind(self, what: str) -> None:
         if not isinstance(what, str) or what not in self.fitted_:
@@ -349,7 +334,7 @@ class CrossScaleSpread(BaseEstimator):
         seed_rows(self.seeds, regions)
         plain = {name: flag(getattr(self, name), name) for name in ("rate", "capacity")}
         plain |= {name: number(getattr(self, name), name, whole=True) for name in ("points", "iterations")}
-        plain["horizon"] = number(self.horizon, "horizon")
+        plain |= {"horizon": number(self.horizon, "horizon"), "device": DEVICE(self.device, "device")}
         if not isinstance(self.seeds, (tuple, list)):
             plain["seeds"] = (self.seeds,) if isinstance(self.seeds, str) else tuple(map(str, self.seeds))
         vars(self).update(plain)
@@ -424,10 +409,12 @@ class _Problem:
         }
 
     def climb(self, z: Tensor, shift: Tensor, iterations: int) -> Fitted:
-        return climb(
-            self.solver, self.u0, self.clock, self.programs, self.scaled(), z, shift, self.prior, self.prior_shift,
-            self.model.atrophy == "accumulated", iterations,
-        )  # fmt: skip
+        """Climb on the model's device; what is found is brought back."""
+        given = (self.u0, self.clock, self.programs, self.scaled(), z, shift, self.prior, self.prior_shift)
+        place = self.model._place()
+        with on(place):
+            found = climb(self.solver, *moved(given, place), self.model.atrophy == "accumulated", iterations)
+        return moved(found, "cpu")
 
     def part(self, rows: Tensor) -> "_Problem":
         """Return some of the copies, or some of them several times."""

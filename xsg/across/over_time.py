@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import torch
 from scipy.stats import norm
-from sklearn.base import BaseEstimator
 
 from xsg.across.over_time_model import DynamicPrograms, Series
 from xsg.across.over_time_tables import MOST_MM, asked, of_regions, visit_table
 from xsg.across.over_time_tables import as_series as _series
 from xsg.check import array, number
-from xsg.machine import one_thread
-from xsg.training import settings
-from xsg.training.saved import check_finite, fill, history, read_model, safe_load, storable, write_model
-from xsg.training.settings import STEP, Rule, whole_number
+from xsg.machine import moved, one_thread
+from xsg.training.base import Estimator
+from xsg.training.saved import check_finite, storable
+from xsg.training.settings import DEVICE, STEP, Rule, whole_number
 from xsg.training.whole import whole_fit
 
 _GRID = 101  # shifts at which the posterior of a subject is computed
 
+PROGRESSION: dict[str, Rule] = {
+    "n_programs": whole_number(1),
+    "horizon": STEP,
+    "iterations": whole_number(1),
+    "device": DEVICE,
+}
 
-class DiseaseProgression(BaseEstimator):
+
+class DiseaseProgression(Estimator):
     """Time shift of each subject and programs of thinning that switch on along the disease.
 
     The equations are those of `xsg.across.over_time_model`. Maps, their timing and the shifts of the training subjects
@@ -38,6 +42,8 @@ class DiseaseProgression(BaseEstimator):
         Shifts run from 0 to so many years; their prior has its mean in the middle and a third as standard deviation.
     iterations
         Most iterations of LBFGS.
+    device
+        ``"auto"``: a GPU where there is one; ``"cpu"``, ``"cuda"``.
 
     Attributes
     ----------
@@ -64,10 +70,15 @@ class DiseaseProgression(BaseEstimator):
     (68, 1)
     """
 
-    def __init__(self, n_programs: int = 2, horizon: float = 20.0, iterations: int = 150):
+    RULES = PROGRESSION
+    DOUBLE = True
+    CALL = "fit(thinning, years)"
+
+    def __init__(self, n_programs: int = 2, horizon: float = 20.0, iterations: int = 150, device: str = "auto"):
         self.n_programs = n_programs
         self.horizon = horizon
         self.iterations = iterations
+        self.device = device
 
     @whole_fit
     def fit(self, thinning: pd.DataFrame, years: pd.Series) -> DiseaseProgression:
@@ -90,33 +101,35 @@ class DiseaseProgression(BaseEstimator):
         FloatingPointError
             A loss that is not finite.
         """
-        self._settings = settings.checked(self.get_params(), PROGRESSION)
+        params = self._settings()
         thinning = visit_table(thinning, "thinning", MOST_MM)
         storable(thinning.columns, "thinning: region")
-        visits, subjects = _series(thinning, years)
+        self.device_ = self._place()
+        visits, subjects = moved(_series(thinning, years), self.device_)
         storable(subjects, "thinning: subject")
         if len(subjects) < 5:
             raise ValueError(f"{len(subjects)} subjects; expected at least 5: one disease is put together from many.")
         self.regions_ = thinning.columns
-        horizon = self._settings["horizon"]
-        self._prior = horizon / 2, horizon / 3
-        self.net_ = DynamicPrograms(len(self.regions_), self._settings["n_programs"], horizon / 2, horizon / 4)
+        horizon = params["horizon"]
+        prior = horizon / 2, horizon / 3
+        self.net_ = DynamicPrograms(len(self.regions_), params["n_programs"], horizon / 2, horizon / 4)
+        self.net_.to(self.device_)
         # Who is thinner is further on: ranks of the mean thinning give the shifts to start from; ties share their mean.
         mean = thinning.groupby(level=0, sort=False).mean().mean(axis=1)
         shift = torch.tensor(0.1 + 0.8 * mean.rank(pct=True).to_numpy()) * horizon
-        shift.requires_grad_()
+        shift = shift.to(self.device_).requires_grad_()
         rows = []
         with one_thread():
             optimiser = torch.optim.LBFGS(
                 [*self.net_.parameters(), shift],
-                max_iter=self._settings["iterations"],
+                max_iter=params["iterations"],
                 history_size=20,
                 line_search_fn="strong_wolfe",
             )
 
             def closure():
                 optimiser.zero_grad()
-                terms = self.net_.terms(visits, shift, self._prior)
+                terms = self.net_.terms(visits, shift, prior)
                 total = sum(terms.values())
                 total.backward()
                 rows.append({name: value.detach().item() for name, value in terms.items()})
@@ -129,7 +142,7 @@ class DiseaseProgression(BaseEstimator):
             except IndexError:  # what LBFGS makes of a step at which nothing is finite
                 raise FloatingPointError(f"the loss became {rows[-1]}. Look for extreme values in thinning.") from None
             with torch.no_grad():  # where the search ended, which need not be where it looked last
-                last = {name: value.item() for name, value in self.net_.terms(visits, shift, self._prior).items()}
+                last = {name: value.item() for name, value in self.net_.terms(visits, shift, prior).items()}
         for terms in (rows[-1], last):
             if not np.isfinite(sum(terms.values())):
                 raise FloatingPointError(f"the loss became {terms}. Look for extreme values in thinning.")
@@ -137,9 +150,9 @@ class DiseaseProgression(BaseEstimator):
             check_finite(self.net_)
         except FloatingPointError as error:
             raise FloatingPointError(f"after the fit {error}. Look for extreme values in thinning.") from None
-        self.net_.requires_grad_(False)
         self.history_ = pd.DataFrame(rows).rename_axis("evaluation")
-        self._settle()
+        self._derive()
+        self._remember(params)
         self.shifts_ = self.locate(thinning, years)["years"]
         return self
 
@@ -149,7 +162,7 @@ class DiseaseProgression(BaseEstimator):
         grid, weight = self._posterior(visits)
         mean = weight @ grid
         sd = (weight @ grid.square() - mean.square()).clamp(min=0).sqrt()
-        return pd.DataFrame({"years": mean.numpy(), "sd": sd.numpy()}, subjects)
+        return pd.DataFrame({"years": mean.cpu().numpy(), "sd": sd.cpu().numpy()}, subjects)
 
     def forecast(
         self, thinning: pd.DataFrame, years: pd.Series, at: pd.Series, level: float = 0.9
@@ -178,8 +191,9 @@ class DiseaseProgression(BaseEstimator):
         visits, subjects = self._read(thinning, years)
         at, who = asked(at, subjects, "thinning")
         grid, weight = self._posterior(visits)
+        asked_at = moved((torch.tensor(at.to_numpy()), torch.tensor(who)), self.device_)
         with torch.no_grad():
-            mean, variance = self.net_.forecast(visits, grid, weight, torch.tensor(at.to_numpy()), torch.tensor(who))
+            mean, variance = moved(self.net_.forecast(visits, grid, weight, *asked_at), "cpu")
         wide = norm.ppf((1 + level) / 2) * variance.sqrt()
         return tuple(pd.DataFrame(each.numpy(), at.index, self.regions_) for each in (mean, mean - wide, mean + wide))
 
@@ -194,61 +208,42 @@ class DiseaseProgression(BaseEstimator):
         x = np.atleast_1d(array(x, "x"))
         if x.ndim != 1:
             raise ValueError(f"x has shape {x.shape}; expected years along the disease (n,).")
-        found = self.net_.amplitudes(torch.tensor(x))
+        found = self.net_.amplitudes(torch.tensor(x).to(self.device_)).cpu()
         return pd.DataFrame(found.numpy()[:, self._order], x, self.programs_.columns)
 
-    def save(self, path: str | Path) -> Path:
-        """Write the model to one ``.safetensors`` file; never half a file."""
-        self._check_fitted()
-        facts = {
-            "class": type(self).__name__,
-            "params": self._settings,
-            "regions": self.regions_.tolist(),
-            "subjects": self.shifts_.index.tolist(),
-            "history": self.history_.to_dict(orient="list"),
-        }
-        return write_model(path, {**self.net_.state_dict(), "shifts": torch.tensor(self.shifts_.to_numpy())}, facts)
+    def _pack(self) -> tuple[dict[str, torch.Tensor], dict[str, object]]:
+        facts = {"regions": self.regions_.tolist(), "subjects": self.shifts_.index.tolist()}
+        return {"shifts": torch.tensor(self.shifts_.to_numpy())}, facts
 
     @classmethod
-    @safe_load
-    def load(cls, path: str | Path) -> DiseaseProgression:
-        """Read a model that `save` wrote.
+    def _mend(cls, facts: dict, arrays: dict[str, torch.Tensor]) -> None:
+        for name in arrays.keys() - {"shifts"}:  # the first edition wrote the network's by their bare names
+            arrays[f"net.{name.removeprefix('net.')}"] = arrays.pop(name)
 
-        Raises
-        ------
-        FileNotFoundError, ValueError
-            No such file; a file that holds no model of this class, or is damaged.
-        """
-        facts, arrays = read_model(path, cls.__name__)
-        model = cls(**facts["params"])
-        model._settings = settings.checked(model.get_params(), PROGRESSION)
-        model.regions_ = storable(pd.Index(facts["regions"], name="region"), "regions")
-        model._prior = model._settings["horizon"] / 2, model._settings["horizon"] / 3
-        model.net_ = DynamicPrograms(len(model.regions_), model._settings["n_programs"], 0.0, 1.0).requires_grad_(False)
-        shifts = arrays.pop("shifts").numpy()
-        fill(model.net_, arrays, prefix="")
-        model.history_ = history(facts["history"]).reset_index(drop=True).rename_axis("evaluation")
-        model._settle()
+    def _unpack(self, facts: dict, arrays: dict[str, torch.Tensor]) -> None:
+        self.regions_ = storable(pd.Index(facts["regions"], name="region"), "regions")
+        self.net_ = DynamicPrograms(len(self.regions_), self._settings()["n_programs"], 0.0, 1.0)
         subjects = storable(pd.Index(facts["subjects"], name="RID"), "subjects")
-        model.shifts_ = pd.Series(shifts, subjects, name="years")
-        return model
+        self.shifts_ = pd.Series(arrays.pop("shifts").numpy(), subjects, name="years")
+        self.history_ = self.history_.reset_index(drop=True).rename_axis("evaluation")
 
-    def _settle(self) -> None:
-        order = self.net_.centre.argsort()
+    def _derive(self) -> None:
+        """Read the maps and their timing off the network."""
+        self.net_.requires_grad_(False)
+        order, weights, width, sd = moved(
+            (self.net_.centre.argsort(), self.net_.weights, self.net_.log_width.exp(), self.net_.log_sd.exp()), "cpu"
+        )
         self._order = order.numpy()
         names = [f"program {k + 1}" for k in range(len(order))]
-        self.programs_ = pd.DataFrame(self.net_.weights[:, order].numpy(), self.regions_, names)
-        timing = {"centre": self.net_.centre[order].numpy(), "width": self.net_.log_width[order].exp().numpy()}
+        self.programs_ = pd.DataFrame(weights[:, order].numpy(), self.regions_, names)
+        timing = {"centre": self.net_.centre.cpu()[order].numpy(), "width": width[order].numpy()}
         self.timing_ = pd.DataFrame(timing, names)
-        self.sd_ = pd.Series(self.net_.log_sd.exp().numpy(), ["person", "scan", "everywhere"], name="mm")
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "net_"):
-            raise ValueError("this DiseaseProgression is not fitted yet. Call fit(thinning, years) first.")
+        self.sd_ = pd.Series(sd.numpy(), ["person", "scan", "everywhere"], name="mm")
 
     def _read(self, thinning: pd.DataFrame, years: pd.Series) -> tuple[Series, pd.Index]:
         self._check_fitted()
-        return _series(of_regions(visit_table(thinning, "thinning", MOST_MM), self.regions_, "thinning"), years)
+        thinning = of_regions(visit_table(thinning, "thinning", MOST_MM), self.regions_, "thinning")
+        return moved(_series(thinning, years), self.device_)
 
     def _posterior(self, series: Series) -> tuple[torch.Tensor, torch.Tensor]:
         """Shifts on a grid (G,), and the probability of each for every subject (S, G)."""
@@ -257,10 +252,11 @@ class DiseaseProgression(BaseEstimator):
 
     def _joint(self, series: Series) -> tuple[torch.Tensor, torch.Tensor]:
         """Shifts on a grid (G,), and log p(y, shift) of every subject (S, G), up to a constant."""
-        grid = torch.linspace(0, self._settings["horizon"], _GRID, dtype=torch.float64)
+        horizon = self._fitted_as["horizon"]
+        grid = torch.linspace(0, horizon, _GRID, dtype=torch.float64).to(self.device_)
         with torch.no_grad():
             log = torch.stack([self.net_.log_likelihood(series, x.expand(len(series.visits))) for x in grid], 1)
-        prior = torch.log_softmax(-0.5 * ((grid - self._prior[0]) / self._prior[1]).square(), 0)
+        prior = torch.log_softmax(-0.5 * ((grid - horizon / 2) / (horizon / 3)).square(), 0)
         return grid, log + prior
 
 
@@ -358,6 +354,3 @@ def _random_lines(series: Series) -> tuple[torch.Tensor, torch.Tensor, torch.Ten
     with torch.no_grad():
         _, line, root, noise = solve(raw)
         return line, noise[:, None, None] * (root @ root.mT), noise
-
-
-PROGRESSION: dict[str, Rule] = {"n_programs": whole_number(1), "horizon": STEP, "iterations": whole_number(1)}

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import BaseEstimator
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -27,10 +25,12 @@ from xsg.across.views_tables import (
 )
 from xsg.atlas import Graph, SparseGraph
 from xsg.check import align, constant, folds, number, series
-from xsg.machine import one_thread
+from xsg.machine import moved, one_thread
 from xsg.training import settings
-from xsg.training.saved import check_finite, fill, history, label, only, read_model, safe_load, storable, write_model
-from xsg.training.settings import SHARE, STEP, WEIGHT, WIDTH, Rule, seed, whole_number
+from xsg.training.base import Estimator, device
+from xsg.training.loop import Loop
+from xsg.training.saved import label, storable
+from xsg.training.settings import DEVICE, SHARE, STEP, THINNING, WEIGHT, WIDTH, Rule, seed, whole_number
 from xsg.training.tables import one_map, training_rows
 from xsg.training.whole import whole_fit
 
@@ -38,8 +38,18 @@ from xsg.training.whole import whole_fit
 _CHUNK = 100
 _FEWEST = 5  # training regions
 
+MULTI_VIEW: dict[str, Rule] = {
+    **dict.fromkeys(("latent", "hidden", "decoder"), WIDTH),
+    **dict.fromkeys(("smoothness", "beta", "gamma"), WEIGHT),
+    "drop": SHARE,
+    "lr": STEP,
+    "epochs": whole_number(1),
+    "seed": seed,
+    "device": DEVICE,
+}
 
-class MultiViewVAE(BaseEstimator):
+
+class MultiViewVAE(Estimator):
     """Graph variational autoencoder from several tables of the same regions to cortical thinning.
 
     Each view (a table region × feature) has an encoder and a decoder of its own; what the views say of a region is
@@ -63,6 +73,8 @@ class MultiViewVAE(BaseEstimator):
         Step size and number of full-batch steps of Adam.
     seed
         Seed of the weights, the noise and the experts left out.
+    device
+        ``"auto"``: a GPU where there is one; ``"cpu"``, ``"cuda"``.
 
     Attributes
     ----------
@@ -78,6 +90,8 @@ class MultiViewVAE(BaseEstimator):
         What the model was fitted on, in order.
     noise_sd_
         Root mean squared residual of thinning over the training regions (too small, as everything in-sample).
+    interrupted_
+        Whether Ctrl-C ended the fit.
 
     Notes
     -----
@@ -98,6 +112,11 @@ class MultiViewVAE(BaseEstimator):
     (68,)
     """
 
+    RULES = MULTI_VIEW
+    FACTS = THINNING
+    DOUBLE = True
+    CALL = "fit(views, thinning, graph=...)"
+
     def __init__(
         self,
         latent: int = 8,
@@ -110,6 +129,7 @@ class MultiViewVAE(BaseEstimator):
         lr: float = 1e-2,
         epochs: int = 200,
         seed: int = 0,
+        device: str = "auto",
     ):
         self.latent = latent
         self.hidden = hidden
@@ -121,6 +141,7 @@ class MultiViewVAE(BaseEstimator):
         self.lr = lr
         self.epochs = epochs
         self.seed = seed
+        self.device = device
 
     @whole_fit
     def fit(
@@ -131,7 +152,7 @@ class MultiViewVAE(BaseEstimator):
         train: Sequence[str] | None = None,
         progress: bool = False,
     ) -> MultiViewVAE:
-        """Fit the model; if that fails or is interrupted, the model is as it was before.
+        """Fit the model; if that fails, the model is as it was before.
 
         The encoders see every region of their table; the loss sees the thinning of the regions in ``train`` only.
 
@@ -163,8 +184,10 @@ class MultiViewVAE(BaseEstimator):
             view, region and column; constant features or thinning; names that a file cannot hold; too few regions.
         FloatingPointError
             A term of the loss that is not finite, by name.
+        KeyboardInterrupt
+            On Ctrl-C before the first epoch is finished; later the state so far is kept, with a warning.
         """
-        params = settings.checked(self.get_params(), MULTI_VIEW)
+        params = self._settings()
         thinning = series(thinning, "thinning")
         regions = storable(thinning.index, "thinning: region")
         self.regions_ = regions.rename(label(regions.name))
@@ -174,14 +197,16 @@ class MultiViewVAE(BaseEstimator):
         storable_views(views)
         tables = [self._table(name, views[name]) for name in self.views_]
         y = thinning.to_numpy(dtype=float)[None]
-        found = _train(params, tables, self._weights, y, masks, [params["seed"]], progress=progress)
-        self.net_, self._settings = found.net, params
+        self.device_ = self._place()
+        found = _train(params, tables, self._weights, y, masks, [params["seed"]], progress, keep=True)
+        self.net_, self.interrupted_ = found.net, found.loop.interrupted
         named = {f"view {v}": f"view {name}" for v, name in enumerate(self.views_)}
-        self.history_ = found.history.rename(columns=named)
+        self.history_ = found.loop.history.xs(0, level="copy").rename(columns=named)
         self.y_mean_, self.y_sd_ = float(found.mean[0, 0]), float(found.sd[0, 0])
         self.thinning_name_ = label(thinning.name)
         residual = (thinning - self.predict(views)).to_numpy()[masks[0]]
         self.noise_sd_ = float(np.sqrt((residual**2).mean()))
+        self._remember(params)
         return self
 
     def predict(self, views: Views) -> pd.Series:
@@ -223,7 +248,7 @@ class MultiViewVAE(BaseEstimator):
         spread = torch.exp(0.5 * output.log_variance[0])
         z = output.mean[0] + spread * torch.randn(n, *spread.shape, generator=generator, dtype=torch.float64)
         with torch.no_grad():
-            flat = self.net_.decode(z.reshape(1, -1, z.shape[-1])).reshape(n, -1)
+            flat = self.net_.decode(z.reshape(1, -1, z.shape[-1]).to(self.device_)).reshape(n, -1).cpu()
         draws = self.y_mean_ + self.y_sd_ * flat
         if noise:
             draws = draws + self.noise_sd_ * torch.randn(draws.shape, generator=generator, dtype=torch.float64)
@@ -236,61 +261,40 @@ class MultiViewVAE(BaseEstimator):
         predicted = self.predict(views)
         return float(r2_score(one_map(thinning, self.regions_), predicted))
 
-    def save(self, path: str | Path) -> Path:
-        """Write the model to one ``.safetensors`` file, arrays and JSON, no pickle; never half a file."""
-        self._check_fitted()
-        arrays = {f"net.{name}": value for name, value in self.net_.state_dict().items()}
-        arrays["weights"] = torch.tensor(self._weights)
+    def _pack(self) -> tuple[dict[str, Tensor], dict[str, object]]:
+        arrays = {"weights": torch.tensor(self._weights)}
         for v, view in enumerate(self.views_):
             arrays |= {f"scaling.{v}.{name}": torch.tensor(value) for name, value in self._scaling[view].items()}
         facts = {
-            "class": "MultiViewVAE",
-            "params": self._settings,
             "regions": self.regions_.tolist(),
             "regions_name": self.regions_.name,
             "views": list(self.views_),
             "features": [self.features_[view].tolist() for view in self.views_],
-            "fitted": {name: getattr(self, name) for name in _FITTED},
-            "history": self.history_.to_dict(orient="list"),
         }
-        return write_model(path, arrays, facts)
+        return arrays, facts
 
     @classmethod
-    @safe_load
-    def load(cls, path: str | Path) -> MultiViewVAE:
-        """Read a model that `save` wrote; raises as `xsg.CrossScaleVAE.load` does."""
-        facts, arrays = read_model(path, "MultiViewVAE")
-        model = cls(**facts["params"])
-        model._settings = settings.checked(model.get_params(), MULTI_VIEW)
-        model.regions_ = storable(pd.Index(facts["regions"], name=label(facts.get("regions_name"))), "regions")
-        model.views_ = tuple(storable(pd.Index(facts["views"]), "views"))
-        model.features_ = dict(zip(model.views_, map(pd.Index, facts["features"]), strict=True))
-        fitted = facts["fitted"]
-        only(fitted, _FITTED)
-        model.y_mean_, model.y_sd_, model.noise_sd_ = (number(fitted[name], name) for name in _FITTED[:3])
-        model.thinning_name_ = label(fitted["thinning_name_"])
-        model.history_ = history(facts["history"])
-        model._weights = arrays.pop("weights").numpy()
-        n = len(model.regions_)
-        if model._weights.shape != (n, n) or not np.isfinite(model._weights).all():
-            raise ValueError(f"weights {model._weights.shape} are no graph of {n} regions")
-        model._scaling = {
+    def _mend(cls, facts: dict, arrays: dict[str, Tensor]) -> None:
+        facts["fitted"].setdefault("interrupted_", False)
+
+    def _unpack(self, facts: dict, arrays: dict[str, Tensor]) -> None:
+        self.regions_ = storable(pd.Index(facts["regions"], name=label(facts.get("regions_name"))), "regions")
+        self.views_ = tuple(storable(pd.Index(facts["views"]), "views"))
+        self.features_ = dict(zip(self.views_, map(pd.Index, facts["features"]), strict=True))
+        self._weights = arrays.pop("weights").numpy()
+        n = len(self.regions_)
+        if self._weights.shape != (n, n) or not np.isfinite(self._weights).all():
+            raise ValueError(f"weights {self._weights.shape} are no graph of {n} regions")
+        self._scaling = {
             view: {name: arrays.pop(f"scaling.{v}.{name}").numpy() for name in ("centre", "scale", "rotation")}
-            for v, view in enumerate(model.views_)
+            for v, view in enumerate(self.views_)
         }
-        for view, scaling in model._scaling.items():
-            p = len(model.features_[view])
+        for view, scaling in self._scaling.items():
+            p = len(self.features_[view])
             if not scaling["centre"].shape == scaling["scale"].shape == scaling["rotation"].shape[:1] == (p,):
                 raise ValueError(f"the scaling of view {view!r} is not that of {p} features")
-        shapes = [model._scaling[view]["rotation"].shape for view in model.views_]
-        model.net_ = _network(model._settings, shapes, [torch.Generator()])
-        only((name for name in arrays if not name.startswith("net.")), ())
-        fill(model.net_, arrays)
-        return model
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "net_"):
-            raise ValueError("this MultiViewVAE is not fitted yet. Call fit(views, thinning, graph=...) first.")
+        shapes = [self._scaling[view]["rotation"].shape for view in self.views_]
+        self.net_ = _network(self._settings(), shapes, [torch.Generator()])
 
     def _take(self, views: Views, graph: Graph | SparseGraph | None) -> dict[str, pd.DataFrame]:
         """Check the tables to fit, learn their scaling and the graph, and return them in order."""
@@ -311,14 +315,11 @@ class MultiViewVAE(BaseEstimator):
         views = known(views, self.features_, self.regions_)
         tables = [self._table(name, views.get(name)) for name in self.views_]
         with torch.no_grad(), one_thread():
-            return self.net_(*_inputs(tables, self._weights))
+            return moved(self.net_(*_inputs(tables, self._weights, self.device_)), "cpu")
 
     def _programs(self, values: Tensor) -> pd.DataFrame:
         columns = [f"program {k}" for k in range(1, values.shape[-1] + 1)]
         return pd.DataFrame(values.numpy(), self.regions_, columns)
-
-
-_FITTED = ("y_mean_", "y_sd_", "noise_sd_", "thinning_name_")
 
 
 def cross_val_views(
@@ -376,7 +377,7 @@ def cross_val_views(
     """
     if not isinstance(model, MultiViewVAE):
         raise TypeError(f"model: expected a MultiViewVAE, got {type(model).__name__}.")
-    params = settings.checked(model.get_params(), MULTI_VIEW)
+    params = model._settings()
     seeds = [settings.seed(each, "seeds: a seed") for each in (seeds if np.iterable(seeds) else [seeds])]
     many = isinstance(thinning, pd.DataFrame) and thinning.shape[1] > 1
     maps = thinning if many else series(thinning, "thinning").to_frame().T
@@ -401,7 +402,7 @@ def cross_val_views(
         raise ValueError("given is an empty list; expected subsets of the views' names, or None for all.")
     tables = [ready._table(name, views[name]) for name in ready.views_]
     combinations = list(product(range(len(maps)), range(len(seeds)), range(len(held_out))))
-    predicted = np.empty((len(subsets), len(combinations), len(regions)))
+    predicted, place = np.empty((len(subsets), len(combinations), len(regions))), ready._place()
     with tqdm(total=len(combinations), desc="refits", unit="model", leave=False, disable=not progress or None) as bar:
         for start in range(0, len(combinations), _CHUNK):
             chunk = combinations[start : start + _CHUNK]
@@ -413,7 +414,7 @@ def cross_val_views(
                     for name, table in zip(ready.views_, tables, strict=True)
                 ]
                 with torch.no_grad(), one_thread():
-                    thinned = found.net(*_inputs(some, ready._weights)).thinning.numpy()
+                    thinned = found.net(*_inputs(some, ready._weights, place)).thinning.cpu().numpy()
                 predicted[number, start : start + len(chunk)] = found.mean + found.sd * thinned
             bar.update(len(chunk))
     # (subsets, maps, seeds, folds, n) → the folds that hold a region out.
@@ -431,7 +432,7 @@ class _Trained(NamedTuple):
     """What `_train` hands back."""
 
     net: MultiViewNet
-    history: pd.DataFrame  # of the first copy
+    loop: Loop
     mean: np.ndarray  # (K, 1) of thinning, over each copy's training regions
     sd: np.ndarray  # (K, 1)
 
@@ -443,11 +444,13 @@ def _network(params: dict, shapes: Sequence[tuple[int, int]], generators: list[t
     return MultiViewNet(widths, fan_ins, *sizes, generators=generators).double()
 
 
-def _inputs(tables: Sequence[Table], weights: np.ndarray) -> tuple[list[Tensor], list[Tensor], Tensor]:
-    """Return the tables, each view's propagation among the regions it has, and who is present (V, n)."""
+def _inputs(
+    tables: Sequence[Table], weights: np.ndarray, place: torch.device
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...], Tensor]:
+    """Return the tables, each view's propagation among the regions it has, and who is present (V, n), on a device."""
     edges = torch.tensor(weights)
-    among = [propagation_among(edges, table.present) for table in tables]
-    return [table.x for table in tables], among, torch.stack([table.present for table in tables])
+    among = tuple(propagation_among(edges, table.present) for table in tables)
+    return moved((tuple(table.x for table in tables), among, torch.stack([table.present for table in tables])), place)
 
 
 def _train(
@@ -458,8 +461,12 @@ def _train(
     masks: np.ndarray,
     seeds: Sequence[int],
     progress: bool = False,
+    keep: bool = False,
 ) -> _Trained:
-    """Train K copies side by side: y and masks (K, n), one seed each. Copies of one seed share weights and noise."""
+    """Train K copies side by side: y and masks (K, n), one seed each. Copies of one seed share weights and noise.
+
+    ``keep``: Ctrl-C, once an epoch is finished, leaves the state so far.
+    """
     fewest = int(masks.sum(axis=1).min())
     if fewest < _FEWEST:
         raise ValueError(f"only {fewest} regions to train on; expected at least {_FEWEST}. Hold fewer regions out.")
@@ -468,61 +475,46 @@ def _train(
     share = masks / masks.sum(axis=1, keepdims=True)
     mean = (y * share).sum(axis=1, keepdims=True)
     sd = np.sqrt(((y - mean) ** 2 * share).sum(axis=1, keepdims=True))
-    target, weight = torch.tensor((y - mean) / sd), torch.tensor(masks, dtype=torch.float64)
-    x, among, present = _inputs(tables, weights)
+    place = device(params["device"], double=True)
+    laplacian = np.diag(weights.sum(axis=1)) - weights
+    target, weight, laplacian = (torch.tensor(each).to(place) for each in ((y - mean) / sd, masks * 1.0, laplacian))
+    x, among, present = _inputs(tables, weights, place)
     n_features = [table.n_features for table in tables]
-    laplacian = torch.tensor(np.diag(weights.sum(axis=1)) - weights)
     distinct, row = np.unique(np.asarray(seeds, dtype=np.int64), return_inverse=True)
     generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
-    net = _network(params, [(p, table.x.shape[1]) for p, table in zip(n_features, tables, strict=True)], generators)
+    net = _network(params, [(p, table.shape[1]) for p, table in zip(n_features, x, strict=True)], generators).to(place)
     streams = [torch.Generator().manual_seed(int(seed) + 2**32) for seed in distinct]
     optimiser = torch.optim.Adam(net.parameters(), lr=params["lr"], fused=True)
     amounts = {name: params[name] for name in ("smoothness", "beta", "gamma")}
-    n, terms_by_epoch = y.shape[1], []
+    here = present.cpu()
+    loop = Loop(
+        net,
+        params["epochs"],
+        lr=params["lr"],
+        advice=lambda: "Lower lr, or look for extreme values in the views.",
+        progress=progress,
+        keep="now" if keep else None,
+        copies=len(seeds),
+    )
     with one_thread():
-        for epoch in tqdm(range(params["epochs"]), desc="training", leave=False, disable=not progress or None):
-            draws = [torch.randn(n, params["latent"], generator=stream, dtype=torch.float64) for stream in streams]
-            kept = [_kept(present, params["drop"], stream) for stream in streams]
-            output = net(x, among, torch.stack(kept, dim=1)[:, row], torch.stack(draws)[row])
-            terms = net.loss(output, target, weight, x, n_features, present, laplacian, **amounts)
-            total = torch.stack(list(terms.values()))
-            if not total.isfinite().all():
-                term, copy = (~total.isfinite()).nonzero()[0].tolist()
-                raise FloatingPointError(
-                    f"the term {list(terms)[term]!r} of the loss became {total[term, copy].item()} at epoch {epoch} "
-                    f"(copy {copy}, lr={params['lr']:g}). Lower lr, or look for extreme values in the views."
+        with loop:
+            for _ in loop:
+                # Drawn on the processor, so that they are the same on every device.
+                size = (y.shape[1], params["latent"])
+                draws = [torch.randn(size, generator=stream, dtype=torch.float64) for stream in streams]
+                kept = [_kept(here, params["drop"], stream) for stream in streams]
+                kept, draws = torch.stack(kept, dim=1)[:, row].to(place), torch.stack(draws)[row].to(place)
+                terms = net.loss(
+                    net(x, among, kept, draws), target, weight, x, n_features, present, laplacian, **amounts
                 )
-            optimiser.zero_grad()
-            total.sum().backward()
-            optimiser.step()
-            terms_by_epoch.append(total[:, 0].detach())
-    try:  # the last step was judged by no loss
-        check_finite(net)
-        with torch.no_grad(), one_thread():
-            if not net(x, among, present).thinning.isfinite().all():
-                raise FloatingPointError("the predictions are not finite")
-    except FloatingPointError as error:
-        raise FloatingPointError(
-            f"after epoch {params['epochs']} {error} (lr={params['lr']:g}). Lower lr, or look for extreme values in "
-            "the views."
-        ) from None
-    logged = torch.stack(terms_by_epoch).numpy()
-    names = ["reconstruction", "smoothness", "kl", *(f"view {v}" for v in range(len(tables)))]
-    frame = pd.DataFrame(logged, pd.RangeIndex(1, len(logged) + 1, name="epoch"), names)
-    return _Trained(net, frame, mean, sd)
+                loop.step(optimiser, terms)
+                loop.log(terms)
+        with torch.no_grad():
+            loop.finite("a prediction", net(x, among, present).thinning)  # the last step was judged by no loss
+    return _Trained(net, loop, mean, sd)
 
 
 def _kept(present: Tensor, drop: float, generator: torch.Generator) -> Tensor:
     """Leave experts out at random, (V, n); where that would leave a region none, all that are present stay."""
     kept = present * (torch.rand(present.shape, generator=generator, dtype=torch.float64) >= drop)
     return torch.where(kept.sum(0) > 0, kept, present)
-
-
-MULTI_VIEW: dict[str, Rule] = {
-    **dict.fromkeys(("latent", "hidden", "decoder"), WIDTH),
-    **dict.fromkeys(("smoothness", "beta", "gamma"), WEIGHT),
-    "drop": SHARE,
-    "lr": STEP,
-    "epochs": whole_number(1),
-    "seed": seed,
-}

@@ -1,19 +1,5 @@
 """The estimator of Spatial-VAE: `SpatialVAE`, its presets, and training that streams from disk.
 
-The interface, on which `xsg.localise` and the chapters build:
-
-    model = SpatialVAE(preset="xsg" | "notebook" | "paper", seed=0, **changes)      # any setting of PRESETS
-    model.fit(expression, voxels, region=None, train=None, *, folded=False, pathways=None, progress=True) -> itself
-        expression (n, p)   DataFrame, array or memmap of energies (float16 or float32), NaN where missing
-        voxels (n, 3)       grid index AP, SI, LR of each, a DataFrame or an array (never folded)
-        region (n,) or (n, levels)   labels, or a DataFrame with a column for each level of the tree, coarsest first
-        train               bool mask (n,) or positions of the training voxels; None: all
-        folded              learn |LR - 28.5| in the place of LR
-    model.predict_place(expression, voxels=None, rows=None) -> DataFrame (m, 3)     # AP, SI, LR (or |LR - 28.5|)
-    model.encode(...), model.predict_region(..., level), model.spread(...)          # same three arguments
-    model.history_          DataFrame by epoch: every named term of the loss, total, validation, lr
-    model.save(path), SpatialVAE.load(path)                                         # safetensors + JSON
-
 All are evaluated at the posterior mean, but for places of the published presets: these are of one draw (the setting
 ``sampled``). ``rows`` are the voxels asked about; the others are there for the models that look at a voxel's neighbours
 (``neighbours > 0``, or values filled in from neighbours, ``impute > 0``), and only these need ``voxels``. So
@@ -33,29 +19,25 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from xsg.check import choice, flag, number
+from xsg.check import flag, number
 from xsg.machine import fast_products, one_thread
 from xsg.spatial import presets
 from xsg.spatial.model import Output, SpatialVAENet
 from xsg.spatial.mouse import AXES, SHAPE
 from xsg.spatial.preprocess import Preprocessor
 from xsg.spatial.presets import PAPER_STATED, PRESETS
-from xsg.spatial.tables import Table as _Table
-from xsg.spatial.tables import pathway_mask, read_tree
+from xsg.spatial.stream import PREDICT, Stream, precision, set_aside, way_out
+from xsg.spatial.tables import Table, pathway_mask, read_tree
 from xsg.training import settings as rules
-from xsg.training.base import Estimator, device, net_arrays
+from xsg.training.base import Estimator
 from xsg.training.loop import Loop
-from xsg.training.saved import fill, history, label, only, storable
+from xsg.training.saved import label, only, storable
 from xsg.training.tables import take_genes
 from xsg.training.whole import whole_fit
 
 __all__ = ["PAPER_STATED", "PRESETS", "SpatialVAE"]
 
-_IN_MEMORY = 256 * 2**20  # bytes of float32; a larger input is written to a file and read batch by batch
-_EXTREME = 1e4  # scaled expression stays well below
-_PREDICT = 4096  # voxels of one step of prediction
 _ALL_THREADS_FROM = 3e8  # multiplications in the first layer for one batch; threads only wait for each other below
-_BFLOAT16_FROM = 1000  # genes; "auto" leaves a smaller first layer in float32, on every machine
 
 
 class SpatialVAE(Estimator):
@@ -107,6 +89,11 @@ class SpatialVAE(Estimator):
     """
 
     PRESETS: ClassVar[dict[str, dict[str, object]]] = {name: {"preset": name} for name in PRESETS}
+    FACTS: ClassVar[dict[str, rules.Rule]] = {
+        **dict.fromkeys(("folded_", "interrupted_"), flag),
+        "precision_": rules.one_of("float32", "bfloat16"),
+        "seconds_": lambda values, what: [number(value, what) for value in values],
+    }
     CALL = "fit(expression, voxels)"
 
     def __init__(self, preset: str = "xsg", seed: int = 0, device: str = "auto", **changes: object):
@@ -122,7 +109,7 @@ class SpatialVAE(Estimator):
         """Every setting: the preset's, with the changes."""
         return PRESETS[self.preset] | self.changes
 
-    def _checked(self) -> dict[str, object]:
+    def _settings(self) -> dict[str, object]:
         """Return every setting, and the seed, as plain values, or refuse the first that cannot be."""
         return presets.checked_spatial({**self.settings, "seed": self.seed, "device": self.device})
 
@@ -183,20 +170,13 @@ class SpatialVAE(Estimator):
             On Ctrl-C before the first epoch is finished; later the state after the last finished epoch is kept, with a
             warning, and ``interrupted_`` says so.
         """
-        chosen, folded = self._checked(), flag(folded, "folded")
-        table = _Table(expression, voxels)
+        chosen, folded = self._settings(), flag(folded, "folded")
+        table = Table(expression, voxels)
         rows = table.rows(train, "train")
         if len(np.unique(rows)) < len(rows):
             raise ValueError("train: positions are given more than once; expected each voxel once.")
         generator = torch.Generator().manual_seed(chosen["seed"])
-        aside = round(chosen["validation"] * len(rows))
-        if len(rows) - aside < 10:
-            raise ValueError(f"{len(rows) - aside} voxels to train on; expected at least 10.")
-        shuffled = rows[torch.randperm(len(rows), generator=generator).numpy()]
-        if chosen["validation_split"] == "front":  # by AP, then SI, then LR, whatever the order of the table
-            shuffled = np.sort(rows)
-            shuffled = shuffled[np.lexsort(table.voxels[shuffled].T[::-1])]
-        fitted, judges = np.sort(shuffled[aside:]), np.sort(shuffled[:aside])
+        fitted, judges = set_aside(table, rows, chosen["validation"], chosen["validation_split"], generator)
         n_genes = None if chosen["n_genes"] is None else min(chosen["n_genes"], len(table.genes))
         self.preprocess_ = Preprocessor(
             n_genes, chosen["impute"], chosen["scale"], before_split=chosen["select_before_split"]
@@ -208,8 +188,8 @@ class SpatialVAE(Estimator):
         leaf, self.levels_, tree = np.zeros(len(place), int), [], []
         if chosen["region"]:
             leaf, self.levels_, tree = read_tree(region, table)
-        self.device_ = device(chosen["device"])
-        self.precision_ = _precision(chosen["precision"], self.device_, self.preprocess_.n_features)
+        self.device_ = self._place()
+        self.precision_ = precision(chosen["precision"], self.device_, self.preprocess_.n_features)
         centre, spread = place[fitted].mean(axis=0), place[fitted].std(axis=0)
         mask = None
         if chosen["pathways"]:
@@ -219,20 +199,21 @@ class SpatialVAE(Estimator):
         with torch.random.fork_rng(), tempfile.TemporaryDirectory() as folder:
             torch.manual_seed(chosen["seed"])
             self.net_ = self._network(
+                chosen,
                 mask,
                 tree,
                 centre if chosen["centred"] else np.zeros(3),
                 np.where(spread > 0, spread, 1) if chosen["centred"] else np.ones(3),
             )
-            stream = _Stream(table, self.preprocess_, np.concatenate([fitted, judges]), Path(folder))
+            stream = Stream(table, self.preprocess_, np.concatenate([fitted, judges]), Path(folder))
             if chosen["neighbours"]:
                 stream.join(table.positions())
             answers = [torch.from_numpy(each) for each in (place, np.floor(place).astype(np.int64), leaf)]
-            self._train(stream, answers, len(fitted), generator, progress)
+            self._train(chosen, stream, answers, len(fitted), generator, progress)
+        self._remember(chosen)
         return self
 
-    def _network(self, mask: Tensor | None, tree: list[Tensor], centre, scale) -> SpatialVAENet:
-        chosen = self._checked()
+    def _network(self, chosen: dict, mask: Tensor | None, tree: list[Tensor], centre, scale) -> SpatialVAENet:
         names = ("latent", "hidden", "decoder", "norm", "dropout", "dropout_after", "gene_dropout", "head")
         widths = {k: chosen[k] for k in names}
         net = SpatialVAENet(
@@ -249,17 +230,16 @@ class SpatialVAE(Estimator):
         return net.to(self.device_)
 
     @contextmanager
-    def _fast(self) -> Iterator[None]:
+    def _fast(self, chosen: dict) -> Iterator[None]:
         """Use one thread for small products, and float32 products that are as exact and faster where there are some."""
-        chosen = self._checked()
         first = chosen["batch"] * self.preprocess_.n_features * chosen["hidden"][0]
         smallest = chosen["batch"] * chosen["latent"] * min(chosen["hidden"])
         with one_thread() if first < _ALL_THREADS_FROM else nullcontext(), fast_products(smallest):
             yield
 
-    def _train(self, stream: _Stream, answers: list[Tensor], n: int, generator: torch.Generator, progress: bool):
+    def _train(self, chosen: dict, stream: Stream, answers: list[Tensor], n: int, generator, progress: bool) -> None:
         """Minimise the loss over the first n rows of the stream; the others judge."""
-        chosen, net, device = self._checked(), self.net_, self.device_
+        net, device = self.net_, self.device_
         optimiser = _OPTIMISERS[chosen["optimiser"]](
             net.parameters(), lr=chosen["lr"], weight_decay=chosen["weight_decay"], fused=True
         )
@@ -293,14 +273,14 @@ class SpatialVAE(Estimator):
             net,
             chosen["epochs"],
             lr=chosen["lr"],
-            advice=lambda: self._way_out(stream.read(looked)),
+            advice=lambda: way_out(stream.read(looked), self.genes_),
             what=f"SpatialVAE {self.preset}",
             progress=progress,
             steps=steps,
             keep="last",
         )
         try:
-            with self._fast(), loop:
+            with self._fast(chosen), loop:
                 for _ in loop:
                     net.train()
                     order = torch.randperm(n, generator=generator).numpy()
@@ -328,68 +308,39 @@ class SpatialVAE(Estimator):
             net.bfloat16 = False
         self.history_, self.interrupted_, self.seconds_ = loop.history, loop.interrupted, loop.seconds
 
-    def _way_out(self, x: Tensor) -> str:
-        """Say what to look at when a loss is lost: the data where they are extreme, else the step size."""
-        largest = x.abs().amax(dim=0)
-        if bool((largest < _EXTREME).all()):
-            return "Lower lr."
-        gene = int(torch.nan_to_num(largest, nan=torch.inf).argmax())
-        return (
-            f"The scaled expression of gene {self.genes_[gene]!r} reaches {float(largest[gene]):.3g}, expected some "
-            "units: look there for outliers and codes for missing values."
-        )
-
     @torch.no_grad()
     def _judge(self, terms_of, start: int, stop: int) -> float:
         self.net_.eval()
         total = 0.0
-        for begin in range(start, stop, _PREDICT):
-            batch = np.arange(begin, min(begin + _PREDICT, stop))
+        for begin in range(start, stop, PREDICT):
+            batch = np.arange(begin, min(begin + PREDICT, stop))
             total += float(sum(terms_of(batch, False).values())) * len(batch)
         return total / (stop - start)
 
     def _run(self, expression, voxels, rows) -> Iterator[tuple[np.ndarray, Output]]:
         """Yield rows and the network's output at the posterior mean, block by block."""
         self._check_fitted()
-        chosen = self._checked()
+        chosen = self._fitted_as
         if isinstance(expression, pd.DataFrame) and not expression.columns.equals(self.all_genes_):
             expression = take_genes(expression, self.all_genes_)
-        table = _Table(expression, voxels)
+        table = Table(expression, voxels)
         if not table.genes.equals(self.all_genes_):
             raise ValueError(
                 f"expression has {len(table.genes)} genes, {table.genes[0]!r} first; the model was fitted on "
                 f"{len(self.all_genes_)}, {self.all_genes_[0]!r} first. Give it the same genes in the same order."
             )
         wanted = table.rows(rows, "rows")
-        self._check_places(table, wanted)
-        stream = _Stream(table, self.preprocess_, np.arange(len(table.voxels)), None)
+        self.preprocess_.check_source(table, wanted)
+        stream = Stream(table, self.preprocess_, np.arange(len(table.voxels)), None)
         if chosen["neighbours"]:
             stream.join(table.positions())
-        with self._fast():
-            for start in range(0, len(wanted), _PREDICT):
-                some = wanted[start : start + _PREDICT]
+        with self._fast(chosen):
+            for start in range(0, len(wanted), PREDICT):
+                some = wanted[start : start + PREDICT]
                 near = None
                 if chosen["neighbours"]:
                     near = stream.neighbourhood(some, None, None, self.device_)
                 yield some, self.net_(stream.read(some).to(self.device_), None, near)
-
-    def _check_places(self, table: _Table, rows: np.ndarray) -> None:
-        """Refuse to fill values in from the voxels of another brain than the one that the model was fitted on."""
-        imputer = self.preprocess_.impute_
-        if not imputer.neighbours:
-            return
-        holes = any(
-            np.isnan(table.expression[rows[start : start + _PREDICT]][:, imputer.genes_]).any()
-            for start in range(0, len(rows), _PREDICT)
-        )
-        if holes and not (
-            imputer.rows_.max() < len(table.voxels) and np.array_equal(table.positions()[imputer.rows_], imputer.place_)
-        ):
-            raise ValueError(
-                "this model fills missing values in from the voxels that it was fitted on (impute > 0), and the table "
-                f"of {len(table.voxels)} voxels is another one. Give it the table of the fit and choose by rows=…, or "
-                "fit with impute=0."
-            )
 
     @torch.no_grad()
     def _frame(self, outputs, part, columns) -> pd.DataFrame:
@@ -422,11 +373,12 @@ class SpatialVAE(Estimator):
         """
         self._check_fitted()
         outputs = self._run(expression, voxels, rows)
-        if not (self._checked()["sampled"] if sampled is None else flag(sampled, "sampled")):
+        chosen = self._fitted_as
+        if not (chosen["sampled"] if sampled is None else flag(sampled, "sampled")):
             return self._frame(outputs, lambda output: output.position, list(AXES))
-        noise = torch.Generator().manual_seed(self._checked()["seed"])
+        noise = torch.Generator().manual_seed(chosen["seed"])
         # A row of the table has its own draw, whichever rows are asked for.
-        noise = torch.randn(len(expression), self._checked()["latent"], generator=noise)
+        noise = torch.randn(len(expression), chosen["latent"], generator=noise)
 
         def drawn() -> Iterator[tuple[np.ndarray, Tensor]]:
             for which, output in outputs:
@@ -470,25 +422,17 @@ class SpatialVAE(Estimator):
         return self._frame(self._run(expression, voxels, rows), part, self.levels_[level])
 
     def _pack(self) -> tuple[dict[str, Tensor], dict[str, object]]:
-        learned, params, checked = self.preprocess_, self.get_params(), self._checked()
-        arrays = net_arrays(self.net_)
-        arrays |= {f"tree.{k}": level for k, level in enumerate(self.net_.levels)}
-        for name, holder in _LEARNED.items():
-            value = getattr(getattr(learned, holder), name, None)
-            if value is not None:
-                arrays[f"preprocess.{name}"] = torch.from_numpy(np.asarray(value))
+        then = self._fitted_as
+        arrays = {f"tree.{k}": level for k, level in enumerate(self.net_.levels)} | self.preprocess_.pack()
         facts = {
-            "params": {name: checked.get(name, value) for name, value in params.items()},
-            "settings": {name: value for name, value in checked.items() if name not in ("seed", "device")},
+            "settings": {name: value for name, value in then.items() if name not in ("seed", "device")},
             "genes": [self.all_genes_.name, self.all_genes_.tolist()],
             "levels": [level.tolist() for level in self.levels_],
-            "history": self.history_.to_dict(orient="list"),
-            "fitted": {name: getattr(self, name) for name in _FITTED},
         }
         return arrays, facts
 
     @classmethod
-    def _unpack(cls, facts: dict, arrays: dict[str, Tensor]) -> SpatialVAE:
+    def _of(cls, facts: dict) -> SpatialVAE:
         given = facts["params"]
         # A preset may have changed since the file was written; what it was then counts.
         then, now = facts.get("settings"), PRESETS.get(given["preset"], {})
@@ -499,129 +443,26 @@ class SpatialVAE(Estimator):
             only(then, now)
         # JSON knows no tuples.
         then = {name: tuple(v) if isinstance(v, list) else v for name, v in (given | then | given).items()}
-        model = cls(**{name: v for name, v in then.items() if name in given or v != now.get(name)})
-        chosen, fitted = model._checked(), facts["fitted"]
-        only(fitted, _FITTED)
-        model.all_genes_ = storable(pd.Index(facts["genes"][1], name=label(facts["genes"][0])), "gene")
-        model.levels_ = [storable(pd.Index(level), "region") for level in facts["levels"]]
-        model.folded_, model.interrupted_ = (flag(fitted[name], name) for name in ("folded_", "interrupted_"))
-        model.precision_ = choice(fitted["precision_"], ("float32", "bfloat16"), "precision_")
-        model.seconds_ = [number(value, "seconds_") for value in fitted["seconds_"]]
-        model.history_ = history(facts["history"])
-        model.preprocess_ = Preprocessor(
+        return cls(**{name: v for name, v in then.items() if name in given or v != now.get(name)})
+
+    def _unpack(self, facts: dict, arrays: dict[str, Tensor]) -> None:
+        chosen = self._settings()
+        self.all_genes_ = storable(pd.Index(facts["genes"][1], name=label(facts["genes"][0])), "gene")
+        self.levels_ = [storable(pd.Index(level), "region") for level in facts["levels"]]
+        self.preprocess_ = Preprocessor(
             None, chosen["impute"], chosen["scale"], before_split=chosen["select_before_split"]
         )
         learned = [name for name in arrays if name.startswith("preprocess.")]
-        model._take_preprocessing({name: arrays.pop(name).numpy() for name in learned})
-        model.genes_ = model.all_genes_[model.preprocess_.select_.genes_]
-        model.device_ = device(chosen["device"])
-        tree = [arrays.pop(f"tree.{k}") for k in range(len(model.levels_))]
-        for names, level in zip(model.levels_, tree, strict=True):
+        self.preprocess_.unpack({name: arrays.pop(name).numpy() for name in learned}, len(self.all_genes_))
+        self.genes_ = self.all_genes_[self.preprocess_.select_.genes_]
+        tree = [arrays.pop(f"tree.{k}") for k in range(len(self.levels_))]
+        for names, level in zip(self.levels_, tree, strict=True):
             whole = level.dtype == torch.int64 and set(level.tolist()) == {*range(len(names))}
             if not whole or level.shape != tree[-1].shape:
                 raise ValueError("its tree does not belong to its regions")
         mask = arrays.get("net.decoder.mask")
-        model.net_ = model._network(None if mask is None else mask > 0, tree, np.zeros(3), np.ones(3))
-        only((name for name in arrays if not name.startswith("net.")), ())
-        fill(model.net_, arrays)
-        model.net_.eval()
-        model.net_.to(model.device_)
-        return model
-
-    def _take_preprocessing(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take over what a file says that the preprocessing has learned, if it belongs together."""
-        learned, found = self.preprocess_, {name.removeprefix("preprocess."): each for name, each in arrays.items()}
-        genes = found["genes_"]
-        q, p = len(genes), len(self.all_genes_)
-        if genes.dtype.kind != "i" or genes.ndim != 1 or not q or genes.min() < 0 or genes.max() >= p:
-            raise ValueError(f"its genes are {genes.dtype} {genes.shape}; expected positions among {p}")
-        m = found["rows_"].size
-        shapes = dict.fromkeys(("genes_", "typical_", "centre_", "spread_"), (q,)) | {"rows_": (m,), "place_": (m, 3)}
-        expected = set(shapes) - (set() if learned.impute_.neighbours else {"place_"})
-        only(found, expected)
-        for name, value in found.items():
-            kind = np.int64 if name in ("genes_", "rows_") else np.float32
-            if value.shape != shapes[name] or value.dtype != kind or not np.isfinite(value).all():
-                raise ValueError(f"{name!r} of its preprocessing is {value.dtype} {value.shape}, or not finite")
-            setattr(getattr(learned, _LEARNED[name]), name, value)
-        learned.impute_.genes_ = genes
+        self.net_ = self._network(chosen, None if mask is None else mask > 0, tree, np.zeros(3), np.ones(3))
 
 
 _WEIGHTS = ("reconstruction", "beta", "classification", "regression", "euclidean", "power", "unit", "squares", "kl")
 _OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adagrad": torch.optim.Adagrad}
-_FITTED = ("folded_", "interrupted_", "precision_", "seconds_")
-# What the preprocessing learns, and which of its parts.
-_LEARNED = {
-    **dict.fromkeys(("genes_",), "select_"),
-    **dict.fromkeys(("rows_", "place_", "typical_"), "impute_"),
-    **dict.fromkeys(("centre_", "spread_"), "scale_"),
-}
-
-
-class _Stream:
-    """Preprocessed expression of some voxels, batch by batch: from memory if small, else from a file of float16.
-
-    Without a folder, nothing is kept: every batch is preprocessed when it is asked for.
-    """
-
-    def __init__(self, table: _Table, preprocess: Preprocessor, rows: np.ndarray, folder: Path | None):
-        self.rows, self._table, self._preprocess, self._x = rows, table, preprocess, None
-        if folder is None:
-            return
-        width = preprocess.n_features
-        if len(rows) * width * 4 <= _IN_MEMORY:
-            self._x = preprocess.transform(table, rows)
-            return
-        with (folder / "input.f16").open("wb") as file:
-            for start in range(0, len(rows), _PREDICT):
-                x = preprocess.transform(table, rows[start : start + _PREDICT])
-                file.write(x.clip(-6e4, 6e4).astype(np.float16).data)
-        self._x = np.memmap(folder / "input.f16", np.float16, "r", shape=(len(rows), width))
-
-    def read(self, places: np.ndarray) -> Tensor:
-        """Return the network's input float32 (B, p) of the rows at these places."""
-        if self._x is None:
-            return torch.from_numpy(self._preprocess.transform(self._table, self.rows[places]))
-        return torch.from_numpy(self._x[places]).float()
-
-    def join(self, positions: np.ndarray) -> None:
-        """Find the (up to 26) voxels that touch each voxel and are among the rows: place (n, 26), −1 for none."""
-        voxels = positions[self.rows].astype(int)
-        # Of a brain of which every second voxel is taken, neighbours are two apart; except across the midline, where
-        # left and right meet at one apart whatever the step: so LR is not asked, and those are no neighbours then.
-        apart = [np.diff(np.unique(voxels[:, axis])) for axis in (0, 1)]
-        step = int(min(gaps.min(initial=SHAPE[0]) for gaps in apart))
-        place = np.full(tuple(size + 2 * step for size in SHAPE), -1)
-        voxels += step
-        place[tuple(voxels.T)] = np.arange(len(voxels))
-        offsets = [o for o in np.ndindex(3, 3, 3) if o != (1, 1, 1)]
-        self.near = np.stack([place[tuple((voxels + step * (np.array(o) - 1)).T)] for o in offsets], axis=1)
-
-    def neighbourhood(
-        self, places: np.ndarray, k: int | None, generator: torch.Generator | None, device: torch.device
-    ) -> tuple[Tensor, Tensor]:
-        """Return expression (M, p) of neighbours and the edges (2, E) from them: k drawn for each voxel; None: all."""
-        taken = torch.from_numpy(self.near[places])
-        if k is not None:
-            # The k of smallest random rank among those that exist.
-            rank = torch.rand(taken.shape, generator=generator).masked_fill_(taken < 0, 2.0)
-            taken = taken.gather(1, rank.argsort(dim=1)[:, :k])
-        exists = taken >= 0
-        to = torch.arange(len(places))[:, None].expand_as(taken)[exists]
-        # A neighbour of several voxels of the batch is read once.
-        nodes, source = torch.unique(taken[exists], return_inverse=True)
-        return self.read(nodes.numpy()).to(device), torch.stack([source, to]).to(device)
-
-
-def _precision(wanted: str, device: torch.device, genes: int) -> str:
-    """Choose the arithmetic of the large products by what the processor has, not by a stopwatch: same machine, same."""
-    if wanted not in ("auto", "float32", "bfloat16"):
-        raise ValueError(f"precision is {wanted!r}; expected 'auto', 'float32' or 'bfloat16'.")
-    if wanted != "auto":
-        return wanted
-    if device.type == "cuda":
-        has = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        can = getattr(torch.cpu, "get_capabilities", dict)()
-        has = can.get("avx512_bf16", False) or can.get("amx_bf16", False)
-    return "bfloat16" if has and genes >= _BFLOAT16_FROM else "float32"

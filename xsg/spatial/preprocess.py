@@ -17,9 +17,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 from xsg.check import choice, constant, distinct, number, rows_of, some
 from xsg.spatial.mouse import Mouse
+from xsg.training.saved import only
 
 _BLOCK = 4096  # voxels
 _SAMPLE = 20_000  # voxels from which quantiles are learned
@@ -345,3 +348,48 @@ class Preprocessor:
             all_genes = brain.expression[some] if self.before_split and self.scale == "voxel" else None
             out[start : start + len(some)] = self.scale_.transform(x, all_genes)
         return out
+
+    def check_source(self, brain: Mouse, rows: np.ndarray) -> None:
+        """Refuse to fill values in from the voxels of another brain than the one that this was fitted on."""
+        imputer = self.impute_
+        if not imputer.neighbours:
+            return
+        holes = any(np.isnan(brain.expression[block][:, imputer.genes_]).any() for block in _blocks(rows))
+        if holes and not (
+            imputer.rows_.max() < len(brain.voxels) and np.array_equal(brain.positions()[imputer.rows_], imputer.place_)
+        ):
+            raise ValueError(
+                "this model fills missing values in from the voxels that it was fitted on (impute > 0), and the table "
+                f"of {len(brain.voxels)} voxels is another one. Give it the table of the fit and choose by rows=…, or "
+                "fit with impute=0."
+            )
+
+    def pack(self) -> dict[str, Tensor]:
+        """Return what was learned as a file has it."""
+        found = {name: getattr(getattr(self, part), name, None) for name, part in _LEARNED.items()}
+        return {f"preprocess.{name}": torch.from_numpy(np.asarray(v)) for name, v in found.items() if v is not None}
+
+    def unpack(self, arrays: dict[str, np.ndarray], n_genes: int) -> None:
+        """Take over what a file says that was learned of so many genes, if it belongs together."""
+        found = {name.removeprefix("preprocess."): each for name, each in arrays.items()}
+        genes = found["genes_"]
+        q = len(genes)
+        if genes.dtype.kind != "i" or genes.ndim != 1 or not q or genes.min() < 0 or genes.max() >= n_genes:
+            raise ValueError(f"its genes are {genes.dtype} {genes.shape}; expected positions among {n_genes}")
+        m = found["rows_"].size
+        shapes = dict.fromkeys(("genes_", "typical_", "centre_", "spread_"), (q,)) | {"rows_": (m,), "place_": (m, 3)}
+        only(found, set(shapes) - (set() if self.impute_.neighbours else {"place_"}))
+        for name, value in found.items():
+            kind = np.int64 if name in ("genes_", "rows_") else np.float32
+            if value.shape != shapes[name] or value.dtype != kind or not np.isfinite(value).all():
+                raise ValueError(f"{name!r} of its preprocessing is {value.dtype} {value.shape}, or not finite")
+            setattr(getattr(self, _LEARNED[name]), name, value)
+        self.impute_.genes_ = genes
+
+
+# What is learned, and by which part.
+_LEARNED = {
+    "genes_": "select_",
+    **dict.fromkeys(("rows_", "place_", "typical_"), "impute_"),
+    **dict.fromkeys(("centre_", "spread_"), "scale_"),
+}

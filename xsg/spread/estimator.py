@@ -8,6 +8,7 @@ among those who follow one law.
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from xsg.check import choice, flag, number, rows_of
-from xsg.machine import one_thread
+from xsg.machine import moved, on, one_thread
 from xsg.spread import likeness
 from xsg.spread.cohort import Spread
 from xsg.spread.laplacian import as_laplacian, as_mask
@@ -38,10 +39,9 @@ from xsg.spread.posterior import CHUNK, Posterior
 from xsg.spread.rate_groups import Choice, RateComponents, rate_components, select_laws
 from xsg.spread.visits import FIXED, SETTINGS, check_cohort, check_visits, make_prior, make_solver
 from xsg.spread.visits import rising as _rising
-from xsg.training.base import Estimator, net_arrays
+from xsg.training.base import Estimator
 from xsg.training.loop import Loop
-from xsg.training.saved import fill, history
-from xsg.training.settings import checked
+from xsg.training.settings import Rule, checked
 from xsg.training.whole import whole_fit
 
 __all__ = [
@@ -124,6 +124,8 @@ class MechanisticMixture(Estimator):
         and a posterior of sd 1, log sd is not held within bounds, the likelihood counts every pixel of the frame, those
         outside the mask included, the loss is summed over a batch (which makes weight decay count less), and no
         gradient is clipped. Their choice of the epoch by validation subjects is `fit`'s.
+    device
+        ``"auto"``: a GPU where there is one; ``"cpu"``, ``"cuda"``.
 
     Attributes
     ----------
@@ -156,6 +158,9 @@ class MechanisticMixture(Estimator):
     """
 
     PRESETS = PRESETS
+    FACTS: ClassVar[dict[str, Rule]] = {"interrupted_": flag}
+    FIXED = FIXED
+    DOUBLE = True
     CALL = "fit(cohort)"
 
     def __init__(
@@ -180,6 +185,7 @@ class MechanisticMixture(Estimator):
         modes: int = 32,
         seed: int = 0,
         as_published: bool = False,
+        device: str = "auto",
     ):
         self.laws = laws
         self.encoder = encoder
@@ -201,6 +207,7 @@ class MechanisticMixture(Estimator):
         self.modes = modes
         self.seed = seed
         self.as_published = as_published
+        self.device = device
 
     @whole_fit
     def fit(self, cohort: Spread, progress: bool = False, validation: Spread | None = None) -> "MechanisticMixture":
@@ -237,7 +244,7 @@ class MechanisticMixture(Estimator):
         self._settle(cohort.laplacian, cohort.mask)
         values, valid, times = self._read(cohort)
         self._learn_initial(values, valid)
-        visits = Visits(values, valid, times, self._initial(values, valid))
+        visits = moved(Visits(values, valid, times, self._initial(values, valid)), self.device_)
         held_out = None
         if validation is not None:
             validation, reasons = self._joined(check_cohort(validation))
@@ -249,20 +256,21 @@ class MechanisticMixture(Estimator):
                 )
             check_visits(validation)
             values, valid, times = self._read(validation)
-            held_out = Visits(values, valid, times, self._initial(values, valid))
+            held_out = moved(Visits(values, valid, times, self._initial(values, valid)), self.device_)
         state = torch.random.get_rng_state()
         try:
             with one_thread():
                 torch.manual_seed(self.seed)
-                self.net_ = self._make_net()
+                self.net_ = self._make_net().to(self.device_)
                 for encoder in (self.net_.encoder, self.net_.law_encoder):
                     if encoder is not None:
                         encoder.learn_scale(visits)
                 self.history_ = self._train(visits, progress, held_out)
-                likeness.know(self, visits)
+                with on(self.device_):
+                    likeness.know(self, visits)
         finally:
             torch.random.set_rng_state(state)
-        self._fitted_as = {name: getattr(self, name) for name in FIXED}
+        self._remember(vars(self))
         if self.doubts_:
             warnings.warn(
                 f"spread {cohort.name!r} cannot be what the model's equation makes: {'; '.join(self.doubts_)}. Laws "
@@ -290,13 +298,44 @@ class MechanisticMixture(Estimator):
         cohort, reasons = self._joined(check_cohort(cohort))
         check_visits(cohort)
         values, valid, times = self._read(cohort)
-        visits = Visits(values, valid, times, self._initial(values, valid))
+        visits = moved(Visits(values, valid, times, self._initial(values, valid)), self.device_)
+        with on(self.device_):
+            z, covariance, evidence, log_q = self._answers(visits, progress)
+            wrong = ~(evidence.isfinite() & z.isfinite().all(-1) & log_q.isfinite()).all(1).cpu()
+            if wrong.any():
+                raise ValueError(
+                    f"spread {cohort.name!r}: the posterior of subject {cohort.subjects[wrong.numpy()][0]!r}, and of "
+                    f"{int(wrong.sum()) - 1} more, is not finite. Look for extreme values."
+                )
+            unlike = None
+            if self.trained_on_ is not None:
+                unlike = likeness.judge(self, cohort, visits, z, log_q, reasons)
+        visits, z, covariance, evidence, log_q, prior = moved(
+            (visits, z, covariance, evidence, log_q, self._prior), "cpu"
+        )
+        steps = (FINE if self.refine else 2) * self.steps
+        return Posterior(
+            self._solver,
+            self.components_,
+            cohort.subjects,
+            visits,
+            z,
+            covariance,
+            evidence,
+            log_q,
+            steps,
+            prior,
+            unlike,
+        )
+
+    def _answers(self, visits: Visits, progress: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return of each subject and law (S, K): the posterior's mode and covariance, evidence and log q."""
         with torch.no_grad():
             mean, log_sd, log_q = self.net_(visits)
         z, covariance = mean.clone(), torch.diag_embed(torch.exp(2 * log_sd))
         evidence = torch.zeros(mean.shape[:2])
         background = self.background and self.loss == "separate"
-        starts = range(0, len(values), CHUNK)
+        starts = range(0, len(mean), CHUNK)
         quiet = {} if progress else {"disable": True}
         with tqdm(total=len(starts) * len(self.laws), desc="inferring", leave=False, **quiet) as bar:
             for start in starts:
@@ -313,41 +352,15 @@ class MechanisticMixture(Estimator):
                     else:
                         evidence[rows, k] = self._bound(some, law, mean[rows, k], log_sd[rows, k], background)
                     bar.update()
-        log_q = evidence if log_q is None else log_q
-        wrong = ~(evidence.isfinite() & z.isfinite().all(-1) & log_q.isfinite()).all(1)
-        if wrong.any():
-            raise ValueError(
-                f"spread {cohort.name!r}: the posterior of subject {cohort.subjects[wrong.numpy()][0]!r}, and of "
-                f"{int(wrong.sum()) - 1} more, is not finite. Look for extreme values."
-            )
-        unlike = None
-        if self.trained_on_ is not None:
-            unlike = likeness.judge(self, cohort, visits, z, log_q, reasons)
-        return Posterior(
-            self._solver,
-            self.components_,
-            cohort.subjects,
-            visits,
-            z,
-            covariance,
-            evidence,
-            log_q,
-            (FINE if self.refine else 2) * self.steps,
-            self._prior,
-            unlike,
-        )
+        return z, covariance, evidence, evidence if log_q is None else log_q
 
     def _pack(self) -> tuple[dict[str, Tensor], dict[str, object]]:
-        arrays = net_arrays(self.net_)
-        arrays |= {"laplacian": torch.tensor(self._laplacian), "initial": torch.tensor(self.initial_)}
+        arrays = {"laplacian": torch.tensor(self._laplacian), "initial": torch.tensor(self.initial_)}
         arrays |= {"common": self._common, "directions": self._directions}
         if self._mask is not None:
             arrays["mask"] = self._mask
         facts = {
-            "params": self.get_params(),
             "places": self.places_.tolist(),
-            "interrupted": self.interrupted_,
-            "history": self.history_.to_dict(orient="list"),
             "validation": None if self.validation_ is None else self.validation_.tolist(),
             "trained_on": self.trained_on_,
             "doubts": self.doubts_,
@@ -355,32 +368,28 @@ class MechanisticMixture(Estimator):
         return arrays, facts
 
     @classmethod
-    def _unpack(cls, facts: dict, arrays: dict[str, Tensor]) -> "MechanisticMixture":
-        params = {name: tuple(v) if isinstance(v, list) else v for name, v in facts["params"].items()}
-        model = cls(**params)
-        model._tidy()
-        model.places_ = pd.Index(facts["places"])
-        model._settle(arrays["laplacian"].numpy(), arrays["mask"].numpy() if "mask" in arrays else None)
-        model.initial_, model._common = arrays["initial"].numpy(), arrays["common"]
-        model._directions = arrays["directions"]
-        model.initial_rank_, model.interrupted_ = len(model._directions), facts["interrupted"]
-        model.history_ = history(facts["history"])
+    def _mend(cls, facts: dict, arrays: dict[str, Tensor]) -> None:
+        facts.setdefault("fitted", {"interrupted_": facts.get("interrupted")})
+
+    def _unpack(self, facts: dict, arrays: dict[str, Tensor]) -> None:
+        self._tidy()
+        self.places_ = pd.Index(facts["places"])
+        self._settle(arrays.pop("laplacian").numpy(), arrays.pop("mask").numpy() if "mask" in arrays else None)
+        self.initial_ = arrays.pop("initial").numpy()
+        self._common, self._directions = arrays.pop("common"), arrays.pop("directions")
+        self.initial_rank_ = len(self._directions)
         validation = facts.get("validation")
-        model.validation_ = None if validation is None else pd.Series(validation, model.history_.index, name="loss")
-        model.net_ = model._make_net()
-        fill(model.net_, arrays)
-        model.trained_on_, model.doubts_ = facts.get("trained_on"), tuple(facts.get("doubts", ()))
-        model._fitted_as = {name: getattr(model, name) for name in FIXED}
-        return model
+        self.validation_ = None if validation is None else pd.Series(validation, self.history_.index, name="loss")
+        self.net_ = self._make_net()
+        self.trained_on_, self.doubts_ = facts.get("trained_on"), tuple(facts.get("doubts", ()))
+
+    def _settings(self) -> dict[str, object]:
+        self._tidy()
+        return self.get_params()
 
     def _check_fitted(self) -> None:
-        super()._check_fitted()
         self._tidy()
-        for name, fitted in self._fitted_as.items():
-            if getattr(self, name) != fitted:
-                raise ValueError(
-                    f"{name} is now {getattr(self, name)!r}, but the model was fitted with {fitted!r}. Fit it again."
-                )
+        super()._check_fitted()
 
     def _tidy(self) -> None:
         """Check the settings, and hold them as plain values."""
@@ -445,7 +454,8 @@ class MechanisticMixture(Estimator):
             None if mask is None else torch.tensor(mask),
         )
         self._solver = make_solver(self._laplacian, mask)
-        self._prior = make_prior(self.d_range, self.r_range)
+        self.device_ = self._place()
+        self._prior = moved(make_prior(self.d_range, self.r_range), self.device_)
         laws = list(self.laws)
         self.components_ = tuple(
             law if laws.count(law) == 1 else f"{law} {laws[: k + 1].count(law)}" for k, law in enumerate(laws)
@@ -457,7 +467,7 @@ class MechanisticMixture(Estimator):
         total = torch.zeros(len(mean))
         with torch.no_grad():
             for _ in range(draws):
-                z = mean + log_sd.exp() * torch.randn(2, generator=generator)
+                z = mean + log_sd.exp() * torch.randn(2, generator=generator, device="cpu").to(mean)
                 solved = self._solver.advance(visits.u0, visits.times, *z.exp().T, law, 2 * self.steps)
                 total += log_marginal(visits, solved, background) / draws
             return total - kl_normal(mean, log_sd, *self._prior)
@@ -532,11 +542,11 @@ class MechanisticMixture(Estimator):
 
         rates, width = encoder()
         laws = encoder()[0] if self.loss != "separate" else None
-        return MechanisticNet(rates, laws, width, len(self.laws), self._prior[0], self.as_published)
+        return MechanisticNet(rates, laws, width, len(self.laws), self._prior[0].cpu(), self.as_published)
 
     def _terms(self, visits: Visits, generator: torch.Generator) -> dict[str, Tensor]:
         """Terms of the loss, mean over subjects."""
-        noise = torch.randn(len(visits.values), len(self.laws), 2, generator=generator)
+        noise = torch.randn(len(visits.values), len(self.laws), 2, generator=generator).to(self.device_)
         common = (self.net_, self._solver, self.laws, visits, noise, self._prior, self.steps)
         if self.loss == "separate":
             return separate_loss(*common, self.background)
@@ -623,10 +633,11 @@ class MechanisticVAE(MechanisticMixture):
         modes: int = 32,
         seed: int = 0,
         as_published: bool = False,
+        device: str = "auto",
     ):
         super().__init__(
             (law,), encoder, loss, initial, min_max, background, monotone, refine, d_range, r_range, epochs, batch, lr,
-            weight_decay, decay, steps, hidden, modes, seed, as_published,
+            weight_decay, decay, steps, hidden, modes, seed, as_published, device,
         )  # fmt: skip
         self.law = law
 

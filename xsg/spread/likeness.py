@@ -22,6 +22,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from xsg.machine import moved
 from xsg.spread.model import Visits, refine
 from xsg.spread.posterior import CHUNK
 
@@ -69,9 +70,10 @@ class UnlikeTrainingWarning(UserWarning):
 
 def look(values: Tensor, valid: Tensor, times: Tensor) -> dict[str, np.ndarray]:
     """Return the numbers of each subject that need no fit; values (S, T, n) as the model reads them."""
+    values, valid, times = moved((values, valid, times), "cpu")
     seen = values.where(valid > 0, torch.nan).flatten(1)
     low, high = (seen.nan_to_num(end).amin(1) if end > 0 else seen.nan_to_num(end).amax(1) for end in (np.inf, -np.inf))
-    background, most = torch.nanquantile(seen, torch.tensor([0.05, 0.99]), dim=1)
+    background, most = torch.nanquantile(seen, torch.tensor([0.05, 0.99], device="cpu"), dim=1)
     numbers = {"least": low, "background": background, "mean": seen.nanmean(1), "top": high, "most": most}
     numbers["years"] = times.amax(1) - times[:, 0]
     return {name: number.numpy().astype(float) for name, number in numbers.items()}
@@ -79,6 +81,7 @@ def look(values: Tensor, valid: Tensor, times: Tensor) -> dict[str, np.ndarray]:
 
 def look_at_residuals(missed: Tensor, valid: Tensor, laplacian: np.ndarray) -> dict[str, np.ndarray]:
     """Return root mean square and Moran's I of each subject's residuals (S, T, n), their mean taken off."""
+    missed, valid = moved((missed, valid), "cpu")
     count = valid.sum((1, 2))
     missed = ((missed - (missed * valid).sum((1, 2), keepdim=True) / count[:, None, None]) * valid).numpy()
     degree = np.diag(laplacian)

@@ -72,25 +72,27 @@ class _Modes:
             values = values.clip(min=0)
         self.values, self.vectors = torch.tensor(values), torch.tensor(vectors)
         self.inverse = torch.tensor(np.linalg.inv(vectors) if directed else vectors.T)
-        self._cast: dict[torch.dtype, tuple[Tensor, Tensor, Tensor]] = {}
+        self._cast: dict[tuple[torch.dtype, torch.device], tuple[Tensor, Tensor, Tensor]] = {}
 
-    def _basis(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-        if dtype not in self._cast:
+    def _basis(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the basis in the precision, and on the device, of what it is to meet."""
+        dtype, place = like.real.dtype if like.is_complex() else like.dtype, like.device
+        if (dtype, place) not in self._cast:
             kind = dtype.to_complex() if self.vectors.is_complex() else dtype
-            enter, leave = (part.to(kind).T.contiguous() for part in (self.inverse, self.vectors))
-            self._cast[dtype] = self.values.to(kind), enter, leave
-        return self._cast[dtype]
+            enter, leave = (part.to(kind).T.contiguous().to(place) for part in (self.inverse, self.vectors))
+            self._cast[dtype, place] = self.values.to(kind).to(place), enter, leave
+        return self._cast[dtype, place]
 
     def enter(self, u: Tensor) -> Tensor:
-        basis = self._basis(u.dtype)[1]
+        basis = self._basis(u)[1]
         return _Product.apply(u.to(basis.dtype), basis)
 
     def leave(self, modes: Tensor) -> Tensor:
-        u = _Product.apply(modes, self._basis(modes.real.dtype if modes.is_complex() else modes.dtype)[2])
+        u = _Product.apply(modes, self._basis(modes)[2])
         return u.real if u.is_complex() else u
 
     def decay(self, d: Tensor, time: Tensor) -> Callable[[Tensor], Tensor]:
-        left = torch.exp(-self._basis(d.dtype)[0] * (d * time))
+        left = torch.exp(-self._basis(d)[0] * (d * time))
         return lambda modes: modes * left
 
 
@@ -132,7 +134,7 @@ class _Kernels:
             weights.append(weights[-1] * expected / len(weights))
         kernels = []
         for n, powers in zip(self.shape, self.powers, strict=True):
-            kernel = (torch.cat(weights, dim=-1) @ powers).unflatten(-1, (n, n))
+            kernel = (torch.cat(weights, dim=-1) @ powers.to(d.device)).unflatten(-1, (n, n))
             for _ in range(squarings):
                 kernel = kernel @ kernel
             kernels.append(kernel.to(d.dtype))
@@ -296,9 +298,9 @@ class ReactionDiffusion:
             raise ValueError(
                 f"u0 has shape {tuple(u0.shape)}; expected (subjects, {self.n}), one column per place.{one}"
             )
-        times = _tensor(times, "times", None).to(u0.dtype)
+        times = _tensor(times, "times", None).to(u0)
         D, R = (
-            _tensor(value, what, subjects if isinstance(value, pd.Series) else self.places).to(u0.dtype)
+            _tensor(value, what, subjects if isinstance(value, pd.Series) else self.places).to(u0)
             for value, what in ((D, "D"), (R, "R"))
         )
         if times.ndim not in (1, 2) or (times.ndim == 2 and len(times) != len(u0)) or not times.shape[-1]:
@@ -319,7 +321,7 @@ class ReactionDiffusion:
         if not callable(law):
             choice(law, LAWS, "law (a name, or a function f(u))" if not isinstance(law, str) else "law")
         if capacity is not None:
-            capacity = _tensor(capacity, "capacity", self.places).to(u0.dtype)
+            capacity = _tensor(capacity, "capacity", self.places).to(u0)
             good = ((capacity > 0) & (capacity < torch.inf)).all()
             if capacity.shape not in ((len(u0), self.n), (1, self.n)) or not good or law != "logistic":
                 least = float(capacity.detach().min()) if capacity.numel() else np.nan

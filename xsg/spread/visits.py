@@ -12,7 +12,7 @@ from xsg.check import flag, instance, number
 from xsg.spread.cohort import Spread
 from xsg.spread.model import log_normal_prior
 from xsg.spread.physics import ReactionDiffusion
-from xsg.training.settings import seed
+from xsg.training.settings import DEVICE, seed
 
 
 def _range(value: object, what: str) -> tuple[float, float]:
@@ -33,6 +33,7 @@ SETTINGS = {
     "weight_decay": partial(number, low=0),
     "decay": partial(number, low=0, high=1, above=True),
     "seed": seed,
+    "device": DEVICE,
 }
 # What a network was made for, and how it was given what it saw: another fit is needed to change it.
 FIXED = ("laws", "encoder", "loss", "initial", "min_max", "background", "monotone", "hidden", "modes", "as_published")

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from xsg.atlas import Graph, SparseGraph, homologous_pairs
 from xsg.check import number
-from xsg.machine import fast_products, one_thread
+from xsg.machine import fast_products, moved, one_thread
 from xsg.models.cross_scale import CrossScaleNet, Output
 from xsg.training import settings
-from xsg.training.base import Estimator, device, net_arrays
+from xsg.training.base import Estimator, device
 from xsg.training.engine import Trained, Wiring, train, wire
-from xsg.training.saved import fill, history, label, only, storable
+from xsg.training.saved import label, only, storable
 from xsg.training.tables import (
     Table,
     Target,
@@ -114,6 +114,7 @@ class CrossScaleVAE(Estimator):
 
     RULES = settings.CROSS_SCALE
     PRESETS = PRESETS
+    FACTS = settings.THINNING | {"best_epoch_": settings.whole_number(0)}
     CALL = "fit(expression, thinning, graph=...)"
     NET = CrossScaleNet  # a class of one's own may have another, with another loss
 
@@ -236,6 +237,7 @@ class CrossScaleVAE(Estimator):
         residual = target.y - trained.predicted
         judged = target.weight if target.validation is None else target.validation
         self.noise_sd_ = self.y_sd_ * float((residual.square() * judged).sum() / judged.sum()) ** 0.5
+        self._remember(params)
         return self
 
     def predict(self, expression: pd.DataFrame) -> pd.Series:
@@ -306,50 +308,31 @@ class CrossScaleVAE(Estimator):
         return float(r2_score(one_map(thinning, predicted.index), predicted))
 
     def _pack(self) -> tuple[dict[str, Tensor], dict[str, object]]:
-        arrays = net_arrays(self.net_)
-        arrays |= {f"scaling.{name}": torch.tensor(value) for name, value in self._scaling.items()}
+        arrays = {f"scaling.{name}": torch.tensor(value) for name, value in self._scaling.items()}
         arrays |= {"edges": self._wiring.edges, "edge_weight": self._wiring.edge_weight}
         facts = {
-            "params": self._settings(),
             "regions": list(self.regions_),
             "names": [self.regions_.name, self.genes_.name],
             "genes": list(self.genes_),
-            "fitted": {name: getattr(self, name) for name in _FITTED},
-            "history": self.history_.to_dict(orient="list"),
         }
         return arrays, facts
 
-    @classmethod
-    def _unpack(cls, facts: dict, arrays: dict[str, Tensor]) -> "CrossScaleVAE":
-        model = cls(**facts["params"])
-        params = model._settings()
-        model.regions_, model.genes_ = (
+    def _unpack(self, facts: dict, arrays: dict[str, Tensor]) -> None:
+        self.regions_, self.genes_ = (
             storable(pd.Index(facts[which], name=label(name)), which)
             for which, name in zip(("regions", "genes"), facts["names"], strict=True)
         )
-        fitted = facts["fitted"]
-        only(fitted, _FITTED)
-        model.y_mean_, model.y_sd_, model.noise_sd_ = (number(fitted[name], name) for name in _FITTED[:3])
-        model.best_epoch_ = number(fitted["best_epoch_"], "best_epoch_", 0, whole=True)
-        model.interrupted_, model.thinning_name_ = bool(fitted["interrupted_"]), label(fitted["thinning_name_"])
-        model.history_ = history(facts["history"])
-        model._scaling = {
+        self._scaling = {
             name.removeprefix("scaling."): arrays.pop(name).numpy()
             for name in sorted(arrays)
             if name.startswith("scaling.")
         }
-        model._check_scaling()
+        self._check_scaling()
         edges, weight = arrays.pop("edges").numpy(), arrays.pop("edge_weight").numpy()
         if (edges.dtype, weight.dtype) != (np.int64, np.float32):  # what `save` writes
             raise ValueError(f"edges are {edges.dtype}, edge_weight {weight.dtype}")
-        graph = SparseGraph(model.regions_, edges, weight) if len(weight) else None
-        model._wiring = wire(graph, model.regions_)
-        model.device_ = device(params["device"])
-        model.net_ = _network(cls.NET, params, len(model.genes_), _width(model._scaling), [torch.Generator()])
-        only((name for name in arrays if not name.startswith("net.")), ())
-        fill(model.net_, arrays)
-        model.net_.to(model.device_)
-        return model
+        self._wiring = wire(SparseGraph(self.regions_, edges, weight) if len(weight) else None, self.regions_)
+        self.net_ = _network(self.NET, self._settings(), len(self.genes_), _width(self._scaling), [torch.Generator()])
 
     def _check_scaling(self) -> None:
         """Refuse a file's scaling that does not belong to its regions and genes."""
@@ -363,15 +346,14 @@ class CrossScaleVAE(Estimator):
             if value.shape != shape or value.dtype != float or not np.isfinite(value).all():
                 raise ValueError(f"scaling {name!r} is {value.dtype} {value.shape}; expected finite float64 {shape}")
 
-    def _run(self, expression: pd.DataFrame):
+    def _run(self, expression: pd.DataFrame) -> Output:
         """Run the network at the posterior mean on an expression table of the fitted regions and genes."""
         self._check_fitted()
         expression = expression_table(take_genes(expression, self.genes_), self.regions_)
-        x = features(self.normalise, expression, self._scaling)[None]
+        x = features(self._fitted_as["normalise"], expression, self._scaling)[None]
         # On one thread, as it was trained: sums are then rounded alike on every machine of a kind.
         with torch.no_grad(), one_thread():
-            output = self.net_(x.to(self.device_), self._wiring.to(self.device_).propagate)
-        return Output(*(each if each is None else each.cpu() for each in output))
+            return moved(self.net_(x.to(self.device_), self._wiring.to(self.device_).propagate), "cpu")
 
     def _series(self, values: Tensor) -> pd.Series:
         values = self.y_mean_ + self.y_sd_ * values.numpy().astype(float)
@@ -380,9 +362,6 @@ class CrossScaleVAE(Estimator):
     def _programs(self, values: Tensor) -> pd.DataFrame:
         columns = [f"program {k}" for k in range(1, values.shape[-1] + 1)]
         return pd.DataFrame(values.numpy().astype(float), self.regions_, columns)
-
-
-_FITTED = ("y_mean_", "y_sd_", "noise_sd_", "best_epoch_", "interrupted_", "thinning_name_")
 
 
 class Copies(NamedTuple):

@@ -194,10 +194,7 @@ def train(
             loop.log(terms, terms.get("validation"))
     net.zero_grad()  # a gradient as large as the weights is of no more use
     predicted = gradient.predict().cpu()
-    if not predicted.isfinite().all():
-        raise FloatingPointError(
-            f"predictions became nan or infinite in epoch {len(loop.seconds)} (lr={lr:g}). {_way_out(x, y)}"
-        )
+    loop.finite("a prediction", predicted)
     return Trained(loop.history, loop.best_epoch, loop.interrupted, predicted)
 
 

@@ -143,6 +143,14 @@ class Loop:
                 f"({where}lr={self.lr:g}). {at or self.advice()}"
             )
 
+    def finite(self, what: str, values: Tensor) -> None:
+        """Refuse numbers of which one is not finite."""
+        if not values.isfinite().all():
+            found = values[~values.isfinite()].flatten()[0].item()
+            raise FloatingPointError(
+                f"{what} became {found} in epoch {self.epoch + 1} (lr={self.lr:g}). {self.advice()}"
+            )
+
     def step(
         self, optimiser: torch.optim.Optimizer, terms: Mapping[str, Tensor], clip: float = 0.0, times: float = 1.0
     ) -> None:
@@ -159,11 +167,7 @@ class Loop:
         (total.sum() if total.ndim else total).backward()
         if clip:
             steep = nn.utils.clip_grad_norm_(self.net.parameters(), clip)
-            if not steep.isfinite():
-                raise FloatingPointError(
-                    f"the gradient of the loss became {steep.item()} in epoch {self.epoch + 1} (lr={self.lr:g}). "
-                    f"{self.advice()}"
-                )
+            self.finite("the gradient of the loss", steep)
         optimiser.step()
         if self.steps > 1:
             self._bar.update()
@@ -175,7 +179,7 @@ class Loop:
             self._best[:] = self.epoch + 1
             better = torch.full(self._best.shape, self.keep == "last")
         else:
-            error = torch.as_tensor(error, dtype=torch.float64).detach().cpu().reshape(-1)
+            error = torch.as_tensor(error).detach().cpu().double().reshape(-1)
             # A copy out of patience is not looked at again, however long others beside it go on.
             better = (error < self._least) & (self.epoch - self._best < self.patience)
             self._least = torch.where(better, error, self._least)
@@ -184,8 +188,8 @@ class Loop:
             for kept, now in zip(self._kept, self._live, strict=True):
                 kept[better] = now[better]
         self._names = list(row)
-        kind = {} if self.copies else {"dtype": torch.float64}
-        self._rows.append(torch.stack([torch.as_tensor(value, **kind).detach() for value in row.values()]))
+        values = [torch.as_tensor(value).detach().cpu() for value in row.values()]
+        self._rows.append(torch.stack(values if self.copies else [value.double() for value in values]))
 
     @property
     def best_epoch(self) -> np.ndarray:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from xsg.check import choice, flag, number
+from xsg.training.saved import label
 
 Rule = Callable[[object, str], object]
 
@@ -61,6 +62,12 @@ CROSS_SCALE: dict[str, Rule] = {
     "patience": whole_number(1),
     "seed": seed,
     "device": DEVICE,
+}
+# What `CrossScaleVAE` and `MultiViewVAE` learn of thinning, as files have it.
+THINNING: dict[str, Rule] = {
+    **dict.fromkeys(("y_mean_", "y_sd_", "noise_sd_"), number),
+    "interrupted_": flag,
+    "thinning_name_": lambda value, what: label(value),
 }
 
 
