@@ -300,9 +300,9 @@ def _statistics(maps: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 def _p_value(observed: float, null: np.ndarray) -> float:
     """Return the p-value, or NaN where there is nothing to compare."""
-    if not len(null) or not np.isfinite(null).all() or not np.isfinite(observed):
+    if not len(null) or np.isnan(null).all() or not np.isfinite(observed):
         return np.nan
-    return p_value(observed, null)
+    return p_value(observed, np.nan_to_num(null, nan=0.0))  # a constant prediction has no correlation: none at all
 
 
 def _bootstrap(

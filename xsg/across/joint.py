@@ -6,19 +6,23 @@ or in the regions that they may learn from (folds), side by side; the single fit
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
 import torch
 from scipy.stats import norm
 from sklearn.base import clone
+from sklearn.decomposition import PCA
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from xsg.across.joint_model import Fitted, Seen, Terms, at, climb, curves, predict, unknowns
 from xsg.across.joint_tables import laplacian_of, programs_table, same_visits, seed_rows, visits_table, years_of
 from xsg.atlas import Graph
-from xsg.check import array, flag, number
+from xsg.check import array, flag, number, series
+from xsg.data.cortex import Cortex
+from xsg.evaluation.baselines import z_scores
 from xsg.machine import moved, on, one_thread
 from xsg.spread.physics import ReactionDiffusion
 from xsg.training.base import Estimator
@@ -45,6 +49,7 @@ STARTS = ((0.03, 0.3), (0.3, 0.3), (0.03, 0.8), (0.3, 0.8))  # D, R; after a few
 _FIRST = 4  # iterations from each start
 _OFF = -50.0  # log s, log g of what is not there
 _NUMBERS = 20_000_000  # in the derivatives of the copies that are fitted side by side
+_MOST, _COMPONENTS = 12, 2  # a table with more columns than programs can be is genes: of it, principal components
 _FEWEST = 5  # regions to learn from
 _ATROPHY = ("accumulated", "current", "none")
 _KINDS = ("tau", "thinning")
@@ -223,6 +228,27 @@ class CrossScaleSpread(Estimator):
         if there.sum() < 2 or np.ptp(y[there]) == 0:
             raise ValueError(f"{what}: {there.sum()} values, all the same; R² needs at least two that differ.")
         return float(1 - np.square(y - guess)[there].sum() / np.square(y - y[there].mean())[there].sum())
+
+    def predict_folds(self, cortex: Cortex, maps: pd.DataFrame, held_out: np.ndarray) -> np.ndarray:
+        """Predict maps of thinning (K, n) under folds (F, n), on trial: (K, F, n).
+
+        See `xsg.evaluation.protocol.Subject`. The programs are the columns of the cortex's expression; where these
+        are more than 12, and so genes, its first two principal components. A view "tau", of one column, is fitted
+        together with the map, in the same training regions.
+        """
+        programs, tau = _programs(cortex.expression), cortex.views.get("tau")
+        copies = list(product(range(len(maps)), range(len(held_out))))
+        models = fit_many(
+            self,
+            programs,
+            thinning=[maps.iloc[number] for number, _ in copies],
+            tau=None if tau is None else [series(tau, "views: tau")],
+            graph=cortex.graph,
+            train=[list(maps.columns[~held_out[fold]]) for _, fold in copies],
+            progress=False,
+        )
+        found = np.stack([each.fitted_["thinning"].iloc[0].to_numpy() for each in models])
+        return found.reshape(len(maps), *held_out.shape)
 
     def profile(self, name: str, values: Sequence[float]) -> pd.Series:
         """Refit with one unknown held at each of some values, all in one pass.
@@ -630,3 +656,13 @@ def _read(model, programs, thinning, tau, graph, years, train) -> _Problem:
         pd.Index(subjects),
         Seen(*tensors, torch.tensor(subject), torch.tensor(t)),
     )
+
+
+def _programs(expression: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of programs as it is, and of genes the first principal components, z-scored over the regions."""
+    if expression.shape[1] <= _MOST:
+        return expression
+    components = PCA(_COMPONENTS).fit_transform(
+        z_scores(expression.to_numpy(dtype=float), np.full(len(expression), True))
+    )
+    return pd.DataFrame(components, expression.index, [f"PC{k + 1}" for k in range(_COMPONENTS)])

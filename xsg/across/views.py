@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.base import clone
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from xsg.across.views_model import MultiViewNet, Output, propagation_among
+from xsg.across.views_model import Output
 from xsg.across.views_tables import (
     Table,
     Views,
@@ -23,12 +23,13 @@ from xsg.across.views_tables import (
     storable_views,
     weights_among,
 )
+from xsg.across.views_train import inputs, network, train_copies
 from xsg.atlas import Graph, SparseGraph
-from xsg.check import align, constant, folds, number, series
+from xsg.check import align, folds, number, series
+from xsg.data.cortex import Cortex
 from xsg.machine import moved, one_thread
-from xsg.training import settings
-from xsg.training.base import Estimator, device
-from xsg.training.loop import Loop
+from xsg.training import held_out_mean, settings
+from xsg.training.base import Estimator
 from xsg.training.saved import label, storable
 from xsg.training.settings import DEVICE, SHARE, STEP, THINNING, WEIGHT, WIDTH, Rule, seed, whole_number
 from xsg.training.tables import one_map, training_rows
@@ -36,7 +37,6 @@ from xsg.training.whole import whole_fit
 
 # Copies trained side by side: so many that calling torch costs little against its work.
 _CHUNK = 100
-_FEWEST = 5  # training regions
 
 MULTI_VIEW: dict[str, Rule] = {
     **dict.fromkeys(("latent", "hidden", "decoder"), WIDTH),
@@ -198,7 +198,7 @@ class MultiViewVAE(Estimator):
         tables = [self._table(name, views[name]) for name in self.views_]
         y = thinning.to_numpy(dtype=float)[None]
         self.device_ = self._place()
-        found = _train(params, tables, self._weights, y, masks, [params["seed"]], progress, keep=True)
+        found = train_copies(params, tables, self._weights, y, masks, [params["seed"]], progress, keep=True)
         self.net_, self.interrupted_ = found.net, found.loop.interrupted
         named = {f"view {v}": f"view {name}" for v, name in enumerate(self.views_)}
         self.history_ = found.loop.history.xs(0, level="copy").rename(columns=named)
@@ -261,6 +261,17 @@ class MultiViewVAE(Estimator):
         predicted = self.predict(views)
         return float(r2_score(one_map(thinning, self.regions_), predicted))
 
+    def predict_folds(self, cortex: Cortex, maps: pd.DataFrame, held_out: np.ndarray) -> np.ndarray:
+        """Predict maps (K, n) under folds (F, n), on trial: (K, F, n); see `xsg.evaluation.protocol.Subject`.
+
+        The views are the cortex's expression and its ``views``.
+        """
+        ready = clone(self)
+        ready.regions_ = maps.columns
+        views = ready._take({"expression": cortex.expression, **cortex.views}, cortex.graph)
+        tables = [ready._table(name, views[name]) for name in ready.views_]
+        return _refit(ready, tables, maps.to_numpy(dtype=float), held_out, [self.seed], [ready.views_], False)[0, :, 0]
+
     def _pack(self) -> tuple[dict[str, Tensor], dict[str, object]]:
         arrays = {"weights": torch.tensor(self._weights)}
         for v, view in enumerate(self.views_):
@@ -294,7 +305,7 @@ class MultiViewVAE(Estimator):
             if not scaling["centre"].shape == scaling["scale"].shape == scaling["rotation"].shape[:1] == (p,):
                 raise ValueError(f"the scaling of view {view!r} is not that of {p} features")
         shapes = [self._scaling[view]["rotation"].shape for view in self.views_]
-        self.net_ = _network(self._settings(), shapes, [torch.Generator()])
+        self.net_ = network(self._settings(), shapes, [torch.Generator()])
 
     def _take(self, views: Views, graph: Graph | SparseGraph | None) -> dict[str, pd.DataFrame]:
         """Check the tables to fit, learn their scaling and the graph, and return them in order."""
@@ -315,7 +326,7 @@ class MultiViewVAE(Estimator):
         views = known(views, self.features_, self.regions_)
         tables = [self._table(name, views.get(name)) for name in self.views_]
         with torch.no_grad(), one_thread():
-            return moved(self.net_(*_inputs(tables, self._weights, self.device_)), "cpu")
+            return moved(self.net_(*inputs(tables, self._weights, self.device_)), "cpu")
 
     def _programs(self, values: Tensor) -> pd.DataFrame:
         columns = [f"program {k}" for k in range(1, values.shape[-1] + 1)]
@@ -401,26 +412,8 @@ def cross_val_views(
     if not subsets:
         raise ValueError("given is an empty list; expected subsets of the views' names, or None for all.")
     tables = [ready._table(name, views[name]) for name in ready.views_]
-    combinations = list(product(range(len(maps)), range(len(seeds)), range(len(held_out))))
-    predicted, place = np.empty((len(subsets), len(combinations), len(regions))), ready._place()
-    with tqdm(total=len(combinations), desc="refits", unit="model", leave=False, disable=not progress or None) as bar:
-        for start in range(0, len(combinations), _CHUNK):
-            chunk = combinations[start : start + _CHUNK]
-            map_, seed, fold = (np.array(column) for column in zip(*chunk, strict=True))
-            found = _train(params, tables, ready._weights, values[map_], ~held_out[fold], [seeds[k] for k in seed])
-            for number, names in enumerate(subsets):
-                some = [
-                    table if name in names else table._replace(present=torch.zeros_like(table.present))
-                    for name, table in zip(ready.views_, tables, strict=True)
-                ]
-                with torch.no_grad(), one_thread():
-                    thinned = found.net(*_inputs(some, ready._weights, place)).thinning.cpu().numpy()
-                predicted[number, start : start + len(chunk)] = found.mean + found.sd * thinned
-            bar.update(len(chunk))
-    # (subsets, maps, seeds, folds, n) → the folds that hold a region out.
-    each = predicted.reshape(len(subsets), len(maps), len(seeds), len(held_out), -1)
-    times = held_out.sum(axis=0)
-    mean = np.where(times > 0, (each * held_out).sum(axis=3) / np.maximum(times, 1), np.nan)
+    each = _refit(ready, tables, values, held_out, seeds, subsets, progress)
+    mean = held_out_mean(each, held_out)
     levels = {"map": list(maps.index), "given": [" + ".join(names) for names in subsets], "seed": list(seeds)}
     index = pd.MultiIndex.from_product(levels.values(), names=list(levels))
     table = pd.DataFrame(mean.swapaxes(0, 1).reshape(-1, len(regions)), index, regions)
@@ -428,93 +421,31 @@ def cross_val_views(
     return table.droplevel(alone)
 
 
-class _Trained(NamedTuple):
-    """What `_train` hands back."""
-
-    net: MultiViewNet
-    loop: Loop
-    mean: np.ndarray  # (K, 1) of thinning, over each copy's training regions
-    sd: np.ndarray  # (K, 1)
-
-
-def _network(params: dict, shapes: Sequence[tuple[int, int]], generators: list[torch.Generator]) -> MultiViewNet:
-    """Make the network for views of (p, q) features and columns."""
-    fan_ins, widths = zip(*shapes, strict=True)
-    sizes = (params[name] for name in ("latent", "hidden", "decoder"))
-    return MultiViewNet(widths, fan_ins, *sizes, generators=generators).double()
-
-
-def _inputs(
-    tables: Sequence[Table], weights: np.ndarray, place: torch.device
-) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...], Tensor]:
-    """Return the tables, each view's propagation among the regions it has, and who is present (V, n), on a device."""
-    edges = torch.tensor(weights)
-    among = tuple(propagation_among(edges, table.present) for table in tables)
-    return moved((tuple(table.x for table in tables), among, torch.stack([table.present for table in tables])), place)
-
-
-def _train(
-    params: dict,
+def _refit(
+    model: MultiViewVAE,
     tables: Sequence[Table],
-    weights: np.ndarray,
-    y: np.ndarray,
-    masks: np.ndarray,
+    maps: np.ndarray,
+    held_out: np.ndarray,
     seeds: Sequence[int],
-    progress: bool = False,
-    keep: bool = False,
-) -> _Trained:
-    """Train K copies side by side: y and masks (K, n), one seed each. Copies of one seed share weights and noise.
-
-    ``keep``: Ctrl-C, once an epoch is finished, leaves the state so far.
-    """
-    fewest = int(masks.sum(axis=1).min())
-    if fewest < _FEWEST:
-        raise ValueError(f"only {fewest} regions to train on; expected at least {_FEWEST}. Hold fewer regions out.")
-    if any(constant(row[mask]) for row, mask in zip(y, masks, strict=True)):
-        raise ValueError("thinning has the same value in every training region; there is nothing to predict.")
-    share = masks / masks.sum(axis=1, keepdims=True)
-    mean = (y * share).sum(axis=1, keepdims=True)
-    sd = np.sqrt(((y - mean) ** 2 * share).sum(axis=1, keepdims=True))
-    place = device(params["device"], double=True)
-    laplacian = np.diag(weights.sum(axis=1)) - weights
-    target, weight, laplacian = (torch.tensor(each).to(place) for each in ((y - mean) / sd, masks * 1.0, laplacian))
-    x, among, present = _inputs(tables, weights, place)
-    n_features = [table.n_features for table in tables]
-    distinct, row = np.unique(np.asarray(seeds, dtype=np.int64), return_inverse=True)
-    generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
-    net = _network(params, [(p, table.shape[1]) for p, table in zip(n_features, x, strict=True)], generators).to(place)
-    streams = [torch.Generator().manual_seed(int(seed) + 2**32) for seed in distinct]
-    optimiser = torch.optim.Adam(net.parameters(), lr=params["lr"], fused=True)
-    amounts = {name: params[name] for name in ("smoothness", "beta", "gamma")}
-    here = present.cpu()
-    loop = Loop(
-        net,
-        params["epochs"],
-        lr=params["lr"],
-        advice=lambda: "Lower lr, or look for extreme values in the views.",
-        progress=progress,
-        keep="now" if keep else None,
-        copies=len(seeds),
-    )
-    with one_thread():
-        with loop:
-            for _ in loop:
-                # Drawn on the processor, so that they are the same on every device.
-                size = (y.shape[1], params["latent"])
-                draws = [torch.randn(size, generator=stream, dtype=torch.float64) for stream in streams]
-                kept = [_kept(here, params["drop"], stream) for stream in streams]
-                kept, draws = torch.stack(kept, dim=1)[:, row].to(place), torch.stack(draws)[row].to(place)
-                terms = net.loss(
-                    net(x, among, kept, draws), target, weight, x, n_features, present, laplacian, **amounts
-                )
-                loop.step(optimiser, terms)
-                loop.log(terms)
-        with torch.no_grad():
-            loop.finite("a prediction", net(x, among, present).thinning)  # the last step was judged by no loss
-    return _Trained(net, loop, mean, sd)
-
-
-def _kept(present: Tensor, drop: float, generator: torch.Generator) -> Tensor:
-    """Leave experts out at random, (V, n); where that would leave a region none, all that are present stay."""
-    kept = present * (torch.rand(present.shape, generator=generator, dtype=torch.float64) >= drop)
-    return torch.where(kept.sum(0) > 0, kept, present)
+    subsets: Sequence[Sequence[str]],
+    progress: bool,
+) -> np.ndarray:
+    """Train for each map, seed and fold, and predict from subsets of the views: (subsets, maps, seeds, folds, n)."""
+    params, place = model._settings(), model._place()
+    combinations = list(product(range(len(maps)), range(len(seeds)), range(len(held_out))))
+    predicted = np.empty((len(subsets), len(combinations), maps.shape[1]))
+    with tqdm(total=len(combinations), desc="refits", unit="model", leave=False, disable=not progress or None) as bar:
+        for start in range(0, len(combinations), _CHUNK):
+            chunk = combinations[start : start + _CHUNK]
+            map_, seed, fold = (np.array(column) for column in zip(*chunk, strict=True))
+            found = train_copies(params, tables, model._weights, maps[map_], ~held_out[fold], [seeds[k] for k in seed])
+            for number, names in enumerate(subsets):
+                some = [
+                    table if name in names else table._replace(present=torch.zeros_like(table.present))
+                    for name, table in zip(model.views_, tables, strict=True)
+                ]
+                with torch.no_grad(), one_thread():
+                    thinned = found.net(*inputs(some, model._weights, place)).thinning.cpu().numpy()
+                predicted[number, start : start + len(chunk)] = found.mean + found.sd * thinned
+            bar.update(len(chunk))
+    return predicted.reshape(len(subsets), len(maps), len(seeds), *held_out.shape)
