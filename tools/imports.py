@@ -18,10 +18,10 @@ def key(root: Path, code: str) -> str:
     words = any(word in code for word in WORDS)
     digest = hashlib.sha256()
     for path in hangs_on(root, code):
-        content = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
         if path.suffix == ".py" and not words:
-            content = _parsed(content)[0]
-        digest.update(f"{path.relative_to(root)}\0{content}\0".encode())
+            content = _parsed(content.decode())[0].encode()
+        digest.update(f"{path.relative_to(root)}\0{hashlib.sha256(content).hexdigest()}\n".encode())
     return digest.hexdigest()
 
 
@@ -50,8 +50,9 @@ def _files(root: Path, name: str, homes: dict[str, str]) -> Iterator[Path]:
             if part in homes:
                 yield from _files(root, ".".join([homes[part], *parts[end:]]), homes)
             return
-        if end > 1:  # the package's own folder holds rooms
-            yield from _beside(place if place.is_dir() else place.parent)
+        folder = place if place.is_dir() else place.parent
+        if folder != root / parts[0]:  # the package's own folder holds rooms
+            yield from _beside(folder)
 
 
 def _beside(folder: Path) -> Iterator[Path]:

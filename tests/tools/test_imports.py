@@ -74,7 +74,7 @@ def test_code_counts_and_words_do_not(root):
     (root / "xsg/one/low.py").write_text("level = 2\n")
     assert imports.key(root, code) != was
     was = imports.key(root, "import xsg.two")
-    (root / "xsg/two/table.csv").write_text("a\n2\n")
+    (root / "xsg/two/table.csv").write_bytes(b"\xff\n2\n")
     assert imports.key(root, "import xsg.two") != was
 
 
@@ -92,6 +92,15 @@ def test_a_docstring_of_a_family_reruns_no_chapter_and_its_code_those_that_impor
     assert changed(lambda text: text + "\nPATIENCE = 3\n") == [
         "18_reaction_diffusion", "19_amortised", "20_mixtures", "21_real_tau", "22_genes_set_rates",
     ]  # fmt: skip
+
+
+def test_every_public_name_of_the_package_leads_home():
+    import xsg
+
+    for name in set(xsg.__all__) - {"__version__"}:
+        home = Path(sys.modules[getattr(xsg, name).__module__].__file__)
+        assert home in imports.hangs_on(ROOT, f"import xsg\nxsg.{name}"), name
+    assert ROOT / "xsg/spread/physics.py" in imports.hangs_on(ROOT, "import xsg\nxsg.physics.ReactionDiffusion")
 
 
 @pytest.mark.parametrize("stem", ["08_real_brain", "20_mixtures", "25_transfer"])
