@@ -87,10 +87,9 @@ def _parsed(code: str) -> tuple[str, tuple[str, ...]]:
         if isinstance(node, ast.Import):
             for each in node.names:
                 names.add(each.name)
-                bound[each.asname or each.name.partition(".")[0]] = (
-                    each.name if each.asname else each.name.partition(".")[0]
-                )
-        elif isinstance(node, ast.ImportFrom) and not node.level:
+                top = each.name.partition(".")[0]
+                bound[each.asname or top] = each.name if each.asname else top
+        elif isinstance(node, ast.ImportFrom):  # by its whole name: ruff bans relative ones
             for each in node.names:
                 names.add(f"{node.module}.{each.name}")
                 bound[each.asname or each.name] = f"{node.module}.{each.name}"
@@ -102,8 +101,7 @@ def _parsed(code: str) -> tuple[str, tuple[str, ...]]:
         if chain and isinstance(node, ast.Name) and node.id in bound:
             names.add(".".join([bound[node.id], *chain]))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
-            node
-        ):
+        can = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if can and ast.get_docstring(node):
             del node.body[0]
     return ast.dump(tree), tuple(sorted(name for name in names if name.partition(".")[0] == "xsg"))
