@@ -49,7 +49,7 @@ import torch
 import xsg
 from xsg.claims import claim
 from xsg.data.fetch import fetch
-from xsg.spread.cohort import disc
+from xsg.spread.load import disc
 from xsg.interactive import spread_view
 from xsg.spread.physics import LAWS, ReactionDiffusion, grid_laplacian
 from xsg.plotting import brain, use_style

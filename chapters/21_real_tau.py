@@ -56,7 +56,7 @@ from scipy.stats import binomtest
 
 import xsg
 from xsg.claims import claim
-from xsg.spread.cohort import mouse_sections, tau_moments
+from xsg.spread.load import mouse_sections, tau_moments
 from xsg.evaluation.nulls import null_maps, p_value
 from xsg.spread.model import Visits, refine
 from xsg.spread.physics import LAWS, ReactionDiffusion
@@ -219,9 +219,15 @@ table.assign(favourite=gain.idxmax(axis=1)).round(3)
 # %%
 def posterior_of(found, rows):
     """Wrap some of the fits as the package's posterior."""
-    part = [value[rows, None] for value in (found.rates.log(), found.covariance, found.height)]
-    visits = Visits(*(value[rows] for value in everything))
-    return Posterior(networks["connectome"], ["logistic"], tau.subjects[rows], visits, *part, part[2], STEPS)
+    part = {"z": found.rates.log(), "covariance": found.covariance, "evidence": found.height}
+    return Posterior(
+        solver=networks["connectome"],
+        laws=["logistic"],
+        subjects=tau.subjects[rows],
+        visits=Visits(*(value[rows] for value in everything)),
+        steps=STEPS,
+        **{name: value[rows, None] for name, value in part.items()},
+    )
 
 
 number = np.arange(14)

@@ -55,7 +55,7 @@ from xsg.claims import claim
 from xsg.data.fetch import fetch
 from xsg.across.connectome import human_connectome
 from xsg.data.expression import landmark_genes, load_ahba
-from xsg.spread.cohort import tau_moments
+from xsg.spread.load import tau_moments
 from xsg.data.vulnerability import load_disorder
 from xsg.evaluation.baselines import Baseline
 from xsg.evaluation.metrics import correlation, r_squared

@@ -19,7 +19,7 @@ from xsg.data.vulnerability import load_disorder
 from xsg.evaluation.metrics import r_squared
 from xsg.evaluation.nulls import null_maps
 from xsg.evaluation.splits import homologous
-from xsg.spread.cohort import tau_moments
+from xsg.spread.load import tau_moments
 
 N_NULLS, N_DEALINGS, N_FOLDS, SEED = 79, 11, 5, 0
 JUDGED = {  # the network, and whether genes set rate and capacity

@@ -28,7 +28,7 @@ _PUBLIC = {
     "MechanisticMixture": "xsg.spread.estimator",
     "MechanisticVAE": "xsg.spread.estimator",
     "Spread": "xsg.spread.cohort",
-    "load_spread": "xsg.spread.cohort",
+    "load_spread": "xsg.spread.load",
     "CrossScaleSpread": "xsg.across.joint",
     "Progression": "xsg.across.simulate_progression",
     "simulate_progression": "xsg.across.simulate_progression",

@@ -387,7 +387,7 @@ def test_posteriors_refuse_what_they_cannot_answer(spread):
     for ask, words in (
         (lambda: found.rates(level=1.0), "level is 1.0"),
         (lambda: found.rates(level=90), "level is 90"),
-        (lambda: found.rates(law=3), "law 3 is not one"),
+        (lambda: found.rates(law=3), "law of this model 3 is unknown"),
         (lambda: found.sample(0), "n is 0"),
         (lambda: found.sample(5, seed=-1), "seed is -1"),
         (lambda: found.states([6.0, 2.0]), "times go back"),
@@ -398,7 +398,7 @@ def test_posteriors_refuse_what_they_cannot_answer(spread):
         (lambda: found.extrapolate([[1.0, 2.0]]), "times"),
         (lambda: rate_components(found, "logistic", 2.5), "n is 2.5"),
         (lambda: rate_components(found, "logistic", 2, n_starts=0), "n_starts is 0"),
-        (lambda: rate_components(found, "damped", 2), "law 'damped' is not one"),
+        (lambda: rate_components(found, "damped", 2), "law of this model 'damped' is unknown"),
         (lambda: maximum_likelihood(spread.part("test"), ["Logistic"]), "law 'Logistic' is unknown.*mean 'logistic'"),
         (lambda: maximum_likelihood(spread.part("test"), []), "expected some of"),
         (lambda: maximum_likelihood(spread.part("test"), ["logistic"] * 2), "each once"),

@@ -9,7 +9,7 @@ import torch
 from scipy import sparse
 
 import xsg
-from xsg.spread.cohort import disc, mouse_sections, tau_moments
+from xsg.spread.load import disc, mouse_sections, tau_moments
 from xsg.spread.physics import ReactionDiffusion
 
 SIZES = {"n_train": 12, "n_validation": 3, "n_test": 7}

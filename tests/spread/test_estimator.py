@@ -231,7 +231,7 @@ def test_errors_say_what_to_do(cohort, fitted, posterior):
         xsg.MechanisticMixture().infer(train)
     with pytest.raises(ValueError, match="preset 'papers' is unknown"):
         xsg.MechanisticMixture.from_preset("papers")
-    with pytest.raises(ValueError, match="law 'diffusion' is not one of this model's"):
+    with pytest.raises(ValueError, match="law of this model 'diffusion' is unknown; expected one of"):
         posterior.rates("diffusion")
     few = replace(
         train, values=train.values[..., :7], laplacian=train.laplacian[:7, :7], places=train.places[:7], mask=None

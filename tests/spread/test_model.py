@@ -186,7 +186,7 @@ def test_the_frame_costs_what_it_costs_the_authors():
 
     Their weights are not to be had, so that neither figure is made again; what parts them does not hang on weights.
     """
-    from xsg.spread.cohort import disc
+    from xsg.spread.load import disc
 
     mask = disc(32)[0]
     n = int(mask.sum())

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
-from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import KDTree
 
+from xsg import _moved
 from xsg import names as naming
 from xsg.atlas.anatomy import (
     refuse_deep,
@@ -30,10 +29,11 @@ from xsg.atlas.anatomy import (
 from xsg.atlas.graphs import Graph, SparseGraph, undirected
 from xsg.atlas.pairs import find_pairs, nearest_mirror
 from xsg.atlas.pairs import homologous_pairs as homologous_pairs
+from xsg.atlas.surface import coordinates, distances, mesh_edges
 from xsg.check import align, choice, columns, distinct, number
 
 if TYPE_CHECKING:
-    from nilearn.surface import PolyMesh
+    pass
 
 # Lobes of the Desikan-Killiany regions as FreeSurfer groups them (mri_annotation2label --lobesStrict, with the
 # cingulate kept apart). The order of the names is that of the AHBA and ENIGMA tables.
@@ -185,7 +185,7 @@ class Parcellation:
     @classmethod
     def _assembled(cls, name: str, labels: np.ndarray, names: dict[int, str], lobes: dict | None = None):
         """Put the table of the regions together."""
-        coordinates = _coordinates("pial")
+        xyz = coordinates("pial")
         distinct(names.values(), f"names of {name!r}: regions", "Make the names unique.")
         rows = np.full(len(labels), -1)
         table = []
@@ -202,7 +202,7 @@ class Parcellation:
                     "differ between the hemispheres, e.g. by adding 1000 to those of the right; stray vertices get -1."
                 )
             rows[vertices] = row
-            centroid = coordinates[vertices].mean(axis=0)
+            centroid = xyz[vertices].mean(axis=0)
             lobe = (lobes or {}).get(region)
             table.append((region, "LR"[int(hemispheres[0])], lobe, *centroid, len(vertices)))
         names = ["region", "hemisphere", "lobe", "x", "y", "z", "n_vertices"]
@@ -256,7 +256,7 @@ class Parcellation:
         places = centres.assign(hemisphere=table["hemisphere"])
         refuse_no_cortex(name, table.index)
         refuse_other_units(name, places)
-        surface, wall = _coordinates("pial"), dk.labels < 0
+        surface, wall = coordinates("pial"), dk.labels < 0
         rows = np.full(len(surface), -1)
         for side, start in (("L", 0), ("R", len(surface) // 2)):
             mine = np.flatnonzero(table["hemisphere"] == side)
@@ -302,73 +302,9 @@ def load_parcellation(name: str = "dk") -> Parcellation:
     return Parcellation._assembled("dk", np.concatenate(labels), dict(enumerate(REGIONS)), lobes)
 
 
-@lru_cache
-def mesh(surface: str = "pial") -> "PolyMesh":
-    """Return an fsaverage5 surface mesh bundled with nilearn: pial, white_matter, inflated, sphere or flat."""
-    from nilearn.datasets import load_fsaverage
-
-    meshes = load_fsaverage("fsaverage5")
-    return meshes[choice(surface, [key for key in meshes if key != "description"], "surface of fsaverage5")]
-
-
-def _coordinates(surface: str) -> np.ndarray:
-    """Vertex coordinates (20484, 3) in mm, left hemisphere first."""
-    parts = mesh(surface).parts
-    return np.concatenate([parts["left"].coordinates, parts["right"].coordinates])
-
-
-@lru_cache
-def _mesh_edges() -> np.ndarray:
-    """Every pair of vertices (E, 2) that share a side of a triangle; each pair once, smaller index first."""
-    parts = mesh("pial").parts
-    faces = np.concatenate([parts["left"].faces, parts["right"].faces + parts["left"].n_vertices])
-    pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    return np.unique(np.sort(pairs, axis=1), axis=0)
-
-
-@lru_cache
-def distances(parcellation: Parcellation, kind: str = "euclidean") -> pd.DataFrame:
-    """Distance between regions in mm, (n, n).
-
-    Parameters
-    ----------
-    parcellation
-        Any parcellation of fsaverage5.
-    kind
-        ``"euclidean"``: between centroids. ``"geodesic"``: the shortest path along mesh edges of the mid-surface
-        (halfway between white and pial) between the vertices nearest to the centroids, staying off the medial wall;
-        infinite between hemispheres.
-
-    Examples
-    --------
-    >>> dk = load_parcellation("dk")
-    >>> along, straight = distances(dk, "geodesic"), distances(dk)
-    >>> bool(along.loc["L_cuneus", "L_insula"] > straight.loc["L_cuneus", "L_insula"])
-    True
-    """
-    regions = parcellation.regions
-    centroids = parcellation.table[["x", "y", "z"]].to_numpy()
-    if choice(kind, ("euclidean", "geodesic"), "kind of distance") == "euclidean":
-        found = np.linalg.norm(centroids[:, None] - centroids[None], axis=-1)
-        return pd.DataFrame(found, index=regions, columns=regions)
-    pial = _coordinates("pial")
-    middle = (pial + _coordinates("white_matter")) / 2
-    edges = _mesh_edges()
-    edges = edges[(parcellation.labels[edges] >= 0).all(axis=1)]
-    lengths = np.linalg.norm(middle[edges[:, 0]] - middle[edges[:, 1]], axis=1)
-    surface = sparse.coo_array((lengths, edges.T), shape=(len(middle), len(middle))).tocsr()
-    centres = np.empty(len(regions), dtype=int)
-    for row, centroid in enumerate(centroids):
-        vertices = np.flatnonzero(parcellation.labels == row)
-        centres[row] = vertices[np.linalg.norm(pial[vertices] - centroid, axis=1).argmin()]
-    found = dijkstra(surface, directed=False, indices=centres)[:, centres]
-    # The two directions differ by rounding only; a distance is symmetric to the bit.
-    return pd.DataFrame(np.minimum(found, found.T), index=regions, columns=regions)
-
-
 def _touching(parcellation: Parcellation) -> np.ndarray:
     """Pairs of regions (m, 2), by row, that a side of a mesh triangle joins; a pair comes once for every such side."""
-    pairs = parcellation.labels[_mesh_edges()]
+    pairs = parcellation.labels[mesh_edges()]
     return pairs[(pairs >= 0).all(axis=1) & (pairs[:, 0] != pairs[:, 1])]
 
 
@@ -395,8 +331,8 @@ def mesh_graph(parcellation: Parcellation | None = None) -> SparseGraph:
     True
     """
     if parcellation is None:
-        edges = _mesh_edges()
-        left, right = np.split(_coordinates("pial"), 2)
+        edges = mesh_edges()
+        left, right = np.split(coordinates("pial"), 2)
         half = len(left)
         names = pd.Index([f"{side}{vertex}" for side in ("lh", "rh") for vertex in range(half)], name="region")
         twins = np.column_stack([np.arange(half), half + nearest_mirror(left, right)[1]])
@@ -484,3 +420,6 @@ def build_graph(
         strength[rows, columns] = np.maximum(strength[rows, columns], floor)
         name += " + homotopic edges"
     return Graph(pd.DataFrame(strength, index=regions, columns=regions), name)
+
+
+__getattr__ = _moved.lazily(__name__)

@@ -315,17 +315,17 @@ class MechanisticMixture(Estimator):
         )
         steps = (FINE if self.refine else 2) * self.steps
         return Posterior(
-            self._solver,
-            self.components_,
-            cohort.subjects,
-            visits,
-            z,
-            covariance,
-            evidence,
-            log_q,
-            steps,
-            prior,
-            unlike,
+            solver=self._solver,
+            laws=self.components_,
+            subjects=cohort.subjects,
+            visits=visits,
+            z=z,
+            covariance=covariance,
+            evidence=evidence,
+            log_q=log_q,
+            steps=steps,
+            prior=prior,
+            unlike=unlike,
         )
 
     def _answers(self, visits: Visits, progress: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -713,4 +713,13 @@ def maximum_likelihood(
             last = min(iterations, 3) if steps > 4 else iterations
             found = refine(solver, law, some, begin_at, None, last, steps, background)
             z[rows, k], covariance[rows, k], evidence[rows, k] = found
-    return Posterior(solver, laws, cohort.subjects, visits, z, covariance, evidence, evidence, steps)
+    return Posterior(
+        solver=solver,
+        laws=laws,
+        subjects=cohort.subjects,
+        visits=visits,
+        z=z,
+        covariance=covariance,
+        evidence=evidence,
+        steps=steps,
+    )

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from xsg.check import array, number
+from xsg.check import array, choice, number
 
 CHUNK = 256  # subjects refined side by side: more would leave the processor's cache
+
+
+class Draws(NamedTuple):
+    """Draws from the posterior of each subject, each (S, n)."""
+
+    law: np.ndarray  # its number
+    D: np.ndarray
+    R: np.ndarray
+
+
+class Band(NamedTuple):
+    """What is expected of states, each float32 (S, T, n places)."""
+
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
 
 
 class Posterior:
@@ -31,7 +48,10 @@ class Posterior:
         be wrong however sure the posterior is (`xsg.spread.likeness`). None where nothing is known of the training.
     """
 
-    def __init__(self, solver, laws, subjects, visits, z, covariance, evidence, log_q, steps, prior=None, unlike=None):
+    def __init__(
+        self, *, solver, laws, subjects, visits, z, covariance, evidence, steps, log_q=None, prior=None, unlike=None
+    ):
+        log_q = evidence if log_q is None else log_q
         self._solver, self._visits, self._steps, self._prior = solver, visits, steps, prior
         self._z, self._covariance = z, covariance  # (S, K, 2), (S, K, 2, 2)
         self.laws, self.subjects = tuple(laws), subjects
@@ -77,7 +97,7 @@ class Posterior:
         table.loc[table["law"].map(growth) == "diffusion", ["R", "R_low", "R_high"]] = 0.0
         return table
 
-    def sample(self, n: int = 100, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def sample(self, n: int = 100, seed: int = 0) -> Draws:
         """Draw n times from each subject's posterior: number of the law, D and R, each (S, n)."""
         n, seed = number(n, "n", 1, whole=True), number(seed, "seed", 0, whole=True)
         generator = torch.Generator().manual_seed(seed)
@@ -88,20 +108,15 @@ class Posterior:
         every = torch.arange(len(law))[:, None]
         z = self._z[every, law] + (root[every, law] @ noise)[..., 0]
         rates = z.exp().numpy()
-        return (
-            law.numpy(),
-            rates[..., 0],
-            rates[..., 1] * np.array([growth(each) != "diffusion" for each in self.laws])[law],
-        )
+        grows = np.array([growth(each) != "diffusion" for each in self.laws])
+        return Draws(law.numpy(), rates[..., 0], rates[..., 1] * grows[law])
 
     def states(self, times: Sequence[float], law: str | None = None) -> np.ndarray:
         """Return the state at the posterior median, float32 (S, T, n), at times from each subject's first visit."""
         k = self._rows(law)
         return self._solve(times, k[:, None], *self._z[torch.arange(len(k)), k].exp().T[..., None].numpy())[:, 0]
 
-    def extrapolate(
-        self, times: Sequence[float], n: int = 50, level: float = 0.9, seed: int = 0
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def extrapolate(self, times: Sequence[float], n: int = 50, level: float = 0.9, seed: int = 0) -> Band:
         """Return mean and both ends of the interval of the state at some times, each float32 (S, T, n places).
 
         Over n draws from the posterior: laws by their responsibilities, rates, no observation noise.
@@ -109,14 +124,12 @@ class Posterior:
         level = number(level, "level", 0, 1, above=True, below=True)
         drawn = self._solve(times, *self.sample(n, seed))
         low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=1).astype(np.float32)
-        return drawn.mean(1), low, high
+        return Band(drawn.mean(1), low, high)
 
     def _rows(self, law: str | None) -> Tensor:
         if law is None:
             return torch.tensor(self.responsibilities.to_numpy().argmax(1))
-        if not isinstance(law, str) or law not in self.laws:
-            raise ValueError(f"law {law!r} is not one of this model's: {', '.join(map(repr, self.laws))}.")
-        return torch.full((len(self.subjects),), self.laws.index(law))
+        return torch.full((len(self.subjects),), self.laws.index(choice(law, self.laws, "law of this model")))
 
     def _solve(self, times, k, d, r) -> np.ndarray:
         """Solve for (S, N) draws: (S, N, T, n)."""

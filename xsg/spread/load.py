@@ -1,0 +1,264 @@
+r"""Cohorts in which pathology spreads: the simulated benchmark, tau in mice, and where tau lies in people.
+
+The simulated cohort is the synthetic benchmark of Pinnawala et al. (2025, arXiv:2509.15124): on a 32 × 32 disc,
+
+.. math:: \partial u / \partial t = D \nabla^2 u + R f_k(u), \quad D \sim U(0.01, 1), \quad R \sim U(0.01, 0.1),
+
+with f₁ = u(1 − u), f₂ = u(1 − u)², f₃ = u²(1 − u) drawn evenly, the same truncated Gaussian bump in the middle to
+start from, no flux through the edge, observed at t = 0, 6, 24. It is integrated by a classical Runge-Kutta scheme,
+not by `xsg.spread.physics`, so that what is fitted was not made by what fits it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csgraph
+
+from xsg import check
+from xsg.data.fetch import fetch
+from xsg.names import parse
+from xsg.spread.cohort import RATES, Spread, SpreadTruth, integrate
+from xsg.spread.laplacian import sparse_grid_laplacian
+
+_NETWORKS = ("connectome", "anterograde", "retrograde", "space")
+_MOUSE_TAU = ("eNDM_mousedata.mat", "KaufmanDiamond_datasets_dat_and_seed.mat", "CCF_labels.mat")
+BENCHMARK_LAWS = ("logistic", "damped", "cooperative")
+
+
+def load_spread(
+    name: str = "disc",
+    noise: float | None = None,
+    seed: int = 0,
+    n_train: int = 800,
+    n_validation: int = 200,
+    n_test: int = 1000,
+    laws: Sequence[str] = BENCHMARK_LAWS,
+    times: Sequence[float] = (0.0, 6.0, 24.0),
+    network: str = "connectome",
+) -> Spread:
+    """Load a cohort in which pathology spreads.
+
+    Parameters
+    ----------
+    name
+        ``"disc"``: simulate the synthetic benchmark of arXiv:2509.15124. ``"mouse-tau"``: tau in 426 regions of the
+        mouse brain after injection, 14 experiments, each the mean of several mice a time point, as gathered by Anand et
+        al. (2022, doi:10.21203/rs.3.rs-1189757/v1). ``"mouse-lrrk2"``: tau in 132 regions of normal mice (NTG) and mice
+        with the mutation G2019S of LRRK2 (G20), means of the mice of `mouse_sections` by genotype and month. Of the
+        options below only ``network`` counts for the mice.
+    noise
+        Signal-to-noise ratio of the observations, 5 in the benchmark; None for none. As there, noise is the absolute
+        value of a normal draw whose standard deviation is the mean of the subject's images (with what is outside the
+        disc) over ``noise``: it only adds, 0.8 standard deviations on average, and passes 1 where it will.
+    seed
+        The same seed gives the same numbers; a subject depends on neither ``noise`` nor the number of the others.
+    n_train, n_validation, n_test
+        Numbers of subjects.
+    laws
+        The laws that subjects follow, drawn evenly.
+    times
+        When everybody is seen.
+    network
+        What tau spreads along in the mouse: ``"connectome"`` (Oh et al. 2014, doi:10.1038/nature13186, both directions
+        averaged), ``"anterograde"`` (from a neuron's body to where its axon ends), ``"retrograde"`` (the other way)
+        or, for ``"mouse-tau"`` only, ``"space"`` (closeness). Weights are divided by the mean degree.
+
+    Returns
+    -------
+    Spread
+
+    Raises
+    ------
+    ValueError
+        An unknown name or law, numbers that are not positive.
+
+    Examples
+    --------
+    >>> cohort = load_spread("disc", n_train=6, n_validation=2, n_test=3)
+    >>> cohort.images.shape, int(cohort.mask.sum()), len(cohort.part("test").subjects)
+    ((11, 3, 32, 32), 697, 3)
+    """
+    mice = {"mouse-tau": (_mouse_tau, _NETWORKS), "mouse-lrrk2": (_mouse_lrrk2, _NETWORKS[:3])}
+    if isinstance(name, str) and name in mice:
+        load, networks = mice[name]
+        return load(check.choice(network, networks, f"network of {name!r}"))
+    check.choice(name, ("disc", *mice), "spread")
+    if noise is not None:  # a signal-to-noise ratio
+        noise = check.number(noise, "noise", 0, above=True)
+    seed = check.number(seed, "seed", 0, whole=True)
+    laws = (laws,) if isinstance(laws, str) else tuple(laws)
+    check.choices(laws, RATES, "laws")
+    times = np.atleast_1d(check.array(times, "times"))
+    if times.ndim != 1 or not len(times) or times[0] < 0 or (np.diff(times) <= 0).any():
+        raise ValueError(f"times is {times.tolist()}; expected rising times of 0 or later.")
+    sizes = {"train": n_train, "validation": n_validation, "test": n_test}
+    sizes = {split: check.number(size, f"n_{split}", 0, whole=True) for split, size in sizes.items()}
+    if not any(sizes.values()):
+        raise ValueError("n_train, n_validation and n_test are all 0; expected some subjects.")
+    mask, initial = disc(32)
+    laplacian = sparse_grid_laplacian(mask)
+    parts, splits = [], []
+    for stream, (split, size) in enumerate(sizes.items()):
+        draws = np.random.default_rng([seed, stream, 0]).random((size, 3))
+        law = np.array(laws, dtype=object)[(draws[:, 0] * len(laws)).astype(int)]
+        parts.append(pd.DataFrame({"law": law, "D": 0.01 + 0.99 * draws[:, 1], "R": 0.01 + 0.09 * draws[:, 2]}))
+        splits += [split] * size
+    rates = pd.concat(parts, ignore_index=True)
+    rates.loc[rates["law"] == "diffusion", "R"] = 0.0
+    rates.index = pd.Index([f"S{number + 1:04d}" for number in range(len(rates))], name="subject")
+    values = integrate(rates, initial[mask], laplacian, times)
+    noise_sd = np.zeros(len(rates))
+    if noise is not None:
+        noise_sd = values.sum(axis=(1, 2)) / (len(times) * mask.size) / noise
+        row = 0
+        for stream, size in enumerate(sizes.values()):
+            draws = np.random.default_rng([seed, stream, 1]).standard_normal(
+                (size, *values.shape[1:]), dtype=np.float32
+            )
+            values[row : row + size] += np.abs(draws) * noise_sd[row : row + size, None, None].astype(np.float32)
+            row += size
+    truth = SpreadTruth(rates, initial[mask], laplacian, pd.Series(noise_sd, rates.index, name="noise_sd"))
+    provenance = [
+        f"simulated by xsg, seed {seed}: the benchmark of arXiv:2509.15124, laws {', '.join(laws)}, t = "
+        f"{', '.join(f'{time:g}' for time in times)}, " + (f"noise at SNR {noise:g}" if noise else "no noise")
+    ]
+    return Spread(
+        "disc",
+        values,
+        np.tile(times, (len(rates), 1)),
+        rates.index,
+        laplacian.toarray(),
+        pd.RangeIndex(int(mask.sum())),
+        mask,
+        pd.Series(splits, rates.index, name="split"),
+        truth,
+        provenance,
+    )
+
+
+def _mouse_tau(network: str) -> Spread:
+    """Read the 14 experiments; NaN where a region was not scored or an experiment has fewer visits."""
+    from scipy.io import loadmat
+
+    folder = "mouse/tauopathy/"
+    files = [loadmat(fetch(folder + name), squeeze_me=True) for name in _MOUSE_TAU[:2]]
+    labels = loadmat(fetch(folder + _MOUSE_TAU[2]), squeeze_me=True)["CCF_labels"]
+    networks = files[0]["Networks"]
+    if network == "space":
+        laplacian = _network_laplacian(np.asarray(networks["spat"].item(), dtype=float), "connectome")
+    else:
+        laplacian = _network_laplacian(np.asarray(networks["ant"].item(), dtype=float), network)
+    values, times, subjects = np.full((14, 4, 426), np.nan, dtype=np.float32), np.zeros((14, 4)), []
+    for file in files:
+        for subject in file["data426"].dtype.names:
+            scores, when = file["data426"][subject].item(), file["tpts"][subject].item()
+            row, visits = len(subjects), len(when)
+            values[row, :visits] = scores.T / (6.0 if subject == "Hurtado" else 3.0)
+            times[row] = np.pad(when.astype(float), (0, 4 - visits), mode="edge")
+            subjects.append(subject)
+    places = [f"{side[0]}_{region}" for region, _, _, side in labels]
+    return Spread(
+        "mouse-tau",
+        values,
+        times,
+        pd.Index(subjects, name="experiment"),
+        laplacian,
+        pd.Index(places, name="region"),
+        provenance=[
+            "tau scores of 14 experiments in 426 regions, each the mean of several mice killed at each time (months); "
+            "as a share of 3, the top of the scale (of 6, the largest score, for Hurtado)",
+            f"network: {network}, divided by its mean degree",
+        ],
+    )
+
+
+def _network_laplacian(received: np.ndarray, network: str) -> np.ndarray:
+    """D − W of one direction of a network; received[i, j] is what axons that start in j bring to i."""
+    weights = {"anterograde": received, "retrograde": received.T, "connectome": (received + received.T) / 2}[network]
+    weights = weights - np.diag(np.diag(weights))
+    return csgraph.laplacian(weights / weights.sum(axis=1).mean(), use_out_degree=True) + 0.0  # no zero has a sign
+
+
+def mouse_sections() -> pd.DataFrame:
+    """Read tau in the brains of 43 mice, each killed once: per cent of the area of a region that is stained.
+
+    Tau from human brains was injected into the hippocampus and the cortex above it of normal mice (NTG) and of mice
+    with the mutation G2019S of LRRK2 (G20); Cornblath et al. (2021, Sci. Adv., doi:10.1126/sciadv.abg6677).
+
+    Returns
+    -------
+    DataFrame, shape (43, 134)
+        By genotype and month (1, 3, 6, 9); columns are regions, with "i" before those on the side of the injection and
+        "c" before the others.
+    """
+    table = pd.read_csv(fetch("mouse/tau_spread/PathData.csv"))
+    return table.rename(columns={"Condition": "genotype", "Month": "month"}).set_index(["genotype", "month"])
+
+
+def _mouse_lrrk2(network: str) -> Spread:
+    """Means by genotype and month over the connectome, its regions merged into the coarser ones of the sections."""
+    folder = "mouse/tau_spread/"
+    same, other = (
+        pd.read_csv(fetch(f"{folder}Connectome_{side}.csv"), index_col=0, encoding="utf-8-sig")
+        for side in ("Ipsi", "Contra")
+    )
+    number = {region: row for row, region in enumerate(same.index)}
+    full = np.block([[same.to_numpy(), other.to_numpy()], [other.to_numpy(), same.to_numpy()]])  # rows send
+    parts = pd.read_csv(fetch(f"{folder}CNDRtoABA.csv"), encoding="utf-8-sig").groupby("Designation")["ABA"]
+    sections = mouse_sections()
+    members = {}
+    for region in sections.columns:
+        named = {part.strip() for parts_of in parts.get_group(region) for part in parts_of.split(",")}
+        found = [number[part] + (len(number) if region[0] == "c" else 0) for part in named if part in number]
+        if found:
+            members[region] = found
+    merge = np.zeros((len(members), len(full)))
+    for row, found in enumerate(members.values()):
+        merge[row, found] = 1 / len(found)
+    sections = sections[list(members)]
+    means = sections.groupby(level=["genotype", "month"]).mean() / np.nanmax(sections.to_numpy())
+    months = [1, 3, 6, 9]
+    genotypes = ["NTG", "G20"]
+    return Spread(
+        "mouse-lrrk2",
+        np.stack([means.loc[genotype].loc[months].to_numpy(dtype=np.float32) for genotype in genotypes]),
+        np.tile(np.array(months, dtype=float), (2, 1)),
+        pd.Index(genotypes, name="genotype"),
+        _network_laplacian(merge @ full.T @ merge.T, network),
+        pd.Index(sections.columns, name="region"),
+        provenance=[
+            "tau in 43 mice, means of 3 to 8 a genotype and month: stained area as a share of the largest, "
+            f"{np.nanmax(sections.to_numpy()):.1f} % of a region; ZI left out, as the connectome has no such region",
+            f"network: {network}, divided by its mean degree",
+        ],
+    )
+
+
+def tau_moments() -> pd.DataFrame:
+    """Read where tau is low and high in people: moments of tau PET by cortical region, from a cohort (ADNI).
+
+    In each region a mixture of two normals was fitted to the uptake (SUVR) of many people (Chaggar et al. 2025, as
+    given with the code of their atrophy model): those without and those with tau there.
+
+    Returns
+    -------
+    DataFrame, shape (68, 4)
+        By region of the Desikan-Killiany atlas: ``low``, ``high``, the means, and ``low_sd``, ``high_sd``.
+    """
+    table = pd.read_csv(fetch("human/pet/component_moments.csv"), index_col="region")
+    table = table[table.index.str.startswith("ctx_")]
+    names = ["_".join(parse(name)) for name in table.index]
+    low, high, low_var, high_var = table[["C0_mean", "C1_mean", "C0_cov", "C1_cov"]].to_numpy().T
+    moments = {"low": low, "high": high, "low_sd": np.sqrt(low_var), "high_sd": np.sqrt(high_var)}
+    return pd.DataFrame(moments, pd.Index(names, name="region"))
+
+
+def disc(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the benchmark's mask (size, size) and its bump: exp(−d²/2ρ²) where d < ρ, ρ a quarter of the width."""
+    away = np.hypot(*(np.mgrid[:size, :size] - size // 2))
+    radius = (size - 1) / 4
+    mask = away < size // 2 - 1
+    return mask, np.where(mask & (away < radius), np.exp(-(away**2) / (2 * radius**2)), 0.0)
