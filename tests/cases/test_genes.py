@@ -15,7 +15,7 @@ from xsg.across.simulate_views import simulate_views
 from xsg.atlas import REGIONS
 from xsg.data import fetch as fetch_module
 from xsg.data import vulnerability
-from xsg.data.expression import common, differential_stability, load_ahba, load_expression, normalise, save_expression
+from xsg.data.expression import load_ahba, load_expression, normalise, save_expression
 from xsg.data.expression_files import digest_of
 from xsg.data.gene_names import gene_list
 from xsg.data.vulnerability import hemispheres_averaged, load_disorder, load_rvi
@@ -31,7 +31,7 @@ from xsg.genes.enrichment import (
     spatial_enrichment,
 )
 from xsg.genes.gmt import undated
-from xsg.genes.make import donor_expressions, make_expression, multiverse
+from xsg.genes.make import common, differential_stability, donor_expressions, make_expression, multiverse
 from xsg.genes.microarrays import open_microarrays
 from xsg.genes.sets import gene_sets, load_gene_sets, read_gmt, restrict
 from xsg.genes.simulate import DONORS, simulate_microarrays, simulated_thinning

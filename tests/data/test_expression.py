@@ -6,7 +6,9 @@ import pytest
 
 from xsg.atlas import REGIONS
 from xsg.data import expression as module
-from xsg.data.expression import abagen_default_genes, landmark_genes, load_ahba, normalise
+from xsg.data.expression import landmark_genes, load_ahba, normalise
+from xsg.genes import make
+from xsg.genes.make import abagen_default_genes
 
 UNMEASURED = ["R_frontalpole", "R_temporalpole"]
 GENES = [f"G{i}" for i in range(8)]
@@ -21,8 +23,9 @@ def small(monkeypatch, tmp_path):
     table.iloc[rng.permutation(68)].to_csv(tmp_path / "matrix.csv.bz2", na_rep="NA")
     (tmp_path / "info.csv").write_bytes(b"pr_gene_symbol,pr_is_lm\r\nG5,1\r\nNA,1\r\nG3,0\r\nG1,1\r\n")
     (tmp_path / "list.txt").write_bytes(b"G1\r36951\rG5\rNA")
-    names = {module._MATRIX: "matrix.csv.bz2", module._LANDMARKS: "info.csv", module._ABAGEN_GENES: "list.txt"}
-    monkeypatch.setattr(module, "fetch", lambda name: tmp_path / names[name])
+    names = {module._MATRIX: "matrix.csv.bz2", module._LANDMARKS: "info.csv", make._ABAGEN_GENES: "list.txt"}
+    for each in (module, make):
+        monkeypatch.setattr(each, "fetch", lambda name: tmp_path / names[name])
     return table
 
 

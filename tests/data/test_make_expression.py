@@ -10,19 +10,20 @@ import pytest
 
 from xsg.atlas import REGIONS
 from xsg.data import expression as module
-from xsg.data.expression import (
-    abagen_default_genes,
-    common,
-    differential_stability,
-    landmark_genes,
-    load_expression,
-    save_expression,
-)
+from xsg.data.expression import landmark_genes, load_expression, save_expression
 from xsg.evaluation.metrics import r_squared
 from xsg.evaluation.splits import homologous
 from xsg.genes import simulate as simulate_microarrays_module
 from xsg.genes.abagen_run import run_abagen
-from xsg.genes.make import donor_expressions, leave_one_donor_out, make_expression, multiverse
+from xsg.genes.make import (
+    abagen_default_genes,
+    common,
+    differential_stability,
+    donor_expressions,
+    leave_one_donor_out,
+    make_expression,
+    multiverse,
+)
 from xsg.genes.microarrays import open_microarrays
 from xsg.genes.simulate import DONORS, simulate_microarrays, simulated_thinning
 

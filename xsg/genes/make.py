@@ -10,11 +10,13 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from xsg.atlas import REGIONS
-from xsg.check import choice, instance
+from xsg.check import choice, distinct, instance
 from xsg.data.expression import chosen_genes, wanted_genes
 from xsg.data.expression_files import digest_of
 from xsg.data.expression_files import load_expression as load_expression
 from xsg.data.expression_files import save_expression as save_expression
+from xsg.data.fetch import fetch
+from xsg.data.gene_names import gene_names
 from xsg.genes.abagen_options import check_atlas, check_options
 from xsg.genes.abagen_run import options, run_abagen
 from xsg.genes.donors import donor_names
@@ -333,3 +335,85 @@ _ATLAS_PAPER = (
     "Desikan, R. S., Ségonne, F., Fischl, B., et al. (2006). An automated labeling system for subdividing the human "
     "cerebral cortex on MRI scans into gyral based regions of interest. NeuroImage, 31(3), 968-980."
 )
+
+
+_ABAGEN_GENES = "human/expression/abagen_default_15633_gene_labels.txt"
+
+
+def abagen_default_genes() -> list[str]:
+    """Return the symbols of the 15,633 genes that abagen's default run keeps for this parcellation.
+
+    The list is given as published, one entry per line. A spreadsheet has turned 23 of its entries into day numbers
+    (``36951`` and ``37316`` stand twice each). No landmark gene is among them, so the intersection with
+    `landmark_genes` is unharmed: 910, the number of genes in arXiv 2606.05870.
+
+    Returns
+    -------
+    list of str
+        15,633 entries, 15,631 different ones.
+    """
+    # Lines end in a lone carriage return; universal newlines read that, and any other ending.
+    return fetch(_ABAGEN_GENES).read_text(encoding="utf-8").splitlines()
+
+
+def common(tables: Iterable[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Restrict tables to the regions and genes that all of them have, so that a model can be refitted on each.
+
+    Examples
+    --------
+    >>> one = pd.DataFrame([[1.0, 2.0]], index=["L_insula"], columns=["A", "B"])
+    >>> [list(table.columns) for table in common([one, one[["B"]]])]
+    [['B'], ['B']]
+    """
+    tables = list(tables.values() if isinstance(tables, Mapping) else tables)
+    if not tables or not all(isinstance(table, pd.DataFrame) for table in tables):
+        kinds = ", ".join(sorted({type(table).__name__ for table in tables})) or "none"
+        raise TypeError(f"tables: expected one DataFrame or more, regions by genes; got {kinds}.")
+    for number, table in enumerate(tables, start=1):
+        gene_names(table.columns, f"table {number}")
+        distinct(table.index, f"table {number}: regions", "Keep one row per region.")
+    regions, genes = tables[0].index, tables[0].columns
+    for table in tables[1:]:
+        regions, genes = regions[regions.isin(table.index)], genes[genes.isin(table.columns)]
+    if not (len(regions) and len(genes)):
+        raise ValueError(f"the {len(tables)} tables share {len(regions)} regions and {len(genes)} genes; expected some")
+    return [table.loc[regions, genes] for table in tables]
+
+
+def differential_stability(tables: Mapping[str, pd.DataFrame]) -> pd.Series:
+    r"""Say how well donors agree on each gene: Δ_g, the mean of Pearson's r over regions between all pairs of donors.
+
+    Hawrylycz et al. (2015), Nature Neuroscience 18:1832. Two donors are compared over the regions where both have
+    samples; a pair that shares fewer than three says nothing and is left out.
+
+    Parameters
+    ----------
+    tables
+        By donor, as `donor_expressions` makes them.
+
+    Returns
+    -------
+    Series
+        By gene, −1 to 1.
+
+    Examples
+    --------
+    >>> one = pd.DataFrame({"A": [1.0, 2.0, 3.0], "B": [1.0, 2.0, 3.0]})
+    >>> differential_stability({"1": one, "2": one.assign(B=[3.0, 2.0, 1.0])}).round(2).to_dict()
+    {'A': 1.0, 'B': -1.0}
+    """
+    instance(tables, Mapping, "tables", "a dict by donor, as donor_expressions makes it")
+    if len(tables) < 2:
+        raise ValueError(f"differential stability compares donors; {len(tables)} given, expected at least 2")
+    genes = next(iter(tables.values())).columns
+    for donor, table in tables.items():
+        if set(gene_names(table.columns, f"donor {donor}")) != set(genes):
+            raise ValueError(f"donor {donor}: other genes than the first donor's. Cut them to what all have: common().")
+    found = []
+    for a, b in itertools.combinations(tables.values(), 2):
+        both = a.dropna(how="all").index.intersection(b.dropna(how="all").index)
+        if len(both) >= 3:
+            found.append(a.loc[both, genes].corrwith(b.loc[both, genes]))
+    if not found:
+        raise ValueError(f"no two of the {len(tables)} donors share samples in 3 regions; use larger regions")
+    return pd.concat(found, axis=1).mean(axis=1).rename("differential stability")
