@@ -119,7 +119,8 @@ class Graph:
 
     def laplacian(self) -> np.ndarray:
         """Combinatorial Laplacian D - W, (n, n): z @ L @ z = sum over edges of w_ij (z_i - z_j)^2."""
-        return csgraph.laplacian(self.weights.to_numpy(dtype=float), use_out_degree=True) + 0.0  # no zero has a sign
+        found = csgraph.laplacian(self.weights.to_numpy(dtype=float), use_out_degree=True)
+        return np.ascontiguousarray(found + 0.0)  # + 0.0: no zero has a sign
 
     def subset(self, regions: pd.Index | list[str]) -> "Graph":
         """Return the graph over some of the regions, edges between them kept."""

@@ -178,7 +178,7 @@ def _mouse_tau(network: str) -> Spread:
 def _network_laplacian(received: np.ndarray, network: str) -> np.ndarray:
     """D − W of one direction of a network; received[i, j] is what axons that start in j bring to i."""
     weights = {"anterograde": received, "retrograde": received.T, "connectome": (received + received.T) / 2}[network]
-    weights = weights - np.diag(np.diag(weights))
+    weights = np.ascontiguousarray(weights - np.diag(np.diag(weights)))
     return csgraph.laplacian(weights / weights.sum(axis=1).mean(), use_out_degree=True) + 0.0  # no zero has a sign
 
 

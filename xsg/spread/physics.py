@@ -260,7 +260,9 @@ class ReactionDiffusion:
         amounts: dict[tuple, Tensor] = {}
 
         def amount(time: Tensor) -> Tensor:
-            key = tuple(time.flatten().tolist())  # and r h, which is dear along a tangent
+            if r.requires_grad:  # backwards, every step adds to the gradient by itself
+                return r * time
+            key = tuple(time.flatten().tolist())  # along a tangent r h is dear: steps of one length share it
             if key not in amounts:
                 amounts[key] = r * time
             return amounts[key]
