@@ -8,12 +8,13 @@ import pytest
 import torch
 
 import xsg
-from xsg.across import joint as across_scales
 from xsg.across import joint_model as across_scales_model
+from xsg.across import joint_problem as across_scales
 from xsg.across.joint import CrossScaleSpread, fit_many
-from xsg.spread import estimator as mechanistic
 from xsg.spread import likeness
+from xsg.spread import train as training
 from xsg.spread.estimator import maximum_likelihood, rate_components
+from xsg.spread.model import ImageEncoder
 
 QUICK = {"points": 16, "iterations": 4, "horizon": 24.0}
 STYLES = {
@@ -270,7 +271,7 @@ def test_a_second_mechanistic_fit_that_fails_leaves_the_first(spread, monkeypatc
     train, test = spread.part("train"), spread.part("test")
     model = xsg.MechanisticMixture(epochs=1).fit(train)
     before, rates = dict(vars(model)), model.infer(test).rates()
-    loss = mechanistic.separate_loss
+    loss = training.separate_loss
 
     def failing(net, *rest):
         if staged is KeyboardInterrupt:
@@ -281,7 +282,7 @@ def test_a_second_mechanistic_fit_that_fails_leaves_the_first(spread, monkeypatc
         weight = net.rates.bias
         return terms | {"misfit damped": terms["misfit damped"] + ((weight - weight.detach()) ** 2).sum().sqrt()}
 
-    monkeypatch.setattr(mechanistic, "separate_loss", failing)
+    monkeypatch.setattr(training, "separate_loss", failing)
     error, words = {
         KeyboardInterrupt: (KeyboardInterrupt, None),
         "nan": (FloatingPointError, "the term 'misfit damped' of the loss became nan in epoch 1"),
@@ -421,6 +422,6 @@ def test_a_subject_without_contrast_cannot_be_scaled(spread):
 
 def test_images_of_three_axes_need_the_other_encoder(spread):
     with pytest.raises(ValueError, match=r"mask of shape \(3, 3\); expected images \(H, W\) of at least 4"):
-        mechanistic.ImageEncoder(torch.ones(3, 3, dtype=torch.bool))
+        ImageEncoder(torch.ones(3, 3, dtype=torch.bool))
     with pytest.raises(ValueError, match=r"mask of shape \(4, 4, 4\)"):
-        mechanistic.ImageEncoder(torch.ones(4, 4, 4, dtype=torch.bool))
+        ImageEncoder(torch.ones(4, 4, 4, dtype=torch.bool))

@@ -11,9 +11,11 @@ import torch
 from sklearn.isotonic import isotonic_regression
 
 import xsg
-from xsg.spread import estimator as mechanistic
 from xsg.spread import rate_groups
+from xsg.spread import train as training
 from xsg.spread.estimator import PRESETS, maximum_likelihood, rate_components, select_laws
+from xsg.spread.model import Visits, mixture_loss
+from xsg.spread.visits import read, rising
 
 
 @pytest.fixture(scope="module")
@@ -142,8 +144,8 @@ def test_published_training_by_hand():
     """Sum over the batch, Adam with amsgrad and weight decay, a step for ten epochs, nothing clipped: written out."""
     cohort = xsg.load_spread("disc", n_train=7, n_validation=0, n_test=0, noise=5)
     model = xsg.MechanisticMixture.from_preset("paper", epochs=12, lr=1e-3, decay=0.5, steps=2, seed=3).fit(cohort)
-    values, valid, times = model._read(cohort)
-    visits = mechanistic.Visits(values, valid, times, values[:, 0].clamp(0, 1))
+    values, valid, times = read(cohort, min_max=True, monotone=False)
+    visits = Visits(values, valid, times, values[:, 0].clamp(0, 1))
     torch.manual_seed(3)
     net = model._make_net()
     generator = torch.Generator().manual_seed(3)
@@ -153,9 +155,9 @@ def test_published_training_by_hand():
     for epoch in range(12):
         lr = 1e-3 * 0.5 ** (epoch // 10)
         for rows in torch.randperm(7, generator=generator).split(4):
-            some = mechanistic.Visits(*(part[rows] for part in visits))
+            some = Visits(*(part[rows] for part in visits))
             noise = torch.randn(len(rows), 3, 2, generator=generator)
-            terms = mechanistic.mixture_loss(net, model._solver, model.laws, some, noise, model._prior, 2, 1024 - 697)
+            terms = mixture_loss(net, model._solver, model.laws, some, noise, model._prior, 2, 1024 - 697)
             slopes = torch.autograd.grad(len(rows) * sum(terms.values()), weights)
             step += 1
             with torch.no_grad():
@@ -173,13 +175,13 @@ def test_validation_subjects_choose_the_epoch(cohort, monkeypatch, tmp_path):
     train, others = cohort.part("train"), cohort.part("test")
     kept, losses = [], iter([3.0, 1.0, 2.0])
 
-    def staged(self, visits, generator):
+    def staged(model, visits, generator):
         assert len(visits.values) == 9
-        kept.append({name: value.clone() for name, value in self.net_.state_dict().items()})
+        kept.append({name: value.clone() for name, value in model.net_.state_dict().items()})
         return next(losses)
 
     with monkeypatch.context() as patch:
-        patch.setattr(xsg.MechanisticMixture, "_held_out_loss", staged)
+        patch.setattr(training, "held_out_loss", staged)
         model = xsg.MechanisticMixture(epochs=3).fit(train, validation=others)
     assert model.validation_.tolist() == [3.0, 1.0, 2.0]
     assert model.validation_.idxmin() == 2
@@ -261,7 +263,7 @@ def test_monotone_is_isotonic_regression():
     draw = np.random.default_rng(0)
     values = draw.random((3, 5, 7)).astype(np.float32)
     valid = draw.random((3, 5, 7)) < 0.7
-    found = mechanistic._rising(torch.tensor(values * valid), torch.tensor(valid).float()).numpy()
+    found = rising(torch.tensor(values * valid), torch.tensor(valid).float()).numpy()
     for subject, place in np.ndindex(3, 7):
         seen = valid[subject, :, place]
         expected = isotonic_regression(values[subject, seen, place])
@@ -280,16 +282,15 @@ def test_monotone_helps_where_pathology_only_grows(cohort):
     values = (state + 0.05 * draw.standard_normal(state.shape)).astype(np.float32)
     names = pd.RangeIndex(60)
     some = xsg.Spread("chain", values, times, names, laplacian, pd.RangeIndex(11))
-    plain = xsg.MechanisticMixture(("logistic",), epochs=0)._read(some)[0]
-    rising = xsg.MechanisticMixture(("logistic",), epochs=0, monotone=True)._read(some)[0]
-    assert (np.diff(rising, axis=1) > -1e-6).all()
-    assert np.square(rising.numpy() - state).mean() < 0.9 * np.square(plain.numpy() - state).mean()
+    plain, rises = (read(some, min_max=False, monotone=monotone)[0] for monotone in (False, True))
+    assert (np.diff(rises, axis=1) > -1e-6).all()
+    assert np.square(rises.numpy() - state).mean() < 0.9 * np.square(plain.numpy() - state).mean()
     model = xsg.MechanisticMixture(("logistic",), epochs=1, monotone=True).fit(some)
     assert model.infer(some).rates()["R"].corr(pd.Series(rate)) > 0.5
 
 
 def test_ctrl_c_keeps_the_best_state(cohort, monkeypatch):
-    train, loss, calls = cohort.part("train"), mechanistic.separate_loss, []
+    train, loss, calls = cohort.part("train"), training.separate_loss, []
 
     def interrupted(net, *rest):
         calls.append(1)
@@ -297,7 +298,7 @@ def test_ctrl_c_keeps_the_best_state(cohort, monkeypatch):
             os.kill(os.getpid(), signal.SIGINT)
         return loss(net, *rest)
 
-    monkeypatch.setattr(mechanistic, "separate_loss", interrupted)
+    monkeypatch.setattr(training, "separate_loss", interrupted)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.warns(UserWarning, match="interrupted after .* of 5000 epochs; the best state so far"):
@@ -311,7 +312,7 @@ def test_ctrl_c_keeps_the_best_state(cohort, monkeypatch):
 
 def test_what_ctrl_c_keeps_is_the_best_epoch(cohort, monkeypatch):
     """Terms that are good in the second epoch and bad in the third, where the fit is cut."""
-    train, loss, calls = cohort.part("train"), mechanistic.separate_loss, []
+    train, loss, calls = cohort.part("train"), training.separate_loss, []
 
     def staged(net, *rest):
         calls.append({name: value.clone() for name, value in net.state_dict().items()})
@@ -319,7 +320,7 @@ def test_what_ctrl_c_keeps_is_the_best_epoch(cohort, monkeypatch):
             raise KeyboardInterrupt
         return {"only": sum(loss(net, *rest).values()) * 1e-6 + [5.0, 1.0, 9.0][len(calls) - 1]}
 
-    monkeypatch.setattr(mechanistic, "separate_loss", staged)
+    monkeypatch.setattr(training, "separate_loss", staged)
     with pytest.warns(UserWarning, match="after 3 of 9 epochs"):
         model = xsg.MechanisticMixture(epochs=9).fit(train)
     for name, value in model.net_.state_dict().items():

@@ -4,8 +4,9 @@
 or in the regions that they may learn from (folds), side by side; the single fit is one copy through the same code.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -13,46 +14,27 @@ import pandas as pd
 import torch
 from scipy.stats import norm
 from sklearn.base import clone
-from sklearn.decomposition import PCA
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from xsg.across.joint_model import Fitted, Seen, Terms, at, climb, curves, predict, unknowns
-from xsg.across.joint_tables import laplacian_of, programs_table, same_visits, seed_rows, visits_table, years_of
+from xsg.across.joint_model import Fitted, Seen, Terms
+from xsg.across.joint_problem import KINDS, PRIOR, Problem, read_problem, refuse_infinite
+from xsg.across.joint_tables import programs_of, same_visits, seed_rows, visits_table
 from xsg.atlas import Graph
 from xsg.check import array, flag, number, series
 from xsg.data.cortex import Cortex
-from xsg.evaluation.baselines import z_scores
-from xsg.machine import moved, on, one_thread
-from xsg.spread.physics import ReactionDiffusion
+from xsg.machine import one_thread
 from xsg.training.base import Estimator
 from xsg.training.saved import label
 from xsg.training.settings import DEVICE
-from xsg.training.tables import training_rows
 from xsg.training.whole import whole_fit
 
-# Mean and sd of the normal prior of each unknown. Tau and thinning are in units of their root mean square here, years
-# are years, the network has a mean degree of 1; all programs share the prior of "rate" and that of "capacity". What has
-# years in it is wide, so that what one cross-section says of years (nothing) is not made up by priors.
-PRIOR = {
-    "log D": (float(np.log(0.1)), 2.5),
-    "log R": (float(np.log(0.4)), 1.0),
-    "rate": (0.0, 0.5),
-    "capacity": (0.0, 0.5),
-    "log s": (0.5, 1.5),
-    "o_u": (0.0, 1.0),
-    "log g": (float(np.log(0.2)), 2.5),
-    "o_y": (0.0, 1.0),
-    "c": (0.0, 0.3),
-}
+__all__ = ["PRIOR", "STARTS", "CrossScaleSpread", "fit_many"]
+
 STARTS = ((0.03, 0.3), (0.3, 0.3), (0.03, 0.8), (0.3, 0.8))  # D, R; after a few iterations the best goes on
 _FIRST = 4  # iterations from each start
-_OFF = -50.0  # log s, log g of what is not there
 _NUMBERS = 20_000_000  # in the derivatives of the copies that are fitted side by side
-_MOST, _COMPONENTS = 12, 2  # a table with more columns than programs can be is genes: of it, principal components
-_FEWEST = 5  # regions to learn from
 _ATROPHY = ("accumulated", "current", "none")
-_KINDS = ("tau", "thinning")
 
 
 class CrossScaleSpread(Estimator):
@@ -144,7 +126,7 @@ class CrossScaleSpread(Estimator):
         graph: Graph | None = None,
         years: pd.Series | None = None,
         train: pd.Index | list[str] | None = None,
-    ) -> "CrossScaleSpread":
+    ) -> CrossScaleSpread:
         """Fit to one map of a group, or to the visits of many subjects.
 
         Parameters
@@ -236,17 +218,11 @@ class CrossScaleSpread(Estimator):
         are more than 12, and so genes, its first two principal components. A view "tau", of one column, is fitted
         together with the map, in the same training regions.
         """
-        programs, tau = _programs(cortex.expression), cortex.views.get("tau")
+        programs, tau = programs_of(cortex.expression), cortex.views.get("tau")
         copies = list(product(range(len(maps)), range(len(held_out))))
-        models = fit_many(
-            self,
-            programs,
-            thinning=[maps.iloc[number] for number, _ in copies],
-            tau=None if tau is None else [series(tau, "views: tau")],
-            graph=cortex.graph,
-            train=[list(maps.columns[~held_out[fold]]) for _, fold in copies],
-            progress=False,
-        )
+        tau = None if tau is None else [series(tau, "views: tau")]
+        thinning, train = zip(*((maps.iloc[k], list(maps.columns[~held_out[fold]])) for k, fold in copies), strict=True)
+        models = fit_many(self, programs, thinning, tau, graph=cortex.graph, train=train, progress=False)
         found = np.stack([each.fitted_["thinning"].iloc[0].to_numpy() for each in models])
         return found.reshape(len(maps), *held_out.shape)
 
@@ -306,14 +282,14 @@ class CrossScaleSpread(Estimator):
         self._check(regions)
         visits = [tuple(each) if isinstance(each, list) else each for each in facts["visits"]]
         visits = pd.MultiIndex.from_tuples(visits) if isinstance(visits[0], tuple) else pd.Index(visits)
-        problem = _Problem(
+        problem = Problem(
             self, regions, facts["programs"], arrays["programs"], arrays["laplacian"], facts["network"], visits,
             pd.Index(facts["subjects"]), Seen(*(arrays[f"seen.{name}"] for name in Seen._fields)),
         )  # fmt: skip
         found = {name: arrays[f"found.{name}"] for name in Fitted._fields if name != "terms"}
         self._settle(problem, Fitted(**found, terms=Terms(*arrays["terms"])))
 
-    def _settle(self, problem: "_Problem", found: Fitted) -> None:
+    def _settle(self, problem: Problem, found: Fitted) -> None:
         """Take over the result of one copy."""
         self._problem, self._found = problem, found
         self.device_ = self._place()
@@ -335,7 +311,7 @@ class CrossScaleSpread(Estimator):
         expected = problem.expected(found.z, found.shift[:, problem.seen.subject] + problem.seen.years)
         self.fitted_ = {
             kind: pd.DataFrame(expected[kind][0], problem.visits, problem.regions)
-            for kind, valid in zip(_KINDS, (problem.seen.tau_valid, problem.seen.thinning_valid), strict=True)
+            for kind, valid in zip(KINDS, (problem.seen.tau_valid, problem.seen.thinning_valid), strict=True)
             if valid.any()
         }
         found_curves = problem.curves(found.z)
@@ -369,125 +345,6 @@ class CrossScaleSpread(Estimator):
                 f"horizon is {self.horizon}, points {self.points}, iterations {self.iterations}; expected a horizon "
                 "above 0, at least 4 points and 1 iteration."
             )
-
-
-@dataclass
-class _Problem:
-    """All that K fits need: K copies of what was seen, and what the copies share."""
-
-    model: CrossScaleSpread
-    regions: pd.Index
-    names: list[str]  # of the programs
-    programs: Tensor  # (n, programs), mean 0, variance 1
-    laplacian: Tensor
-    network: bool
-    visits: pd.Index
-    subjects: pd.Index
-    seen: Seen  # as given: tau, thinning in the units of the user
-    solver: ReactionDiffusion | None = None  # made anew unless given
-
-    def __post_init__(self):
-        self.solver = self.solver or ReactionDiffusion(self.laplacian.numpy())
-        self.u0 = torch.tensor(seed_rows(self.model.seeds, self.regions).astype(float))[None]
-        self.clock = torch.linspace(0, self.model.horizon, self.model.points, dtype=torch.float64)
-        self.unknowns = unknowns(self.names)
-        self.rms = []
-        for values, valid in ((self.seen.tau, self.seen.tau_valid), (self.seen.thinning, self.seen.thinning_valid)):
-            rms = ((values.square() * valid).sum((1, 2)) / valid.sum((1, 2)).clamp(min=1)).sqrt()
-            self.rms.append(rms.where(rms > 0, 1.0))
-        tau, thinning = self.rms
-        one = torch.ones_like(tau)
-        of = {"log s": tau, "o_u": tau, "log g": thinning, "o_y": thinning, "c": thinning}
-        self.units = [of.get(name, one) for name in self.unknowns]
-        link = [name if name in PRIOR else name.split()[0] for name in self.unknowns]
-        mean, sd = torch.tensor([PRIOR[name] for name in link], dtype=torch.float64).T
-        off = {"rate": not self.model.rate, "capacity": not self.model.capacity, "log D": not self.network}
-        no_atrophy = self.model.atrophy == "none" or not self.seen.thinning_valid.any()
-        no_tau = not self.seen.tau_valid.any()
-        off |= {"log g": no_atrophy, "log s": no_tau, "o_u": no_tau, "o_y": not self.seen.thinning_valid.any()}
-        # Years since the first visit say what ageing does; of one visit each, nothing does.
-        off |= {"c": not self.seen.years.any()}
-        off = torch.tensor([off.get(name, False) for name in link])
-        mean = mean.where(
-            ~off | torch.tensor([name in ("rate", "capacity", "c", "log D", "o_u", "o_y") for name in link]), _OFF
-        )
-        copies, count = len(self.seen.tau), len(self.subjects)
-        precision = (sd**-2).where(~off, torch.inf)
-        self.prior = mean.repeat(copies, 1), precision.repeat(copies, 1)
-        # Next to flat from 0 to the horizon: the shifts of many subjects would else bring a clock with them.
-        middle = torch.full((copies, count), self.model.horizon / 2, dtype=torch.float64)
-        self.prior_shift = middle, (20 * middle) ** -2
-
-    def scaled(self) -> Seen:
-        """Return what was seen, tau and thinning in units of their root mean square."""
-        tau, thinning = (rms[:, None, None] for rms in self.rms)
-        return self.seen._replace(tau=self.seen.tau / tau, thinning=self.seen.thinning / thinning)
-
-    def curves(self, z: Tensor):
-        return curves(self.solver, self.u0, self.clock, z, self.programs, slopes=False)
-
-    def expected(self, z: Tensor, x: Tensor, years: Tensor | None = None) -> dict[str, np.ndarray]:
-        """Tau and thinning (K, O, n) at moments x (K, O), in the units of the user."""
-        years = self.seen.years if years is None else years
-        found = predict(self.curves(z), z, x, years, self.model.atrophy == "accumulated")
-        return {
-            kind: (each * rms[:, None, None]).numpy() for kind, each, rms in zip(_KINDS, found, self.rms, strict=True)
-        }
-
-    def climb(self, z: Tensor, shift: Tensor, iterations: int) -> Fitted:
-        """Climb on the model's device; what is found is brought back."""
-        given = (self.u0, self.clock, self.programs, self.scaled(), z, shift, self.prior, self.prior_shift)
-        place = self.model._place()
-        with on(place):
-            found = climb(self.solver, *moved(given, place), self.model.atrophy == "accumulated", iterations)
-        return moved(found, "cpu")
-
-    def part(self, rows: Tensor) -> "_Problem":
-        """Return some of the copies, or some of them several times."""
-        seen = Seen(*(each[rows] for each in self.seen[:4]), *self.seen[4:])
-        return _Problem(
-            self.model, self.regions, self.names, self.programs, self.laplacian, self.network, self.visits,
-            self.subjects, seen, self.solver,
-        )  # fmt: skip
-
-    def repeated(self, times: int) -> "_Problem":
-        return self.part(torch.zeros(times, dtype=torch.long))
-
-    def start(self, d: float, r: float) -> tuple[Tensor, Tensor]:
-        """Unknowns to start from, and the shifts at which the curves of such rates are nearest to what was seen."""
-        z = self.prior[0].clone()
-        z[:, 0], z[:, 1] = (np.log(d) if self.network else z[:, 0]), np.log(r)
-        seen, last = self.scaled(), len(self.clock) - 1
-        found = self.curves(z[:1])
-        copies, count = len(z), len(self.subjects)
-        latest = torch.zeros(count, dtype=z.dtype).scatter_reduce(0, seen.subject, seen.years, "amax")
-        middle = at(self.clock, found.a, torch.full((1, 1), self.model.horizon / 2, dtype=z.dtype))[0].quantile(0.99)
-        best, shift = torch.full((copies, count), torch.inf, dtype=z.dtype), torch.zeros(copies, count, dtype=z.dtype)
-        has_tau = bool(seen.tau_valid.any())
-        observed, valid = (seen.tau, seen.tau_valid) if has_tau else (seen.thinning, seen.thinning_valid)
-        top = torch.stack([each[there > 0].quantile(0.99) for each, there in zip(observed, valid, strict=True)])
-        top = top.clamp(min=0.1)
-        scale = top if has_tau else top / middle.clamp(min=1e-3)
-        source = found.u if has_tau or self.model.atrophy != "accumulated" else found.a
-        if not has_tau and self.model.atrophy != "accumulated":
-            scale = top
-        for guess in self.clock[1 : last + 1 : max(1, last // 24)]:
-            moments = torch.minimum(guess, self.model.horizon - latest)[None]
-            curve, _ = at(self.clock, source, moments[:, seen.subject] + seen.years)
-            off = ((observed - scale[:, None, None] * curve).square() * valid).sum(-1)
-            off = torch.zeros_like(best).index_add(-1, seen.subject, off)
-            nearer = off < best
-            best, shift = torch.where(nearer, off, best), torch.where(nearer, moments.expand(copies, -1), shift)
-        names = list(self.unknowns)
-        if has_tau:
-            z[:, names.index("log s")] = scale.log()
-        k = names.index("log g")
-        if not self.prior[1][0, k].isinf():
-            source = found.a if self.model.atrophy == "accumulated" else found.u
-            burden, _ = at(self.clock, source.expand(copies, -1, -1), shift[:, seen.subject] + seen.years)
-            fit = (seen.thinning * burden * seen.thinning_valid).sum((1, 2))
-            z[:, k] = (fit / (burden.square() * seen.thinning_valid).sum((1, 2)).clamp(min=1e-9)).clamp(min=1e-3).log()
-        return z, shift
 
 
 def fit_many(
@@ -555,7 +412,7 @@ def fit_many(
 
 def _fit(models, programs, thinning, tau, graph, years, train, progress) -> None:
     """Fit one model to each copy."""
-    problem = _read(models[0], programs, thinning, tau, graph, years, train)
+    problem = read_problem(models[0], programs, thinning, tau, graph, years, train)
     size = problem.programs.shape[0] * (
         len(problem.unknowns) * len(problem.visits) + 4 * (2 + 2 * len(problem.names)) * len(problem.clock)
     )
@@ -578,7 +435,7 @@ def _fit(models, programs, thinning, tau, graph, years, train, progress) -> None
                         for new, old in zip((loss, found.z, found.shift), best, strict=True)
                     ]
             found = some.climb(best[1], best[2], models[0].iterations)
-            _refuse_infinite(found, begin)
+            refuse_infinite(found, begin)
             for k in range(len(rows)):
                 own = Fitted(
                     *(each[k : k + 1] for each in found[:4]),
@@ -587,82 +444,3 @@ def _fit(models, programs, thinning, tau, graph, years, train, progress) -> None
                 )
                 models[begin + k]._settle(some.part(torch.tensor([k])), own)
             bar.update(len(rows))
-
-
-def _refuse_infinite(found: Fitted, begin: int) -> None:
-    """Refuse a fit that has diverged, naming the term of the loss."""
-    wrong = ~torch.stack([*found.terms, found.z.sum(1)]).isfinite()
-    if wrong.any():
-        term, copy = wrong.nonzero()[0].tolist()
-        name = repr([*Terms._fields, "the unknowns"][term])
-        raise FloatingPointError(
-            f"{name} of the loss is not finite (copy {begin + copy}). Look for extreme values in tau, thinning or "
-            "programs."
-        )
-
-
-def _read(model, programs, thinning, tau, graph, years, train) -> _Problem:
-    """Bring tables into the order of the programs' regions, and into tensors; refuse what does not fit."""
-    programs = programs_table(programs)
-    regions = programs.index
-    model._check(regions)
-    tables = {"tau": tau, "thinning": thinning}
-    tables = {
-        kind: None if each[0] is None else [visits_table(one, regions, kind) for one in each]
-        for kind, each in tables.items()
-    }
-    there = [each for each in tables.values() if each is not None]
-    if not there:
-        raise ValueError("neither thinning nor tau was given; expected at least one of them.")
-    visits = there[0][0].index
-    arrays = {}
-    for kind, many in tables.items():
-        if many is None:
-            arrays[kind] = np.full((len(train), len(visits), len(regions)), np.nan)
-            continue
-        rows = []
-        for table in many:
-            found = same_visits(table, visits)
-            if found is None:
-                raise ValueError(
-                    f"{kind}: {len(table)} visits, other than the {len(visits)} first given; expected the same index."
-                )
-            rows.append(found.to_numpy())
-        arrays[kind] = np.stack(rows)
-    t = years_of(years, visits)
-    if not (np.isfinite(t).all() and (t >= 0).all() and (t < model.horizon).all()):
-        raise ValueError(
-            f"years run from {t.min()} to {t.max()}; expected 0 up to less than the horizon, {model.horizon}."
-        )
-    subject, subjects = pd.factorize(visits.get_level_values(0))
-    trained = np.stack([training_rows(names, regions)[None] for names in train])
-    valid = {kind: np.isfinite(values) & trained for kind, values in arrays.items()}
-    used = (valid["tau"] | valid["thinning"]).any(axis=1).sum(axis=1).min()
-    if used < _FEWEST:
-        raise ValueError(f"{used} regions to learn from; expected at least {_FEWEST} with values.")
-    laplacian = laplacian_of(graph, regions)
-    x = programs.to_numpy(dtype=float)
-    tensors = []
-    for kind in _KINDS:
-        tensors += [torch.tensor(np.nan_to_num(arrays[kind])), torch.tensor(valid[kind].astype(float))]
-    return _Problem(
-        model,
-        regions,
-        [str(name) for name in programs.columns],
-        torch.tensor((x - x.mean(axis=0)) / x.std(axis=0)),
-        torch.tensor(laplacian),
-        graph is not None,
-        visits,
-        pd.Index(subjects),
-        Seen(*tensors, torch.tensor(subject), torch.tensor(t)),
-    )
-
-
-def _programs(expression: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of programs as it is, and of genes the first principal components, z-scored over the regions."""
-    if expression.shape[1] <= _MOST:
-        return expression
-    components = PCA(_COMPONENTS).fit_transform(
-        z_scores(expression.to_numpy(dtype=float), np.full(len(expression), True))
-    )
-    return pd.DataFrame(components, expression.index, [f"PC{k + 1}" for k in range(_COMPONENTS)])

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from sklearn.decomposition import PCA
 
 from xsg import names as naming
 from xsg.atlas.graphs import SparseGraph, joined
 from xsg.check import MISSING_CODES, align, constant, series, some
+from xsg.evaluation.baselines import z_scores
 from xsg.training.saved import storable
 
 _LARGEST = 1e30  # beyond, squares leave the range of floats
+
+_MOST, _COMPONENTS = 12, 2  # a table with more columns than programs can be is genes: of it, principal components
 
 
 def programs_table(programs: pd.DataFrame) -> pd.DataFrame:
@@ -26,6 +30,16 @@ def programs_table(programs: pd.DataFrame) -> pd.DataFrame:
     if len(flat):
         raise ValueError(f"program {flat[0]!r} has one value in all {len(programs)} regions; it can set no rate.")
     return programs
+
+
+def programs_of(expression: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of programs as it is, and of genes the first principal components, z-scored over the regions."""
+    if expression.shape[1] <= _MOST:
+        return expression
+    components = PCA(_COMPONENTS).fit_transform(
+        z_scores(expression.to_numpy(dtype=float), np.full(len(expression), True))
+    )
+    return pd.DataFrame(components, expression.index, [f"PC{k + 1}" for k in range(_COMPONENTS)])
 
 
 def visits_table(values: object, regions: pd.Index, what: str) -> pd.DataFrame:

@@ -35,8 +35,7 @@ from xsg.training.settings import DEVICE, SHARE, STEP, THINNING, WEIGHT, WIDTH, 
 from xsg.training.tables import one_map, training_rows
 from xsg.training.whole import whole_fit
 
-# Copies trained side by side: so many that calling torch costs little against its work.
-_CHUNK = 100
+_CHUNK = 100  # copies trained side by side: so many that calling torch costs little against its work
 
 MULTI_VIEW: dict[str, Rule] = {
     **dict.fromkeys(("latent", "hidden", "decoder"), WIDTH),

@@ -7,41 +7,29 @@ among those who follow one law.
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.utils.extmath import svd_flip
 from torch import Tensor
-from tqdm.auto import tqdm
 
-from xsg.check import choice, flag, number, rows_of
+from xsg.check import choice, flag
 from xsg.machine import moved, on, one_thread
 from xsg.spread import likeness
 from xsg.spread.cohort import Spread
+from xsg.spread.infer import FINE, answers
 from xsg.spread.laplacian import as_laplacian, as_mask
 from xsg.spread.likeness import UnlikeTrainingWarning
-from xsg.spread.model import (
-    ImageEncoder,
-    MechanisticNet,
-    ModesEncoder,
-    Visits,
-    kl_normal,
-    log_marginal,
-    mixture_loss,
-    refine,
-    separate_loss,
-)
+from xsg.spread.model import ImageEncoder, MechanisticNet, ModesEncoder, Visits
+from xsg.spread.oracle import maximum_likelihood
 from xsg.spread.physics import LAWS
-from xsg.spread.posterior import CHUNK, Posterior
+from xsg.spread.posterior import Posterior
 from xsg.spread.rate_groups import Choice, RateComponents, rate_components, select_laws
-from xsg.spread.visits import FIXED, SETTINGS, check_cohort, check_visits, make_prior, make_solver
-from xsg.spread.visits import rising as _rising
+from xsg.spread.train import learn_initial, train
+from xsg.spread.visits import FIXED, PRESETS, check_cohort, check_visits, joined, make_prior, make_solver, read, tidy
 from xsg.training.base import Estimator
-from xsg.training.loop import Loop
-from xsg.training.settings import Rule, checked
+from xsg.training.settings import Rule
 from xsg.training.whole import whole_fit
 
 __all__ = [
@@ -56,26 +44,6 @@ __all__ = [
     "rate_components",
     "select_laws",
 ]
-
-FINE = 6  # times as many splitting steps at the end of refinement: 24 by default, see experiments/solver_steps.py
-
-PRESETS: dict[str, dict] = {
-    "paper": {
-        "encoder": "image",
-        "loss": "mixture",
-        "initial": "first",
-        "min_max": True,
-        "refine": 0,
-        "batch": 4,
-        "epochs": 200,
-        "lr": 1e-3,
-        "weight_decay": 1e-4,
-        "decay": 0.9,
-        "steps": 4,  # a largest error below that of the authors' solver at their tolerances
-        "as_published": True,
-    },
-    "xsg": {},
-}
 
 
 class MechanisticMixture(Estimator):
@@ -242,12 +210,14 @@ class MechanisticMixture(Estimator):
         self._check(check_cohort(cohort))
         self.places_ = cohort.places
         self._settle(cohort.laplacian, cohort.mask)
-        values, valid, times = self._read(cohort)
-        self._learn_initial(values, valid)
+        values, valid, times = read(cohort, self.min_max, self.monotone)
+        background = self.background and self.loss == "separate"
+        self._common, self.initial_, self._directions = learn_initial(values, valid, background)
+        self.initial_rank_ = len(self._directions)
         visits = moved(Visits(values, valid, times, self._initial(values, valid)), self.device_)
         held_out = None
         if validation is not None:
-            validation, reasons = self._joined(check_cohort(validation))
+            validation, reasons = joined(check_cohort(validation), self)
             if reasons:
                 told = "; ".join(reasons.values())
                 raise ValueError(
@@ -255,7 +225,7 @@ class MechanisticMixture(Estimator):
                     "same places and network, or leave validation out."
                 )
             check_visits(validation)
-            values, valid, times = self._read(validation)
+            values, valid, times = read(validation, self.min_max, self.monotone)
             held_out = moved(Visits(values, valid, times, self._initial(values, valid)), self.device_)
         state = torch.random.get_rng_state()
         try:
@@ -265,7 +235,7 @@ class MechanisticMixture(Estimator):
                 for encoder in (self.net_.encoder, self.net_.law_encoder):
                     if encoder is not None:
                         encoder.learn_scale(visits)
-                self.history_ = self._train(visits, progress, held_out)
+                train(self, visits, progress, held_out)
                 with on(self.device_):
                     likeness.know(self, visits)
         finally:
@@ -295,12 +265,12 @@ class MechanisticMixture(Estimator):
             since.
         """
         self._check_fitted()
-        cohort, reasons = self._joined(check_cohort(cohort))
+        cohort, reasons = joined(check_cohort(cohort), self)
         check_visits(cohort)
-        values, valid, times = self._read(cohort)
+        values, valid, times = read(cohort, self.min_max, self.monotone)
         visits = moved(Visits(values, valid, times, self._initial(values, valid)), self.device_)
         with on(self.device_):
-            z, covariance, evidence, log_q = self._answers(visits, progress)
+            z, covariance, evidence, log_q = answers(self, visits, progress)
             wrong = ~(evidence.isfinite() & z.isfinite().all(-1) & log_q.isfinite()).all(1).cpu()
             if wrong.any():
                 raise ValueError(
@@ -327,32 +297,6 @@ class MechanisticMixture(Estimator):
             prior=prior,
             unlike=unlike,
         )
-
-    def _answers(self, visits: Visits, progress: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return of each subject and law (S, K): the posterior's mode and covariance, evidence and log q."""
-        with torch.no_grad():
-            mean, log_sd, log_q = self.net_(visits)
-        z, covariance = mean.clone(), torch.diag_embed(torch.exp(2 * log_sd))
-        evidence = torch.zeros(mean.shape[:2])
-        background = self.background and self.loss == "separate"
-        starts = range(0, len(mean), CHUNK)
-        quiet = {} if progress else {"disable": True}
-        with tqdm(total=len(starts) * len(self.laws), desc="inferring", leave=False, **quiet) as bar:
-            for start in starts:
-                rows = slice(start, start + CHUNK)
-                some = Visits(*(part[rows] for part in visits))
-                for k, law in enumerate(self.laws):
-                    if self.refine:
-                        rough, fine = (self.refine, self.steps), (min(self.refine, 2), FINE * self.steps)
-                        start = mean[rows, k]
-                        for iterations, steps in (rough, fine):
-                            found = refine(self._solver, law, some, start, self._prior, iterations, steps, background)
-                            start = found.z
-                        z[rows, k], covariance[rows, k], evidence[rows, k] = found
-                    else:
-                        evidence[rows, k] = self._bound(some, law, mean[rows, k], log_sd[rows, k], background)
-                    bar.update()
-        return z, covariance, evidence, evidence if log_q is None else log_q
 
     def _pack(self) -> tuple[dict[str, Tensor], dict[str, object]]:
         arrays = {"laplacian": torch.tensor(self._laplacian), "initial": torch.tensor(self.initial_)}
@@ -385,66 +329,14 @@ class MechanisticMixture(Estimator):
 
     def _settings(self) -> dict[str, object]:
         self._tidy()
-        return self.get_params()
+        return self.get_params() | {"laws": self.laws}
 
     def _check_fitted(self) -> None:
         self._tidy()
         super()._check_fitted()
 
     def _tidy(self) -> None:
-        """Check the settings, and hold them as plain values."""
-        given = self.laws
-        if isinstance(given, str) or not np.iterable(given):
-            raise TypeError(f"laws is {given!r}; expected a list of names, such as ('logistic', 'damped').")
-        laws = tuple(given)
-        if not laws or not all(isinstance(law, str) and law in LAWS for law in laws):
-            raise ValueError(f"laws is {laws!r}; expected some of {', '.join(map(repr, LAWS))}.")
-        self.laws = tuple(map(str, laws)) if not isinstance(given, tuple) else given
-        if self.loss == "separate" and len(set(laws)) < len(laws):
-            raise ValueError(
-                f"laws is {laws!r}; expected each once with loss='separate', which would fit the same "
-                "twice. Use rate_components for groups under one law, or loss='mixture'."
-            )
-        known = {
-            "encoder": ("modes", "image"),
-            "loss": ("separate", "mixture", "bound"),
-            "initial": ("inferred", "first"),
-        }
-        for name, choices in known.items():
-            value = getattr(self, name)
-            if not isinstance(value, str) or value not in choices:
-                raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, choices))}.")
-        vars(self).update(checked({name: getattr(self, name) for name in SETTINGS}, SETTINGS))
-        if self.as_published and self.loss == "separate":
-            raise ValueError("as_published is for the losses 'mixture' and 'bound'; with 'separate' leave it False.")
-
-    def _joined(self, cohort: Spread) -> tuple[Spread, dict[str, str]]:
-        """Bring a cohort's places into the model's order, and say in what they are other than those trained on."""
-        if len(cohort.places) != len(self.places_):
-            masks = ""
-            if cohort.mask is not None and self._mask is not None:
-                masks = f" The mask should be the model's, {len(self.places_)} of {self._mask.numel()} pixels."
-            raise ValueError(
-                f"the cohort has {len(cohort.places)} places, the model was fitted on {len(self.places_)}.{masks}"
-            )
-        laplacian = cohort.laplacian
-        if not cohort.places.equals(self.places_):
-            rows = rows_of(cohort.places, self.places_, f"spread {cohort.name!r}")
-            laplacian = laplacian[np.ix_(rows, rows)]
-            cohort = replace(
-                cohort, values=cohort.values[..., rows], laplacian=laplacian, places=self.places_, truth=None
-            )
-        reasons = {}
-        if cohort.mask is not None and self._mask is not None:
-            here, there = as_mask(cohort.mask), self._mask.numpy()
-            if here.shape != there.shape:
-                reasons["mask"] = f"a mask of {here.shape}; trained on one of {there.shape}"
-            elif (here != there).any():
-                reasons["mask"] = f"a mask in which {(here != there).sum()} pixels differ from the one trained on"
-        apart = np.abs(laplacian - self._laplacian).max()
-        if not reasons and apart > 1e-6 * np.abs(self._laplacian).max():
-            reasons["network"] = f"a network whose weights differ by up to {apart:.3g} from the one trained on"
-        return cohort, reasons
+        tidy(self)
 
     def _settle(self, laplacian: np.ndarray, mask: np.ndarray | None) -> None:
         """Take over what does not depend on the subjects."""
@@ -461,17 +353,6 @@ class MechanisticMixture(Estimator):
             law if laws.count(law) == 1 else f"{law} {laws[: k + 1].count(law)}" for k, law in enumerate(laws)
         )
 
-    def _bound(self, visits, law, mean, log_sd, background, draws=8):
-        """ELBO of the network's posterior (B,), by draws of the rates."""
-        generator = torch.Generator().manual_seed(self.seed)
-        total = torch.zeros(len(mean))
-        with torch.no_grad():
-            for _ in range(draws):
-                z = mean + log_sd.exp() * torch.randn(2, generator=generator, device="cpu").to(mean)
-                solved = self._solver.advance(visits.u0, visits.times, *z.exp().T, law, 2 * self.steps)
-                total += log_marginal(visits, solved, background) / draws
-            return total - kl_normal(mean, log_sd, *self._prior)
-
     def _check(self, cohort: Spread) -> None:
         self._tidy()
         if self.encoder == "image" and cohort.mask is None:
@@ -482,46 +363,6 @@ class MechanisticMixture(Estimator):
                 "For fewer, xsg.spread.model.refine fits each by itself."
             )
         check_visits(cohort)
-
-    def _read(self, cohort: Spread) -> tuple[Tensor, Tensor, Tensor]:
-        values = torch.tensor(cohort.values, dtype=torch.float32)
-        valid = values.isfinite().float()
-        values = values.nan_to_num(0.0)
-        if self.min_max:
-            outside = cohort.mask is not None and not cohort.mask.all()  # zeros that the paper's minimum sees too
-            least = values.flatten(1).amin(1).clamp(max=0.0 if outside else torch.inf)[:, None, None]
-            span = values.flatten(1).amax(1)[:, None, None] - least
-            if not (span > 0).all():
-                flat = cohort.subjects[(span <= 0).flatten().numpy()][0]
-                raise ValueError(
-                    f"spread {cohort.name!r}: subject {flat!r} has one value everywhere; min_max cannot scale it. "
-                    "Leave such subjects out."
-                )
-            values = (values - least) / span * valid
-        if self.monotone:
-            values = _rising(values, valid)
-        times = torch.tensor(cohort.times, dtype=torch.float32)
-        return values, valid, times - times[:, :1]
-
-    def _learn_initial(self, values: Tensor, valid: Tensor) -> None:
-        """Learn what first visits have in common, and how they differ beyond noise."""
-        first, seen = values[:, 0], valid[:, 0]
-        common = (first * seen).sum(0) / seen.sum(0).clamp(min=1)
-        self._common = common
-        # A quarter of the places is taken to be still empty: what is seen there is background.
-        floor = common.quantile(0.25) if self.background and self.loss == "separate" else torch.zeros(())
-        apart = (first - common) * seen
-        # What does not stand out of the noise of its mean is empty too: growth would make something of nothing.
-        doubt = 3 * apart.square().sum(0).sqrt() / seen.sum(0).clamp(min=1) if floor > 0 else torch.zeros(())
-        self.initial_ = (common - floor).where(common - floor > doubt, 0).clamp(0, 1).numpy()
-        # What is the same everywhere is background, not a difference in state.
-        apart = apart - apart.mean(1, keepdim=True)
-        _, strength, directions = torch.linalg.svd(apart, full_matrices=False)
-        ratio = min(apart.shape) / max(apart.shape)
-        threshold = 0.56 * ratio**3 - 0.95 * ratio**2 + 1.82 * ratio + 1.43  # their approximation for unknown noise
-        keep = (strength > threshold * strength.median()) & (strength > 1e-4 * common.norm())
-        self._directions = directions[keep]
-        self.initial_rank_ = int(keep.sum())
 
     def _initial(self, values: Tensor, valid: Tensor) -> Tensor:
         """State at the first visit (B, n)."""
@@ -537,67 +378,12 @@ class MechanisticMixture(Estimator):
                 return ImageEncoder(self._mask), 32
             modes = np.linalg.eigh((self._laplacian + self._laplacian.T) / 2)[1][:, : self.modes]
             # The sign of an eigenvector is the library's whim; a rule makes it the same on every machine.
-            modes, _ = svd_flip(modes, None)
+            modes = modes * np.sign(modes[np.abs(modes).argmax(0), np.arange(modes.shape[1])])
             return ModesEncoder(torch.tensor(modes, dtype=torch.float32), self.hidden), self.hidden
 
         rates, width = encoder()
         laws = encoder()[0] if self.loss != "separate" else None
         return MechanisticNet(rates, laws, width, len(self.laws), self._prior[0].cpu(), self.as_published)
-
-    def _terms(self, visits: Visits, generator: torch.Generator) -> dict[str, Tensor]:
-        """Terms of the loss, mean over subjects."""
-        noise = torch.randn(len(visits.values), len(self.laws), 2, generator=generator).to(self.device_)
-        common = (self.net_, self._solver, self.laws, visits, noise, self._prior, self.steps)
-        if self.loss == "separate":
-            return separate_loss(*common, self.background)
-        outside = 0 if self._mask is None or not self.as_published else int((~self._mask).sum())
-        return mixture_loss(*common, outside, self.loss == "bound")
-
-    def _held_out_loss(self, visits: Visits, generator: torch.Generator) -> float:
-        """Loss of the validation subjects, mean over them."""
-        total, count = 0.0, len(visits.values)
-        with torch.no_grad():
-            for rows in torch.arange(count).split(CHUNK):
-                terms = self._terms(Visits(*(part[rows] for part in visits)), generator)
-                total += float(sum(terms.values())) * len(rows) / count
-        return total
-
-    def _train(self, visits: Visits, progress: bool, held_out: Visits | None) -> pd.DataFrame:
-        count, net = len(visits.values), self.net_
-        optimiser = torch.optim.Adam(net.parameters(), self.lr, weight_decay=self.weight_decay, amsgrad=True)
-        schedule = torch.optim.lr_scheduler.StepLR(optimiser, 10, self.decay)
-        generator = torch.Generator().manual_seed(self.seed)
-        unseen = torch.Generator().manual_seed(self.seed + 1)  # leaves the stream of the training as it is without
-        held_out_losses: list[float] = []
-        loop = Loop(
-            net,
-            self.epochs,
-            lr=self.lr,
-            advice=lambda: "Lower lr, or look for extreme values in the cohort.",
-            progress=progress,
-            restore=held_out is not None,
-        )
-        with loop:
-            for _ in loop:
-                sums: dict[str, float] = {}
-                for rows in torch.randperm(count, generator=generator).split(self.batch):
-                    terms = self._terms(Visits(*(part[rows] for part in visits)), generator)
-                    for name, term in terms.items():
-                        sums[name] = sums.get(name, 0.0) + float(term.detach()) * len(rows) / count
-                    most = torch.inf if self.as_published else 100.0 * len(self.laws)
-                    loop.step(optimiser, terms, clip=most, times=len(rows) if self.as_published else 1)
-                schedule.step()
-                loss = sum(sums.values())
-                if held_out is not None:
-                    loss = self._held_out_loss(held_out, unseen)
-                    loop.check({"validation": torch.tensor(loss)})
-                    held_out_losses.append(loss)
-                loop.log(sums, loss)
-        self.interrupted_, history = loop.interrupted, loop.history
-        self.validation_ = None
-        if held_out is not None:
-            self.validation_ = pd.Series(held_out_losses[: len(history)], history.index, name="loss")
-        return history
 
 
 class MechanisticVAE(MechanisticMixture):
@@ -646,80 +432,3 @@ class MechanisticVAE(MechanisticMixture):
             raise TypeError(f"law is {self.law!r}; expected one name. MechanisticMixture takes several.")
         self.laws = (choice(self.law, LAWS, "law"),)
         super()._tidy()
-
-
-def maximum_likelihood(
-    cohort: Spread,
-    laws: Sequence[str] = ("logistic", "damped", "cooperative"),
-    background: bool = True,
-    steps: int = 32,
-    iterations: int = 12,
-) -> Posterior:
-    """Fit every law to every subject from the true initial state, by maximum likelihood: the oracle of the benchmark.
-
-    No prior, no network, no other subject; equal noise is assumed and its level estimated with D and R. Only a
-    simulated cohort knows its initial state. The equation is solved in finer steps than any model's, so that the
-    oracle can clear a model of an error that comes of its solver, or convict it.
-
-    Parameters
-    ----------
-    cohort
-        Simulated subjects.
-    laws
-        Names of `xsg.spread.physics.LAWS`, each once.
-    background
-        Allow a constant to be added to what is seen.
-    steps
-        Splitting steps of the solver; where there are more than four, it climbs with four first.
-    iterations
-        Most iterations, and as many as three more in fine steps.
-
-    Returns
-    -------
-    Posterior
-        With the likelihood as evidence and the inverse Fisher information as covariance.
-
-    Examples
-    --------
-    >>> import xsg
-    >>> cohort = xsg.load_spread("disc", n_train=0, n_validation=0, n_test=3)
-    >>> bool((maximum_likelihood(cohort).law == cohort.truth.rates["law"]).all())
-    True
-    """
-    check_cohort(cohort)
-    laws = [choice(law, LAWS, "law") for law in ([laws] if isinstance(laws, str) else laws)]
-    if len(set(laws)) < max(1, len(laws)):
-        raise ValueError(f"laws is {tuple(laws)!r}; expected some of {', '.join(map(repr, LAWS))}, each once.")
-    background, steps = flag(background, "background"), number(steps, "steps", 1, whole=True)
-    iterations = number(iterations, "iterations", 1, whole=True)
-    if cohort.truth is None:
-        raise ValueError(f"spread {cohort.name!r} is real: its true initial state is not known. Fit a model to it.")
-    values = torch.tensor(cohort.values, dtype=torch.float32)
-    valid = values.isfinite().float()
-    times = torch.tensor(cohort.times, dtype=torch.float32)
-    u0 = torch.tensor(cohort.truth.initial, dtype=torch.float32).expand(len(values), -1)
-    visits = Visits(values.nan_to_num(0.0), valid, times - times[:, :1], u0)
-    solver = make_solver(cohort.laplacian, cohort.mask)
-    z, covariance = torch.zeros(len(values), len(laws), 2), torch.zeros(len(values), len(laws), 2, 2)
-    evidence = torch.zeros(len(values), len(laws))
-    start = torch.tensor([0.3, 0.045]).log()
-    for begin in range(0, len(values), CHUNK):
-        rows = slice(begin, begin + CHUNK)
-        some = Visits(*(part[rows] for part in visits))
-        for k, law in enumerate(laws):
-            begin_at = start.expand(len(some.values), -1)
-            if steps > 4:
-                begin_at = refine(solver, law, some, begin_at, None, iterations, 4, background).z
-            last = min(iterations, 3) if steps > 4 else iterations
-            found = refine(solver, law, some, begin_at, None, last, steps, background)
-            z[rows, k], covariance[rows, k], evidence[rows, k] = found
-    return Posterior(
-        solver=solver,
-        laws=laws,
-        subjects=cohort.subjects,
-        visits=visits,
-        z=z,
-        covariance=covariance,
-        evidence=evidence,
-        steps=steps,
-    )

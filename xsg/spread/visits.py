@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from xsg.check import flag, instance, number
+from xsg.check import flag, instance, number, rows_of
 from xsg.spread.cohort import Spread
+from xsg.spread.laplacian import as_mask
 from xsg.spread.model import log_normal_prior
-from xsg.spread.physics import ReactionDiffusion
-from xsg.training.settings import DEVICE, seed
+from xsg.spread.physics import LAWS, ReactionDiffusion
+from xsg.training.settings import DEVICE, Rule, checked, seed
+
+if TYPE_CHECKING:
+    from xsg.spread.estimator import MechanisticMixture
 
 
 def _range(value: object, what: str) -> tuple[float, float]:
@@ -23,8 +29,22 @@ def _range(value: object, what: str) -> tuple[float, float]:
     return low, number(value[1], f"{what}[1]", low, above=True)
 
 
+def _one_of(*allowed: str) -> Rule:
+    """One of some words."""
+
+    def check(value: object, what: str) -> str:
+        if not isinstance(value, str) or value not in allowed:
+            raise ValueError(f"{what} is {value!r}; expected one of {', '.join(map(repr, allowed))}.")
+        return value
+
+    return check
+
+
 _WHOLE, _SOME = partial(number, low=0, whole=True), partial(number, low=1, whole=True)
 SETTINGS = {
+    "encoder": _one_of("modes", "image"),
+    "loss": _one_of("separate", "mixture", "bound"),
+    "initial": _one_of("inferred", "first"),
     **dict.fromkeys(("min_max", "background", "monotone", "as_published"), flag),
     **dict.fromkeys(("d_range", "r_range"), _range),
     **dict.fromkeys(("refine", "epochs"), _WHOLE),
@@ -37,6 +57,44 @@ SETTINGS = {
 }
 # What a network was made for, and how it was given what it saw: another fit is needed to change it.
 FIXED = ("laws", "encoder", "loss", "initial", "min_max", "background", "monotone", "hidden", "modes", "as_published")
+
+
+PRESETS: dict[str, dict] = {
+    "paper": {
+        "encoder": "image",
+        "loss": "mixture",
+        "initial": "first",
+        "min_max": True,
+        "refine": 0,
+        "batch": 4,
+        "epochs": 200,
+        "lr": 1e-3,
+        "weight_decay": 1e-4,
+        "decay": 0.9,
+        "steps": 4,  # a largest error below that of the authors' solver at their tolerances
+        "as_published": True,
+    },
+    "xsg": {},
+}
+
+
+def tidy(model: MechanisticMixture) -> None:
+    """Check the settings of a model, and hold them as plain values."""
+    given = model.laws
+    if isinstance(given, str) or not np.iterable(given):
+        raise TypeError(f"laws is {given!r}; expected a list of names, such as ('logistic', 'damped').")
+    laws = tuple(given)
+    if not laws or not all(isinstance(law, str) and law in LAWS for law in laws):
+        raise ValueError(f"laws is {laws!r}; expected some of {', '.join(map(repr, LAWS))}.")
+    model.laws = tuple(map(str, laws)) if not isinstance(given, tuple) else given
+    if model.loss == "separate" and len(set(laws)) < len(laws):
+        raise ValueError(
+            f"laws is {laws!r}; expected each once with loss='separate', which would fit the same "
+            "twice. Use rate_components for groups under one law, or loss='mixture'."
+        )
+    vars(model).update(checked({name: getattr(model, name) for name in SETTINGS}, SETTINGS))
+    if model.as_published and model.loss == "separate":
+        raise ValueError("as_published is for the losses 'mixture' and 'bound'; with 'separate' leave it False.")
 
 
 def check_cohort(cohort: Spread) -> Spread:
@@ -90,3 +148,52 @@ def make_prior(d_range: tuple[float, float], r_range: tuple[float, float]) -> tu
     """Mean and sd (2,) of (log D, log R)."""
     mean, sd = np.transpose([log_normal_prior(*d_range), log_normal_prior(*r_range)])
     return torch.tensor(mean, dtype=torch.float32), torch.tensor(sd, dtype=torch.float32)
+
+
+def joined(cohort: Spread, model: MechanisticMixture) -> tuple[Spread, dict[str, str]]:
+    """Bring a cohort's places into a fitted model's order, and say in what they are other than those trained on."""
+    if len(cohort.places) != len(model.places_):
+        masks = ""
+        if cohort.mask is not None and model._mask is not None:
+            masks = f" The mask should be the model's, {len(model.places_)} of {model._mask.numel()} pixels."
+        raise ValueError(
+            f"the cohort has {len(cohort.places)} places, the model was fitted on {len(model.places_)}.{masks}"
+        )
+    laplacian = cohort.laplacian
+    if not cohort.places.equals(model.places_):
+        rows = rows_of(cohort.places, model.places_, f"spread {cohort.name!r}")
+        laplacian = laplacian[np.ix_(rows, rows)]
+        cohort = replace(cohort, values=cohort.values[..., rows], laplacian=laplacian, places=model.places_, truth=None)
+    reasons = {}
+    if cohort.mask is not None and model._mask is not None:
+        here, there = as_mask(cohort.mask), model._mask.numpy()
+        if here.shape != there.shape:
+            reasons["mask"] = f"a mask of {here.shape}; trained on one of {there.shape}"
+        elif (here != there).any():
+            reasons["mask"] = f"a mask in which {(here != there).sum()} pixels differ from the one trained on"
+    apart = np.abs(laplacian - model._laplacian).max()
+    if not reasons and apart > 1e-6 * np.abs(model._laplacian).max():
+        reasons["network"] = f"a network whose weights differ by up to {apart:.3g} from the one trained on"
+    return cohort, reasons
+
+
+def read(cohort: Spread, min_max: bool, monotone: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Return values and which of them were measured (S, T, n), and times (S, T) from the first visit."""
+    values = torch.tensor(cohort.values, dtype=torch.float32)
+    valid = values.isfinite().float()
+    values = values.nan_to_num(0.0)
+    if min_max:
+        outside = cohort.mask is not None and not cohort.mask.all()  # zeros that the paper's minimum sees too
+        least = values.flatten(1).amin(1).clamp(max=0.0 if outside else torch.inf)[:, None, None]
+        span = values.flatten(1).amax(1)[:, None, None] - least
+        if not (span > 0).all():
+            flat = cohort.subjects[(span <= 0).flatten().numpy()][0]
+            raise ValueError(
+                f"spread {cohort.name!r}: subject {flat!r} has one value everywhere; min_max cannot scale it. "
+                "Leave such subjects out."
+            )
+        values = (values - least) / span * valid
+    if monotone:
+        values = rising(values, valid)
+    times = torch.tensor(cohort.times, dtype=torch.float32)
+    return values, valid, times - times[:, :1]

@@ -179,7 +179,7 @@ class Loop:
             self._best[:] = self.epoch + 1
             better = torch.full(self._best.shape, self.keep == "last")
         else:
-            error = torch.as_tensor(error).detach().cpu().double().reshape(-1)
+            error = _here(error).double().reshape(-1)
             # A copy out of patience is not looked at again, however long others beside it go on.
             better = (error < self._least) & (self.epoch - self._best < self.patience)
             self._least = torch.where(better, error, self._least)
@@ -188,7 +188,7 @@ class Loop:
             for kept, now in zip(self._kept, self._live, strict=True):
                 kept[better] = now[better]
         self._names = list(row)
-        values = [torch.as_tensor(value).detach().cpu() for value in row.values()]
+        values = [_here(value) for value in row.values()]
         self._rows.append(torch.stack(values if self.copies else [value.double() for value in values]))
 
     @property
@@ -220,3 +220,8 @@ class Loop:
             raise FloatingPointError(
                 f"{error} after epoch {len(self._rows)} (lr={self.lr:g}). {self.advice()}"
             ) from None
+
+
+def _here(value: Tensor | float) -> Tensor:
+    """Return a number, or numbers, as a tensor on the processor, no digit lost."""
+    return value.detach().cpu() if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
