@@ -109,3 +109,18 @@ def test_every_table_has_its_script_and_stands_in_the_registry(path):
 def test_the_registry_has_no_table_that_is_gone():
     listed = [name for name in fetch.registry().index if name.startswith("experiments/")]
     assert listed == [f"experiments/{path.name}" for path in TABLES]
+
+
+def test_a_table_in_the_checkout_that_is_not_registered_is_told(tmp_path, monkeypatch):
+    name = "experiments/views.csv"
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / name).write_text("made anew\n")
+    monkeypatch.setattr(fetch, "_checkout", lambda: tmp_path)
+    monkeypatch.setenv("XSG_DATA", str(tmp_path / "cache"))
+    monkeypatch.setenv("XSG_MIRROR", str(tmp_path / "nowhere"))
+    table = fetch.registry().assign(url="https://127.0.0.1:9/x")
+    monkeypatch.setattr(fetch, "_registry", lambda: table)
+    with pytest.raises(fetch.DownloadError, match=r"views\.csv: the registry has another digest; .*kept\.py: register"):
+        fetch.fetch(name)
+    shutil.copy(kept.ROOT / name, tmp_path / name)
+    assert fetch.fetch(name) == tmp_path / name
