@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from xsg.atlas import Graph, build_graph, load_parcellation
+from xsg.atlas import Graph, build_graph, distances, load_parcellation
 from xsg.check import choice, flag, number
-from xsg.simulate.fields import simulated_programs
+from xsg.simulate.fields import fields_on, simulated_programs
 
 TRUTH = {
     "D": 0.15,  # per year, for a network of mean degree 1
@@ -180,7 +180,7 @@ def simulate_progression(
     for kind, sd in (("tau", noise_tau), ("thinning", noise_thinning)):
         noise = np.sqrt(1 - smooth) * rng.standard_normal(clean[kind].shape)
         if smooth:
-            noise = noise + np.sqrt(smooth) * _smooth_noise(rng, len(visits), parcellation)
+            noise = noise + np.sqrt(smooth) * fields_on(distances(parcellation).to_numpy(), rng, len(visits))
         noisy[kind] = clean[kind] + sd * noise
     note = (
         f"simulated by xsg, seed {seed}, programs of world {world}: genes set rate and capacity, tau spreads over the "
@@ -190,16 +190,6 @@ def simulate_progression(
     subjects = visits.get_level_values(0).unique()
     shifts = pd.Series(shifts, subjects, name="years from onset")
     return Progression(programs, graph, noisy["tau"], noisy["thinning"], years, values, shifts, clean, [note])
-
-
-def _smooth_noise(rng: np.random.Generator, n: int, parcellation) -> np.ndarray:
-    """Fields (n, regions) of variance 1 with correlation exp(−d/40 mm) between centroids."""
-    from xsg.atlas import distances
-
-    root = np.linalg.cholesky(
-        np.exp(-distances(parcellation).to_numpy() / 40.0) + 1e-9 * np.eye(len(parcellation.regions))
-    )
-    return rng.standard_normal((n, len(root))) @ root.T
 
 
 def _progress(values: pd.Series, graph: Graph, programs: pd.DataFrame, moments: np.ndarray, growth: str):

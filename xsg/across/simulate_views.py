@@ -16,7 +16,7 @@ import pandas as pd
 
 from xsg.atlas import Graph, Parcellation, build_graph, load_parcellation
 from xsg.check import choice, number
-from xsg.simulate.fields import matern, smooth_fields, stream
+from xsg.simulate.fields import matern, smooth_fields, stream, uncorrelated
 
 PROGRAMS = ("shared 1", "shared 2", "expression only", "receptors only")
 EFFECTS = (0.03, 0.0, 0.03, 0.03)  # mm of thinning per standard deviation of each program
@@ -90,15 +90,11 @@ def simulate_views(seed: int = 0, link: str = "linear", shared_noise: float = 0.
     parcellation = load_parcellation("dk")
     regions = parcellation.regions
     choice(link, LINKS, "link")
-    shared_noise = number(shared_noise, "shared_noise")
-    if not 0 <= shared_noise <= 1:
-        raise ValueError(f"shared_noise is {shared_noise}; expected a share of variance, 0 to 1.")
+    shared_noise = number(shared_noise, "shared_noise, a share of variance,", 0, 1)
     rng = stream(seed, 3)  # 0 to 2 are those of `simulate_cortex`
     other = stream(seed, 24)  # what the shared noise draws leaves all else as it is
     common = smooth_fields(other, SHARED, left_right=0.97, correlation=matern)
-    raw = smooth_fields(rng, len(PROGRAMS), left_right=0.97, correlation=matern)
-    raw = raw - raw.mean(axis=0)
-    programs = np.linalg.solve(np.linalg.cholesky(raw.T @ raw / len(raw)), raw.T).T
+    programs = uncorrelated(smooth_fields(rng, len(PROGRAMS), left_right=0.97, correlation=matern))
     views = {}
     for name, seen in SEES.items():
         p = FEATURES[name]

@@ -32,8 +32,25 @@ def matern(distance: np.ndarray) -> np.ndarray:
 def smooth_fields(
     rng: np.random.Generator, n: int, left_right: float, correlation: Callable = exponential
 ) -> np.ndarray:
-    """Draw n smooth fields of variance 1 over the 68 regions, (68, n).
+    """Draw n smooth fields of variance 1 over the 68 Desikan-Killiany regions, alike in the two hemispheres.
 
+    Parameters
+    ----------
+    rng
+        What they are drawn from.
+    n
+        How many.
+    left_right
+        Correlation ρ of a region with its homologue.
+    correlation
+        Correlation of two places by their distance in mm: `exponential`, `matern` or another.
+
+    Returns
+    -------
+    array (68, n)
+
+    Notes
+    -----
     The covariance is a Kronecker product: ``correlation(d)`` over the 34 folded positions, times [[1, ρ], [ρ, 1]] over
     the hemispheres. A Cholesky factor is used because eigenvectors have a sign, and near-equal ones a rotation, that
     linear algebra libraries are free to choose.
@@ -46,13 +63,40 @@ def smooth_fields(
     return np.concatenate([own, left_right * own + np.sqrt(1 - left_right**2) * other])
 
 
+def fields_on(
+    distance: np.ndarray, rng: np.random.Generator, n: int, correlation: Callable = exponential
+) -> np.ndarray:
+    """Draw n smooth fields of variance 1 on any geometry, by the distances (m, m) in mm between its places: (n, m).
+
+    Examples
+    --------
+    >>> from xsg.atlas import distances, load_parcellation
+    >>> fields_on(distances(load_parcellation("dk")).to_numpy(), np.random.default_rng(0), 3).shape
+    (3, 68)
+    """
+    root = np.linalg.cholesky(correlation(distance) + 1e-9 * np.eye(len(distance)))
+    return rng.standard_normal((n, len(root))) @ root.T
+
+
+def uncorrelated(fields: np.ndarray) -> np.ndarray:
+    """Make fields (m, k) uncorrelated, mean 0, variance 1: Gram–Schmidt by way of Cholesky.
+
+    The first keeps its shape, each later one loses what it shares with those before it.
+
+    Examples
+    --------
+    >>> made = uncorrelated(np.random.default_rng(0).random((9, 2)))
+    >>> bool(np.allclose(made.T @ made / 9, np.eye(2)))
+    True
+    """
+    centred = fields - fields.mean(axis=0)
+    return np.linalg.solve(np.linalg.cholesky(centred.T @ centred / len(centred)), centred.T).T
+
+
 def simulated_programs(seed: int, n_programs: int) -> pd.DataFrame:
     """Draw programs P1 … Pk over the 68 regions, (68, k): smooth, uncorrelated, mean 0, variance 1."""
     n_programs = number(n_programs, "n_programs", 5, 20, whole=True)  # three act on thinning, at least two do not
-    raw = smooth_fields(stream(seed, 0), n_programs, left_right=0.97, correlation=matern)
-    raw = raw - raw.mean(axis=0)
-    # Gram–Schmidt by way of Cholesky: P1 keeps its shape, each later one loses what it shares with those before it.
-    values = np.linalg.solve(np.linalg.cholesky(raw.T @ raw / len(raw)), raw.T).T
+    values = uncorrelated(smooth_fields(stream(seed, 0), n_programs, left_right=0.97, correlation=matern))
     columns = pd.Index([f"P{i + 1}" for i in range(n_programs)], name="program")
     return pd.DataFrame(values.round(6), index=load_parcellation("dk").regions, columns=columns)
 
