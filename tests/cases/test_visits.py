@@ -397,7 +397,7 @@ def test_posteriors_refuse_what_they_cannot_answer(spread):
         (lambda: found.states(6.0), "times"),
         (lambda: found.states([]), "times"),
         (lambda: found.extrapolate([[1.0, 2.0]]), "times"),
-        (lambda: rate_components(found, "logistic", 2.5), "n is 2.5"),
+        (lambda: rate_components(found, "logistic", 2.5), "n, of 5 subjects, is 2.5"),
         (lambda: rate_components(found, "logistic", 2, n_starts=0), "n_starts is 0"),
         (lambda: rate_components(found, "damped", 2), "law of this model 'damped' is unknown"),
         (lambda: maximum_likelihood(spread.part("test"), ["Logistic"]), "law 'Logistic' is unknown.*mean 'logistic'"),

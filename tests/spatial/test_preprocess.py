@@ -92,7 +92,7 @@ def test_without_neighbours_the_typical_energy():
     expected = np.sqrt((1 + OFFSET) * (4 + OFFSET)) - OFFSET
     assert imputer.transform(brain, np.arange(3), brain.expression.copy())[1, 0] == pytest.approx(expected)
     assert SpatialImputer(0).fit(brain, np.array([0, 1])).typical_[0] == pytest.approx(1)
-    with pytest.raises(ValueError, match="neighbours is 7; expected 0 to 3"):
+    with pytest.raises(ValueError, match="of the training voxels, is 7; expected a whole number from 0 to 3"):
         SpatialImputer(7).fit(brain)
 
 

@@ -167,7 +167,7 @@ def test_without_data_it_is_drawn_and_says_so(monkeypatch):
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"n_genes": 4001}, "n_genes is 4001; expected 1 to 4000"),
+        ({"n_genes": 4001}, "n_genes is 4001; expected a whole number from 1 to 4000"),
         ({"seed": -1}, "seed is -1"),
         ({"geometry": "human"}, "geometry 'human' is unknown"),
         ({"step": 0}, "step is 0"),

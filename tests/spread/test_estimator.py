@@ -255,7 +255,7 @@ def test_errors_say_what_to_do(cohort, fitted, posterior):
     laplacian[0, 0] += 1
     with pytest.raises(ValueError, match="laplacian is not zero in the sum of a row"):
         xsg.MechanisticMixture().fit(replace(train, laplacian=laplacian))
-    with pytest.raises(ValueError, match="n is 5; expected 1 to 4, half the number of subjects"):
+    with pytest.raises(ValueError, match="n, of 9 subjects, is 5; expected a whole number from 1 to 4"):
         rate_components(posterior, "logistic", 5)
 
 

