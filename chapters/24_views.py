@@ -42,6 +42,7 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
 
 # %%
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -54,9 +55,10 @@ from xsg.claims import claim
 from xsg.data.fetch import fetch
 from xsg.across.connectome import human_connectome
 from xsg.across.simulate_views import simulate_views
-from xsg.evaluation.baselines import baseline
-from xsg.evaluation.metrics import program_recovery, r_squared
+from xsg.evaluation.baselines import Baseline
+from xsg.evaluation.metrics import program_recovery, r_squared, r_squared_rows
 from xsg.evaluation.nulls import null_maps, p_value
+from xsg.evaluation.protocol import held_out_predictions
 from xsg.evaluation.splits import homologous, split
 from xsg.across.views_model import product_of_experts
 from xsg.plotting import use_style
@@ -183,20 +185,34 @@ correlation.assign(**{"effect (mm)": study.effects}).round(2)
 model = MultiViewVAE(epochs=EPOCHS)
 e, r, noise = ([name] for name in study.views)
 choices = (e + r + noise, e + r, e, r)
+no_edges = pd.DataFrame(0.0, regions, regions)
+
+
+def with_views(study, views, graph=no_edges):
+    """The cortex of a study, of which some views are known: the first in the place of expression."""
+    (first, table), *more = views.items()
+    return xsg.Cortex(first, table, study.thinning, graph, study.parcellation, views=dict(more))
+
+
+def glued(cortex):
+    """The same cortex, all views glued to one table."""
+    return replace(cortex, expression=pd.concat([cortex.expression, *cortex.views.values()], axis=1), views={})
+
+
+def score(model, cortex, folds, seed=0):
+    """R² of the regions where a model was not trained."""
+    return r_squared(cortex.thinning, held_out_predictions(model, cortex, folds, seed=seed)).item()
+
+
 held_out, ridge = {}, {}
 for number, each in enumerate(tqdm(studies, desc="cortices")):
-    quiet = {"held_out": dealings[number], "progress": False}
     for choice in choices:
         views = {name: each.views[name] for name in choice}
-        label = " + ".join(choice)
-        found = cross_val_views(model, views, each.thinning, **quiet)
-        held_out[label, number] = r_squared(each.thinning, found.to_numpy()[0])
-        glued = pd.concat(views.values(), axis=1)
-        found = baseline("ridge", glued, each.thinning, each.parcellation, quiet["held_out"])
-        ridge[label, number] = r_squared(each.thinning, found[0])
+        label, some = " + ".join(choice), with_views(each, views)
+        held_out[label, number] = score(model, some, dealings[number])
+        ridge[label, number] = score(Baseline("ridge"), glued(some), dealings[number])
         if choice == e + r:
-            found = cross_val_views(model, views, each.thinning, each.graph, **quiet)
-            held_out[f"{label}, graph", number] = r_squared(each.thinning, found.to_numpy()[0])
+            held_out[f"{label}, graph", number] = score(model, with_views(each, views, each.graph), dealings[number])
 held_out, ridge = pd.Series(held_out).unstack(), pd.Series(ridge).unstack()
 both, all_three = " + ".join(e + r), " + ".join(e + r + noise)
 order = [" + ".join(choice) for choice in choices] + [f"{both}, graph"]
@@ -321,12 +337,12 @@ def half(number):
     order = np.random.default_rng(SEED + number).permutation(pd.unique(pairs))
     lost, table = pairs.isin(order[:17]), each.views["receptors"]
     partly = {"expression": each.views["expression"], "receptors": table[~lost]}
-    how = {"held_out": dealings[number], "progress": False}
-    product = cross_val_views(model, partly, each.thinning, **how).to_numpy()[0]
+    some = with_views(each, partly)
+    product = held_out_predictions(model, some, dealings[number])
     filled = table.copy()
     filled.loc[lost] = table[~lost].mean().to_numpy()
-    glued = pd.concat([partly["expression"], filled], axis=1)
-    return lost, product, baseline("ridge", glued, each.thinning, each.parcellation, dealings[number])[0]
+    line = held_out_predictions(Baseline("ridge"), glued(replace(some, views={"receptors": filled})), dealings[number])
+    return lost, product.to_numpy()[0], line.to_numpy()[0]
 
 
 halved = [half(number) for number in range(N_CORTICES)]
@@ -411,12 +427,10 @@ for world, change in broken.items():
     product, line = [r_squared(others[0].thinning, joined(fitted))], []
     for each, given in zip(others, dealings, strict=True):
         views = {name: each.views[name] for name in e + r}
+        some = with_views(each, views)
         if each is not others[0]:
-            found = cross_val_views(model, views, each.thinning, held_out=given, progress=False)
-            product.append(r_squared(each.thinning, found.to_numpy()[0]))
-        glued = pd.concat(views.values(), axis=1)
-        found = baseline("ridge", glued, each.thinning, each.parcellation, given)
-        line.append(r_squared(each.thinning, found[0]))
+            product.append(score(model, some, given))
+        line.append(score(Baseline("ridge"), glued(some), given))
     rows[world] = np.array(product), np.array(line), interval(others[0], fitted)["share inside"]
 elsewhere = pd.DataFrame(
     {
@@ -513,16 +527,12 @@ null = kept.groupby("rotation")[list(wanted)].median()
 rows = []
 for label, chosen in wanted.items():
     views = {name: real[name] for name in chosen}
-    given = (views, cortex.thinning, cortex.graph)
-    row = {"views": label, "in-sample": MultiViewVAE(seed=SEED).fit(*given).score(views, cortex.thinning)}
-    glued = pd.concat(views.values(), axis=1)
+    some = with_views(cortex, views, cortex.graph)
+    whole = MultiViewVAE(seed=SEED).fit(views, cortex.thinning, cortex.graph)
+    row = {"views": label, "in-sample": whole.score(views, cortex.thinning)}
     for name, many in splits.items():
-        each, lines = [], []
-        for seed, held_back in enumerate(many):
-            found = cross_val_views(MultiViewVAE(), *given, held_out=held_back, seeds=[seed], progress=False)
-            each.append(r_squared(cortex.thinning, found.to_numpy()[0]))
-            found = baseline("ridge", glued, cortex.thinning, cortex.parcellation, held_back)
-            lines.append(r_squared(cortex.thinning, found[0]))
+        each = [score(MultiViewVAE(), some, held_back, seed) for seed, held_back in enumerate(many)]
+        lines = [score(Baseline("ridge"), glued(some), held_back) for held_back in many]
         row |= {name: np.median(each), f"{name}, range": f"{min(each):.2f} to {max(each):.2f}"}
         row |= {f"{name}, ridge": np.median(lines), f"{name}, range of ridge": f"{min(lines):.2f} to {max(lines):.2f}"}
     row |= {"null median": null[label].median(), "p": p_value(row["homologous"], null[label])}
@@ -533,11 +543,7 @@ table.T.map(lambda value: value if isinstance(value, str) else f"{value:.2f}")
 # %%
 turned = null_maps(cortex.thinning, cortex.parcellation, "spin", n=len(null), seed=SEED, progress=False)
 turned = turned.iloc[:3]
-found = cross_val_views(
-    MultiViewVAE(), {"expression": cortex.expression}, turned, cortex.graph,
-    held_out=splits["homologous"][0], progress=False,
-)  # fmt: skip
-again = np.array([r_squared(y, guess) for y, guess in zip(turned.to_numpy(), found.to_numpy(), strict=True)])
+again = r_squared_rows(turned, held_out_predictions(MultiViewVAE(), cortex, splits["homologous"][0], turned))
 repeated = np.abs(again - kept.loc[kept["dealing"] == 0, "expression"][:3]).max()
 
 # %% mystnb={"image": {"alt": "Three columns of grey dots, held-out R squared of models refitted to rotated maps, for expression, connectivity and both, each with a coloured mark for the real map, which lies in the upper part of the grey dots."}}
@@ -685,7 +691,7 @@ assert np.isclose(sd_halved, sd_once, atol=1e-3), f"sd_halved is {sd_halved:.3f}
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
 back = study.parcellation.table.loc[regions[:34], "y"].nsmallest(17).index.str[2:]
 left = pair | {"receptors": pair["receptors"][~pairs.isin(back)]}
-r2_back = r_squared(thinning, cross_val_views(model, left, thinning, held_out=folds, progress=False).to_numpy()[0])
+r2_back = score(model, with_views(study, left), folds)
 r2_random = r_squared(thinning, found_half)  # was computed above, with seed 0
 print(f"the back of the brain missing: {r2_back:.2f}; a random half missing: {r2_random:.2f}")
 # One draw of either kind is an anecdote; but what is missing in reality is seldom missing at random.
