@@ -57,6 +57,7 @@ def distances(parcellation: Parcellation, kind: str = "euclidean") -> pd.DataFra
 
     Examples
     --------
+    >>> from xsg.atlas import load_parcellation
     >>> dk = load_parcellation("dk")
     >>> along, straight = distances(dk, "geodesic"), distances(dk)
     >>> bool(along.loc["L_cuneus", "L_insula"] > straight.loc["L_cuneus", "L_insula"])

@@ -121,7 +121,9 @@ class Kernels:
             kernel = (torch.cat(weights, dim=-1) @ powers.to(d.device)).unflatten(-1, (n, n))
             for _ in range(squarings):
                 kernel = kernel @ kernel
-            kernels.append(kernel.to(d.dtype))
+            # The product of two is then no subnormal number: these, processors multiply slowly.
+            least = torch.finfo(d.dtype).tiny ** 0.5
+            kernels.append(torch.nn.functional.threshold(kernel, least, 0.0).to(d.dtype))
         if len(kernels) == 2:
             return lambda u: kernels[0] @ u @ kernels[1]
 
