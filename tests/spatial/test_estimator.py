@@ -383,7 +383,7 @@ def test_an_interrupted_fit_can_be_used(brain, train, monkeypatch):
             raise KeyboardInterrupt
         return 1.0
 
-    monkeypatch.setattr(SpatialVAE, "_judge", stop)
+    monkeypatch.setattr(spatial_vae, "judge", stop)
     with pytest.warns(UserWarning, match="interrupted after 1 of 3 epochs"):
         model = fit(brain, train, validation=0.2)
     assert model.interrupted_

@@ -12,7 +12,7 @@ import torch
 from xsg.atlas import SparseGraph, homologous_pairs
 from xsg.models import cross_scale
 from xsg.training import PAPER_UNKNOWN, PRESETS, CrossScaleVAE, engine
-from xsg.training.cross_scale import _standardise
+from xsg.training.tables import standardise
 
 N = 14
 REGIONS = [f"{side}_r{i}" for side in "LR" for i in range(N // 2)]
@@ -105,7 +105,7 @@ def test_validation_keeps_the_best_epoch_and_pairs_together(toy):
     assert len(error) == min(400, model.best_epoch_ + 20)
     assert model.noise_sd_ == pytest.approx(model.y_sd_ * error.min() ** 0.5, rel=1e-3)
     pairs = homologous_pairs(expression.index)
-    target = _standardise(thinning.to_numpy()[None], np.ones((1, N), bool), [3], 0.3, pairs)
+    target = standardise(thinning.to_numpy()[None], np.ones((1, N), bool), [3], 0.3, pairs)
     aside = target.validation[0].numpy().astype(bool)
     assert (aside[: N // 2] == aside[N // 2 :]).all()
     assert aside.sum() == 4

@@ -26,7 +26,7 @@ from xsg.spatial.model import Output, SpatialVAENet
 from xsg.spatial.mouse import AXES, SHAPE
 from xsg.spatial.preprocess import Preprocessor
 from xsg.spatial.presets import PAPER_STATED, PRESETS
-from xsg.spatial.stream import PREDICT, Stream, precision, set_aside, way_out
+from xsg.spatial.stream import PREDICT, Stream, judge, precision, schedule_of, set_aside, way_out
 from xsg.spatial.tables import Table, pathway_mask, read_tree
 from xsg.training import settings as rules
 from xsg.training.base import Estimator
@@ -190,7 +190,9 @@ class SpatialVAE(Estimator):
             leaf, self.levels_, tree = read_tree(region, table)
         self.device_ = self._place()
         self.precision_ = precision(chosen["precision"], self.device_, self.preprocess_.n_features)
-        centre, spread = place[fitted].mean(axis=0), place[fitted].std(axis=0)
+        centre, spread = np.zeros(3), np.ones(3)
+        if chosen["centred"]:
+            centre, spread = place[fitted].mean(axis=0), place[fitted].std(axis=0)
         mask = None
         if chosen["pathways"]:
             kept = self.preprocess_.select_.genes_
@@ -198,13 +200,7 @@ class SpatialVAE(Estimator):
         # Weights and dropout are drawn from torch's global stream.
         with torch.random.fork_rng(), tempfile.TemporaryDirectory() as folder:
             torch.manual_seed(chosen["seed"])
-            self.net_ = self._network(
-                chosen,
-                mask,
-                tree,
-                centre if chosen["centred"] else np.zeros(3),
-                np.where(spread > 0, spread, 1) if chosen["centred"] else np.ones(3),
-            )
+            self.net_ = self._network(chosen, mask, tree, centre, np.where(spread > 0, spread, 1))
             stream = Stream(table, self.preprocess_, np.concatenate([fitted, judges]), Path(folder))
             if chosen["neighbours"]:
                 stream.join(table.positions())
@@ -247,14 +243,7 @@ class SpatialVAE(Estimator):
         steps = max(1, n // chosen["batch"])
         if not chosen["drop_last"] and n > chosen["batch"] and n % chosen["batch"] > 1:
             steps += 1
-        total_steps = steps * chosen["epochs"]
-        if chosen["schedule"] == "cosine":
-            warm = max(1, total_steps // 20)
-            schedule = torch.optim.lr_scheduler.LambdaLR(
-                optimiser, lambda step: min(1, (step + 1) / warm) * 0.5 * (1 + np.cos(np.pi * step / total_steps))
-            )
-        else:
-            schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.5, patience=5)
+        schedule = schedule_of(optimiser, chosen["schedule"], steps * chosen["epochs"])
         weights = {k: chosen[k] for k in _WEIGHTS} | {"region_weight": chosen["region"]}
         net.bfloat16 = self.precision_ == "bfloat16"
         looked = np.arange(n)
@@ -298,7 +287,7 @@ class SpatialVAE(Estimator):
                     row |= {"total": sum(row.values()), "validation": np.nan, "lr": optimiser.param_groups[0]["lr"]}
                     if len(stream.rows) > n:
                         looked = np.arange(n, len(stream.rows))
-                        row["validation"] = self._judge(terms_of, n, len(stream.rows))
+                        row["validation"] = judge(net, terms_of, n, len(stream.rows))
                         loop.check({"validation": torch.tensor(row["validation"])})
                     if chosen["schedule"] == "plateau":
                         schedule.step(row["validation"] if len(stream.rows) > n else row["total"])
@@ -307,15 +296,6 @@ class SpatialVAE(Estimator):
             net.eval()
             net.bfloat16 = False
         self.history_, self.interrupted_, self.seconds_ = loop.history, loop.interrupted, loop.seconds
-
-    @torch.no_grad()
-    def _judge(self, terms_of, start: int, stop: int) -> float:
-        self.net_.eval()
-        total = 0.0
-        for begin in range(start, stop, PREDICT):
-            batch = np.arange(begin, min(begin + PREDICT, stop))
-            total += float(sum(terms_of(batch, False).values())) * len(batch)
-        return total / (stop - start)
 
     def _run(self, expression, voxels, rows) -> Iterator[tuple[np.ndarray, Output]]:
         """Yield rows and the network's output at the posterior mean, block by block."""

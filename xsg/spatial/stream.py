@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from xsg.spatial.mouse import SHAPE
 from xsg.spatial.preprocess import Preprocessor
@@ -112,3 +113,24 @@ def way_out(x: Tensor, genes: pd.Index) -> str:
         f"The scaled expression of gene {genes[gene]!r} reaches {float(largest[gene]):.3g}, expected some units: look "
         "there for outliers and codes for missing values."
     )
+
+
+def schedule_of(optimiser: torch.optim.Optimizer, how: str, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+    """Return how the step size changes: up and down a cosine over so many steps, or halved where nothing improves."""
+    if how != "cosine":
+        return torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.5, patience=5)
+    warm = max(1, steps // 20)
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: min(1, (step + 1) / warm) * 0.5 * (1 + np.cos(np.pi * step / steps))
+    )
+
+
+@torch.no_grad()
+def judge(net: nn.Module, terms_of: Callable, start: int, stop: int) -> float:
+    """Return the loss over rows of the stream, mean over voxels; ``terms_of`` (rows, learning) gives its terms."""
+    net.eval()
+    total = 0.0
+    for begin in range(start, stop, PREDICT):
+        batch = np.arange(begin, min(begin + PREDICT, stop))
+        total += float(sum(terms_of(batch, False).values())) * len(batch)
+    return total / (stop - start)

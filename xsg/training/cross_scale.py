@@ -15,7 +15,7 @@ from xsg.models.cross_scale import CrossScaleNet, Output
 from xsg.training import settings
 from xsg.training.base import Estimator, device
 from xsg.training.engine import Trained, Wiring, train, wire
-from xsg.training.saved import label, only, storable
+from xsg.training.saved import label, storable
 from xsg.training.tables import (
     Table,
     Target,
@@ -23,10 +23,10 @@ from xsg.training.tables import (
     features,
     one_map,
     prepare,
+    standardise,
     take_genes,
     training_rows,
 )
-from xsg.training.tables import standardise as _standardise
 from xsg.training.whole import whole_fit
 
 # Of arXiv:2606.05870 the abstract and public summaries by others were read, not the paper itself. What they describe is
@@ -322,29 +322,19 @@ class CrossScaleVAE(Estimator):
             storable(pd.Index(facts[which], name=label(name)), which)
             for which, name in zip(("regions", "genes"), facts["names"], strict=True)
         )
-        self._scaling = {
-            name.removeprefix("scaling."): arrays.pop(name).numpy()
-            for name in sorted(arrays)
-            if name.startswith("scaling.")
-        }
-        self._check_scaling()
+        n, p = len(self.regions_), len(self.genes_)
+        shapes = {"centre": (p,), "scale": (p,)} | ({"rotation": (p, n)} if "scaling.rotation" in arrays else {})
+        self._scaling = {name: arrays.pop(f"scaling.{name}").numpy() for name in shapes}
+        for name, value in self._scaling.items():
+            if value.shape != shapes[name] or value.dtype != float or not np.isfinite(value).all():
+                raise ValueError(
+                    f"scaling {name!r} is {value.dtype} {value.shape}; expected finite float64 {shapes[name]}"
+                )
         edges, weight = arrays.pop("edges").numpy(), arrays.pop("edge_weight").numpy()
         if (edges.dtype, weight.dtype) != (np.int64, np.float32):  # what `save` writes
             raise ValueError(f"edges are {edges.dtype}, edge_weight {weight.dtype}")
         self._wiring = wire(SparseGraph(self.regions_, edges, weight) if len(weight) else None, self.regions_)
         self.net_ = _network(self.NET, self._settings(), len(self.genes_), _width(self._scaling), [torch.Generator()])
-
-    def _check_scaling(self) -> None:
-        """Refuse a file's scaling that does not belong to its regions and genes."""
-        n, p = len(self.regions_), len(self.genes_)
-        expected = {"centre": (p,), "scale": (p,)}
-        if "rotation" in self._scaling:
-            expected["rotation"] = (p, n)
-        only(self._scaling, expected)
-        for name, shape in expected.items():
-            value = self._scaling[name]
-            if value.shape != shape or value.dtype != float or not np.isfinite(value).all():
-                raise ValueError(f"scaling {name!r} is {value.dtype} {value.shape}; expected finite float64 {shape}")
 
     def _run(self, expression: pd.DataFrame) -> Output:
         """Run the network at the posterior mean on an expression table of the fitted regions and genes."""
@@ -387,7 +377,7 @@ class Copies(NamedTuple):
 def train_copies(copies: Copies, progress: bool = False, keep: bool = False) -> tuple[CrossScaleNet, Trained, Target]:
     """Train K copies side by side; ``keep`` as in `xsg.training.engine.train`."""
     params = copies.params
-    target = _standardise(copies.y, copies.masks, copies.seeds, params["validation"], copies.pairs)
+    target = standardise(copies.y, copies.masks, copies.seeds, params["validation"], copies.pairs)
     generators = [torch.Generator().manual_seed(int(seed)) for seed in copies.seeds]
     place = device(params["device"])
     x, wiring = (each.to(place) for each in inputs(copies))

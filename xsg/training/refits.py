@@ -114,7 +114,7 @@ def refit(
 
     if not isinstance(model, CrossScaleVAE):
         raise TypeError(f"model is a {type(model).__name__}; expected a CrossScaleVAE, whose settings are used.")
-    params = settings.checked(model.get_params(), settings.CROSS_SCALE)
+    params = model._settings()
     given = [expression] if isinstance(expression, pd.DataFrame) else _listed(expression, "expression", "tables")
     graphs = [graph] if graph is None or isinstance(graph, (Graph, SparseGraph)) else _listed(graph, "graph", "graphs")
     lambdas = [params["smoothness"]] if smoothness is None else _listed(smoothness, "smoothness", "numbers")
@@ -139,19 +139,15 @@ def refit(
     else:
         maps, names = tables.one_map(thinning, regions).to_frame().T, [0]
     maps = maps.to_numpy(dtype=float)
-    levels = {
-        "map": (range(len(maps)), names, many_maps),
-        "genes": (range(len(given)), range(len(given)), not isinstance(expression, pd.DataFrame)),
-        "graph": (
-            range(len(graphs)),
-            range(len(graphs)),
-            graph is not None and not isinstance(graph, (Graph, SparseGraph)),
-        ),
-        "smoothness": (range(len(lambdas)), lambdas, smoothness is not None),
-        "seed": (range(len(seeds)), list(seeds), True),
-        "fold": (range(len(held_out)), range(len(held_out)), True),
+    levels = {  # what the rows are called, and whether many were given
+        "map": (names, many_maps),
+        "genes": (range(len(given)), not isinstance(expression, pd.DataFrame)),
+        "graph": (range(len(graphs)), graph is not None and not isinstance(graph, (Graph, SparseGraph))),
+        "smoothness": (lambdas, smoothness is not None),
+        "seed": (seeds, True),
+        "fold": (range(len(held_out)), True),
     }
-    combinations = list(product(*(numbers for numbers, _, _ in levels.values())))
+    combinations = list(product(*(range(len(names)) for names, _ in levels.values())))
     ready, wired = [prepare(model, each) for each in given], [wire(each, regions) for each in graphs]
     pairs = homologous_pairs(regions)
     called = [_digest(regions, table.columns) for table in given] if checkpoint is not None else [""] * len(given)
@@ -193,8 +189,8 @@ def refit(
             if store:
                 store.write(chunks[number], values)
             bar.update(len(values))
-    index = pd.MultiIndex.from_product([values for _, values, _ in levels.values()], names=list(levels))
-    index = index.droplevel([name for name, (_, _, many) in levels.items() if not many])
+    index = pd.MultiIndex.from_product([names for names, _ in levels.values()], names=list(levels))
+    index = index.droplevel([name for name, (_, many) in levels.items() if not many])
     return pd.DataFrame(np.concatenate(found), index, regions)
 
 
@@ -230,18 +226,8 @@ def cross_val_predict(
     held_out = np.zeros((1, len(regions)), bool) if held_out is None else folds(held_out, regions, fewest=5, empty=True)
     if not held_out.any():
         raise ValueError("held_out holds no region out. Use the folds of xsg.evaluation.splits.")
-    predicted = refit(
-        model,
-        expression,
-        thinning,
-        graph,
-        held_out,
-        seeds,
-        smoothness=smoothness,
-        progress=progress,
-        checkpoint=checkpoint,
-    )
-    return held_out_mean(predicted, held_out)
+    options = {"smoothness": smoothness, "progress": progress, "checkpoint": checkpoint}
+    return held_out_mean(refit(model, expression, thinning, graph, held_out, seeds, **options), held_out)
 
 
 def held_out_mean(predicted: np.ndarray | pd.DataFrame, held_out: np.ndarray) -> np.ndarray | pd.DataFrame:
@@ -327,20 +313,14 @@ class _Store:
             ) from error
 
     def _path(self, copies: Copies) -> Path:
-        found = hashlib.sha256(
-            f"{_made_by()} {_source(copies.net)} {json.dumps(copies.params, sort_keys=True)}".encode()
-        )
-        found.update(
-            json.dumps(
-                [copies.names, copies.tables[0].n_genes, copies.which_table, copies.which_wiring, copies.seeds]
-            ).encode()
-        )
+        plain = [copies.params, copies.names, copies.tables[0].n_genes]
+        plain += [copies.which_table, copies.which_wiring, copies.seeds]
+        found = hashlib.sha256(f"{_made_by()} {_source(copies.net)} {json.dumps(plain, sort_keys=True)}".encode())
         arrays = [table.x for table in copies.tables]
         for wiring in copies.wirings:
-            arrays += [wiring.edges, wiring.edge_weight]
-            arrays += [each for each in (wiring.normalised, wiring.laplacian) if each is not None]
+            arrays += [wiring.edges, wiring.edge_weight, wiring.normalised, wiring.laplacian]
         arrays += [copies.y, copies.masks, copies.smoothness, copies.pairs]
-        for array in arrays:
+        for array in (each for each in arrays if each is not None):
             array = np.ascontiguousarray(array)
             found.update(f"{array.shape} {array.dtype}".encode() + array.tobytes())
         return self.folder / f"{found.hexdigest()[:32]}.safetensors"
