@@ -21,7 +21,7 @@ def test_symbols_match_the_signatures():
         method, argument = re.fullmatch(r"MultiViewVAE(?:\.(\w+))?\((\w+)\)", name).groups()
         assert argument in inspect.signature(getattr(xsg.MultiViewVAE, method or "__init__")).parameters
     options = {name[13:-1] for name in names if name.startswith("MultiViewVAE(")}
-    assert options == set(xsg.MultiViewVAE().get_params()) - {"lr", "epochs", "seed"}
+    assert options == set(xsg.MultiViewVAE().get_params()) - {"lr", "epochs", "seed", "device"}
 
 
 def test_widths_and_terms_are_those_of_the_code():

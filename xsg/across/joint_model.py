@@ -9,8 +9,8 @@ onset of the disease:
     tau      = s u(x) + o_u + ε_u,                   ε_u ~ N(0, σ_u²)
     thinning = g A(x) + o_y + c t + ε_y,             ε_y ~ N(0, σ_y²)          burden → thinning, ageing
 
-p are programs, regions × K, each with mean 0 and variance 1. Every unknown has a normal prior (`xsg.training.
-across_scales.PRIOR`); a link that is off has its unknowns fixed. The functions here know tensors: K copies of the model
+p are programs, regions × K, each with mean 0 and variance 1. Every unknown has a normal prior (`xsg.across.
+joint.PRIOR`); a link that is off has its unknowns fixed. The functions here know tensors: K copies of the model
 lie side by side, and derivatives are carried along the solution of the one equation that needs solving.
 """
 
