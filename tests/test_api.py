@@ -17,6 +17,7 @@ BEFORE = json.loads(TABLE.read_text(encoding="utf-8"))
 # What takes something else now, and why.
 GONE = {"xsg.atlas.Table": "a type variable, of no use outside"}
 CHANGED = {
+    "xsg.models.across_scales.climb": "eleven arguments in a row: those after what was seen go by name",
     "xsg.training.mechanistic.Posterior.__init__": "made by models, which name each of its eleven parts",
     "xsg.report.Report.__init__": "made by evaluate, which says how each dealing scored",
     "xsg.data.cortex.Truth.__init__": "made by a simulator, which says how sure its ceiling is",

@@ -105,9 +105,8 @@ def test_the_climb_finds_what_was_put_in(world):
     seen = cohort(world, truth, shift, noise=1e-4)
     flat = torch.zeros_like(truth), torch.full_like(truth, 1e-6)
     flat_shift = torch.zeros_like(shift), torch.full_like(shift, 1e-6)
-    found = climb(
-        solver, u0, clock, programs, seen, truth + 0.2, shift + 0.5, flat, flat_shift, True, 60
-    )  # fmt: skip
+    start, prior = {"z": truth + 0.2, "shift": shift + 0.5}, {"prior": flat, "prior_shift": flat_shift}
+    found = climb(solver, u0, clock, programs, seen, **start, **prior, accumulate=True, iterations=60)
     torch.testing.assert_close(found.z, truth, rtol=0, atol=0.02)
     torch.testing.assert_close(found.shift, shift, rtol=0, atol=0.02)
     total = found.history.sum(-1)[:, 0]
@@ -121,10 +120,9 @@ def test_an_unknown_of_endless_precision_stays(world):
     shift = torch.tensor([[2.0, 4.0, 6.5, 8.0]], dtype=torch.float64)
     precision = torch.ones_like(truth)
     precision[0, 3] = torch.inf
-    found = climb(
-        solver, u0, clock, programs, cohort(world, truth, shift), truth, shift, (truth.clone() + 0.7, precision),
-        (shift, torch.ones_like(shift)), True, 5,
-    )  # fmt: skip
+    prior = {"prior": (truth.clone() + 0.7, precision), "prior_shift": (shift, torch.ones_like(shift))}
+    seen = cohort(world, truth, shift)
+    found = climb(solver, u0, clock, programs, seen, z=truth, shift=shift, **prior, accumulate=True, iterations=5)
     assert found.z[0, 3] == truth[0, 3] + 0.7
     assert (found.covariance[0, 3] == 0).all()
     assert (found.covariance[0].diagonal()[[0, 1, 2, 4]] > 0).all()
@@ -137,7 +135,8 @@ def test_the_covariance_is_the_inverse_of_the_curvature(world):
     shift = torch.tensor([[2.0, 4.0, 6.5, 8.0]], dtype=torch.float64)
     seen = cohort(world, truth, shift, noise=0.003)
     prior, prior_shift = (torch.zeros_like(truth), torch.ones_like(truth)), (shift, 0.1 * torch.ones_like(shift))
-    found = climb(solver, u0, clock, programs, seen, truth, shift, prior, prior_shift, True, 60)
+    given = {"z": truth, "shift": shift, "prior": prior, "prior_shift": prior_shift}
+    found = climb(solver, u0, clock, programs, seen, **given, accumulate=True, iterations=60)
 
     def loss(both):
         z, tau = both[:, : truth.shape[1]], both[:, truth.shape[1] :]

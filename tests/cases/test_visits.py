@@ -228,11 +228,11 @@ def test_a_second_fit_that_fails_leaves_the_first(cohort, monkeypatch, failure):
     model, calls, climb = fit(cohort), [], across_scales.climb
     before, answer = dict(vars(model)), model.predict(cohort.years)
 
-    def staged(*given):
+    def staged(*given, **options):
         calls.append(1)
         if len(calls) == 3:
             raise failure
-        return climb(*given)
+        return climb(*given, **options)
 
     monkeypatch.setattr(across_scales, "climb", staged)
     with pytest.raises(type(failure) if isinstance(failure, Exception) else failure):

@@ -173,6 +173,7 @@ def climb(
     clock: Tensor,
     programs: Tensor,
     seen: Seen,
+    *,
     z: Tensor,
     shift: Tensor,
     prior: tuple[Tensor, Tensor],

@@ -104,10 +104,20 @@ class Problem:
 
     def climb(self, z: Tensor, shift: Tensor, iterations: int) -> Fitted:
         """Climb on the model's device; what is found is brought back."""
-        given = (self.u0, self.clock, self.programs, self.scaled(), z, shift, self.prior, self.prior_shift)
         place = self.model._place()
+        world = moved((self.u0, self.clock, self.programs, self.scaled()), place)
+        z, shift, prior, prior_shift = moved((z, shift, self.prior, self.prior_shift), place)
         with on(place):
-            found = climb(self.solver, *moved(given, place), self.model.atrophy == "accumulated", iterations)
+            found = climb(
+                self.solver,
+                *world,
+                z=z,
+                shift=shift,
+                prior=prior,
+                prior_shift=prior_shift,
+                accumulate=self.model.atrophy == "accumulated",
+                iterations=iterations,
+            )
         return moved(found, "cpu")
 
     def part(self, rows: Tensor) -> Problem:
