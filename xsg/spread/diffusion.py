@@ -92,13 +92,13 @@ class Kernels:
     """
 
     def __init__(self, shape: tuple[int, ...]):
-        self.shape, self.powers = shape, []
-        for n in shape:
+        self.shape, self.powers = shape, {}
+        for n in set(shape):
             jump = torch.tensor(np.eye(n) - grid_laplacian(np.ones(n, dtype=bool)) / 2)
             powers = [torch.eye(n, dtype=torch.float64)]
             while len(powers) < _JUMPS:
                 powers.append(powers[-1] @ jump)
-            self.powers.append(torch.stack(powers).flatten(1))
+            self.powers[n] = torch.stack(powers).flatten(1)
 
     def enter(self, u: Tensor) -> Tensor:
         """Return the state as what decays: the rectangle."""
@@ -113,17 +113,17 @@ class Kernels:
         expected = 2 * (d * time).double()  # jumps
         squarings = math.ceil(math.log2(max(1.0, float(expected.detach().max()) / _EXPECTED)))
         expected = expected / 2**squarings
-        weights = [torch.exp(-expected)]
-        while len(weights) < _JUMPS:
-            weights.append(weights[-1] * expected / len(weights))
-        kernels = []
-        for n, powers in zip(self.shape, self.powers, strict=True):
-            kernel = (torch.cat(weights, dim=-1) @ powers.to(d.device)).unflatten(-1, (n, n))
+        ratios = (expected / torch.arange(1, _JUMPS, device=d.device)).cumprod(-1)
+        weights = torch.exp(-expected) * torch.cat([torch.ones_like(expected), ratios], dim=-1)
+        by_length = {}
+        for n, powers in self.powers.items():
+            kernel = (weights @ powers.to(d.device)).unflatten(-1, (n, n))
             for _ in range(squarings):
                 kernel = kernel @ kernel
             # The product of two is then no subnormal number: these, processors multiply slowly.
             least = torch.finfo(d.dtype).tiny ** 0.5
-            kernels.append(torch.nn.functional.threshold(kernel, least, 0.0).to(d.dtype))
+            by_length[n] = torch.nn.functional.threshold(kernel, least, 0.0).to(d.dtype)
+        kernels = [by_length[n] for n in self.shape]
         if len(kernels) == 2:
             return lambda u: kernels[0] @ u @ kernels[1]
 

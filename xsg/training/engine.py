@@ -188,10 +188,11 @@ def train(
             terms = gradient(noise[row, epoch % _NOISE_BLOCK])
             loop.look(gradient.names, terms)
             optimiser.step()
-            terms = dict(zip(gradient.names, terms, strict=True))
+            names, error = gradient.names, None
             if judged:
-                terms["validation"] = ((y - gradient.predict()).square() * validation).sum(-1) / validation.sum(-1)
-            loop.log(terms, terms.get("validation"))
+                error = ((y - gradient.predict()).square() * validation).sum(-1) / validation.sum(-1)
+                names, terms = [*names, "validation"], torch.cat([terms, error[None]])
+            loop.note(names, terms, error)
     net.zero_grad()  # a gradient as large as the weights is of no more use
     predicted = gradient.predict().cpu()
     loop.finite("a prediction", predicted)

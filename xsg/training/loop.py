@@ -111,7 +111,7 @@ class Loop:
             self.seconds.append(time.perf_counter() - begun)
             if self.steps == 1:
                 self._bar.update()
-            if self.epoch + 1 - int(self._best.max()) >= self.patience:
+            if self.patience < np.inf and self.epoch + 1 - int(self._best.max()) >= self.patience:
                 return
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> bool:
@@ -172,29 +172,33 @@ class Loop:
         if self.steps > 1:
             self._bar.update()
 
-    @torch.no_grad()
     def log(self, row: Mapping[str, Tensor | float], error: Tensor | float | None = None) -> None:
         """Note an epoch that is finished, and keep its state where its error, () or (K,), is the smallest so far."""
+        values = [_here(value) for value in row.values()]
+        self.note(list(row), torch.stack(values if self.copies else [value.double() for value in values]), error)
+
+    def note(self, names: Sequence[str], values: Tensor, error: Tensor | float | None = None) -> None:
+        """Note an epoch, as `log` does, whose terms are stacked: (T,) or (T, K)."""
         if error is None:
-            self._best[:] = self.epoch + 1
-            better = torch.full(self._best.shape, self.keep == "last")
+            if self.keep == "last":
+                for kept, now in zip(self._kept, self._live, strict=True):
+                    kept.copy_(now)
         else:
             error = _here(error).double().reshape(-1)
             # A copy out of patience is not looked at again, however long others beside it go on.
             better = (error < self._least) & (self.epoch - self._best < self.patience)
             self._least = torch.where(better, error, self._least)
             self._best = self._best.where(~better, torch.tensor(self.epoch + 1))
-        if self._kept is not None and better.any():
-            for kept, now in zip(self._kept, self._live, strict=True):
-                kept[better] = now[better]
-        self._names = list(row)
-        values = [_here(value) for value in row.values()]
-        self._rows.append(torch.stack(values if self.copies else [value.double() for value in values]))
+            if self._kept is not None and better.any():
+                for kept, now in zip(self._kept, self._live, strict=True):
+                    kept[better] = now[better]
+        self._names = list(names)
+        self._rows.append(_here(values))
 
     @property
     def best_epoch(self) -> np.ndarray:
-        """Epoch of the state that is kept (K,)."""
-        return self._best.numpy()
+        """Epoch of the state that is kept (K,): where no error was told, the last."""
+        return self._best.where(self._least.isfinite(), torch.tensor(len(self._rows))).numpy()
 
     @property
     def history(self) -> pd.DataFrame:
