@@ -258,7 +258,8 @@ class Report:
         if len(self.null):
             observed = pd.Series({"in-sample": self.in_sample["R²"], "held out": held_out["value"].iloc[0]})
             null = self.null[["in-sample R²", "held-out R²"]].set_axis(observed.index, axis=1)
-            null_distributions(observed, null, ax=above, label=f"nulls ({self.null_name})")
+            there = observed.index[null.notna().any()]  # a model may give no in-sample prediction
+            null_distributions(observed[there], null[there], ax=above, label=f"nulls ({self.null_name})")
         else:
             above.remove()
         points_with_intervals(points, ax=below, each=each)

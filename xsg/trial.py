@@ -17,7 +17,7 @@ from xsg.data.cortex import Cortex
 from xsg.evaluation.baselines import BASELINES, Baseline
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import MAP_NULLS, noise_genes, null_maps, p_value, rewired
-from xsg.evaluation.protocol import Subject, check_subject, label, predict_folds, seeds_of
+from xsg.evaluation.protocol import Subject, check_subject, label, predict_folds, seeded, seeds_of
 from xsg.evaluation.splits import DEALT, SPLITS, LeakWarning, parted_pairs
 from xsg.evaluation.splits import split as make_split
 from xsg.report import STATISTICS, Report
@@ -186,7 +186,7 @@ def evaluate(
 
     return Report(
         cortex=cortex.name,
-        model=str(model),
+        model=_told(model, seed),
         split=split,
         null_name=null,
         n_folds=len(dealt[0]),
@@ -248,10 +248,18 @@ def _check(
     return n_nulls, n_seeds, seed
 
 
+def _told(model: object, seed: int) -> str:
+    """Describe a model as it was run: with the seed that it was given."""
+    text = str(seeded(model, seed)) if seeds_of(model) else str(model)
+    return label(model) if text.startswith("<") else text
+
+
 def _beside(model: object, paired: bool, seed: int) -> list[Baseline]:
     """Return the simpler methods to judge beside a model."""
     vae = isinstance(model, CrossScaleVAE)
-    skipped = {label(model), "" if vae else "VAE without graph", "" if paired else "contralateral copy"}
+    skipped = {"" if vae else "VAE without graph", "" if paired else "contralateral copy"}
+    if isinstance(model, Baseline):
+        skipped.add(model.name)
     return [Baseline(name, model if vae else None, seed) for name in BASELINES if name not in skipped]
 
 

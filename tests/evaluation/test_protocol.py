@@ -1,14 +1,19 @@
 """Anything that predicts what a fold holds out can be put on trial, and is judged by the same numbers."""
 
+import threading
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.cross_decomposition import PLSRegression
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.ensemble import IsolationForest, RandomForestRegressor, StackingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -155,6 +160,7 @@ def test_one_that_predicts_only_what_is_held_out(cortex):
         (None, r"got NoneType, which has no fit and no predict"),
         (LogisticRegression(), r"got the classifier LogisticRegression: a map is a number by region"),
         (KMeans(2), r"got the clusterer KMeans"),
+        (IsolationForest(), r"got the outlier detector IsolationForest"),
         (xsg.SpatialVAE(), r"got SpatialVAE, which"),
         (xsg.MechanisticMixture(), r"got MechanisticMixture, which"),
     ],
@@ -184,7 +190,7 @@ def test_two_numbers_by_region_are_refused(cortex, folds):
         def predict(self, x):
             return np.column_stack([super().predict(x)] * 2)
 
-    with pytest.raises(ValueError, match="Double predicts 2 numbers by region; expected one"):
+    with pytest.raises(ValueError, match=r"Double predicts shape \(68, 2\); expected a number by region, \(68,\)"):
         predict_folds(Double(), cortex, cortex.thinning, folds)
 
 
@@ -195,3 +201,130 @@ def test_rows_are_scored_one_by_one(maps):
     np.testing.assert_allclose(r_squared_rows(maps.to_numpy(), guess[maps.columns].to_numpy()), expected)
     with pytest.raises(ValueError, match=r"observed has shape \(2, 68\) and predicted \(2, 67\)"):
         r_squared_rows(maps.to_numpy(), guess.to_numpy()[:, 1:])
+
+
+class Sly(Mean):
+    """Write into all that it is given."""
+
+    def predict_folds(self, cortex, maps, held_out):
+        found = super().predict_folds(cortex, maps, held_out)
+        assert cortex.thinning.isna().all()
+        cortex.expression.iloc[:] = 0.5
+        cortex.thinning.iloc[:] = 0.0
+        maps.iloc[:] = 1.0
+        held_out[:] = False
+        return found
+
+
+def test_what_a_subject_does_to_its_cortex_no_other_sees(cortex):
+    before = cortex.expression.copy()
+    given = {"n_nulls": 0, "n_dealings": 1, "progress": False}
+    sly, honest = (xsg.evaluate(model, cortex, **given) for model in (Sly(), Mean()))
+    pd.testing.assert_frame_equal(
+        sly.baselines.drop(columns=["lead low", "lead high"]), honest.baselines.drop(columns=["lead low", "lead high"])
+    )
+    assert sly.held_out.loc["R²", "value"] == honest.held_out.loc["R²", "value"]
+    pd.testing.assert_frame_equal(cortex.expression, before)
+
+
+@pytest.mark.parametrize("kind", [PLSRegression, Ridge])
+def test_regressors_that_work_in_place_change_nothing(cortex, folds, kind):
+    name = "copy" if kind is PLSRegression else "copy_X"
+    every = np.vstack([np.zeros((1, 68), bool), folds])
+    one, other = (predict_folds(kind(**{name: copy}), cortex, cortex.thinning, every) for copy in (True, False))
+    np.testing.assert_allclose(one, other, rtol=1e-9)
+
+
+def test_a_prediction_with_names_is_joined_by_them(cortex, folds):
+    class Turned(Ridge):
+        def predict(self, x):
+            return pd.Series(super().predict(x), x.index)[::-1]
+
+    expected = held_out_predictions(Ridge(), cortex, folds)
+    np.testing.assert_allclose(held_out_predictions(Turned(), cortex, folds), expected)
+
+
+def test_regressors_of_many_kinds(cortex, folds):
+    class Plain:
+        def fit(self, x, y):
+            self.level = y.mean()
+
+        def predict(self, x):
+            return np.full(len(x), self.level)
+
+    stacked = StackingRegressor([("ridge", Ridge()), ("line", LinearRegression())])
+    for model in (stacked, Plain(), TransformedTargetRegressor(Ridge()), GridSearchCV(Ridge(), {"alpha": [0.1, 1]})):
+        assert np.isfinite(predict_folds(model, cortex, cortex.thinning, folds)).all()
+
+
+def test_a_model_of_ones_own_does_not_pass_for_a_baseline(cortex):
+    class Named(Mean):
+        name = "ridge"
+
+    report = xsg.evaluate(Named(), cortex, n_nulls=0, n_dealings=1, progress=False)
+    assert report.label == "ridge (own)"
+    assert "ridge" in report.baselines.index
+
+
+def test_classes_of_ones_own_keep_their_seeds_and_their_predictions(cortex, folds):
+    class Own(CrossScaleVAE):
+        pass
+
+    class Views(xsg.MultiViewVAE):
+        pass
+
+    for kind in (Own, Views):
+        one, other = predict_folds(kind(epochs=2), cortex, cortex.thinning, folds, seeds=(0, 5))
+        assert not np.allclose(one, other)
+
+    class Constant(CrossScaleVAE):
+        def predict_folds(self, cortex, maps, held_out):
+            return np.full((len(maps), *held_out.shape), 0.25)
+
+    assert (predict_folds(Constant(), cortex, cortex.thinning, folds) == 0.25).all()
+
+    class Fitted(CrossScaleVAE):
+        def fit(self, *given, **options):
+            return super().fit(*given, **options)
+
+    with pytest.raises(TypeError, match=r"got Fitted, whose own fit refits do not call. Give it predict_folds"):
+        xsg.evaluate(Fitted(), cortex)
+
+
+def test_a_report_names_the_seed_that_was_used_and_draws_without_in_sample(cortex):
+    forest = xsg.evaluate(
+        RandomForestRegressor(3, random_state=3), cortex, seed=7, n_nulls=0, n_dealings=1, progress=False
+    )
+    assert "random_state=7" in forest.model
+
+    class Silent(Mean):
+        def predict_folds(self, cortex, maps, held_out):
+            return np.where(held_out, super().predict_folds(cortex, maps, held_out), np.nan)
+
+    report = xsg.evaluate(Silent(), cortex, n_nulls=19, n_dealings=1, progress=False)
+    assert report.model == "Silent"
+    plt.close(report.plot())
+
+
+@pytest.mark.parametrize("returned", [[[1, 2], [3]], "words", {"a": 1}, None, np.ones((1, 3, 68), bool)])
+def test_what_is_no_array_of_numbers_is_refused(cortex, folds, returned):
+    class Odd:
+        def predict_folds(self, *given):
+            return returned
+
+    with pytest.raises(TypeError, match=r"Odd.predict_folds returned no array of numbers; expected \(1, 3, 68\)"):
+        predict_folds(Odd(), cortex, cortex.thinning, folds)
+
+
+def test_what_cannot_be_copied_is_told(cortex, folds):
+    class Locked(Mean):
+        def __init__(self):
+            self.lock = threading.Lock()
+
+    with pytest.raises(TypeError, match=r"Locked cannot be copied .* each run needs a model of its own"):
+        predict_folds(Locked(), cortex, cortex.thinning, folds)
+
+
+def test_a_view_is_not_called_as_the_cortexs_own_table(cortex):
+    with pytest.raises(ValueError, match="views: 'expression' is the cortex's own table"):
+        replace(cortex, views={"expression": cortex.expression})

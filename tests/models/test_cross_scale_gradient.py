@@ -1,7 +1,8 @@
 """The gradient written out against the one that automatic differentiation finds."""
 
-from functools import partial
+from functools import partial, wraps
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -136,3 +137,59 @@ def test_autograd_of_the_same_loss_trains_the_same_model(toy, monkeypatch):
     by_hand = model.fit(expression, thinning, graph).predict(expression)
     monkeypatch.setattr(engine, "serves", lambda kind: False)
     np.testing.assert_allclose(model.fit(expression, thinning, graph).predict(expression), by_hand, rtol=1e-4)
+
+
+def test_a_loss_in_a_wrapper_and_a_layer_of_ones_own_are_seen(toy, monkeypatch):
+    expression, thinning, graph = toy
+    model = CrossScaleVAE(latent=4, hidden=16, decoder=8, epochs=12, lr=1e-2)
+    before = model.fit(expression, thinning, graph).history_
+
+    class Bent(CrossScaleNet):
+        def __init__(self, *given, **options):
+            super().__init__(*given, **options)
+            self.hidden.register_forward_hook(lambda layer, given, found: found.tanh())
+
+    assert not serves(Bent)
+    original = CrossScaleNet.loss
+
+    @wraps(original)
+    def half(*given, **options):
+        return _half(original, *given, **options)
+
+    monkeypatch.setattr(CrossScaleNet, "loss", staticmethod(half))
+    assert not serves(CrossScaleNet)
+    after = model.fit(expression, thinning, graph).history_
+    assert after["reconstruction"].iloc[0] == pytest.approx(before["reconstruction"].iloc[0] / 2, rel=1e-5)
+
+
+def test_what_is_kept_or_sent_elsewhere_is_of_the_loss_at_hand(toy, tmp_path, monkeypatch):
+    model = CrossScaleVAE(latent=4, hidden=16, decoder=8, epochs=2, lr=1e-2)
+    given = {"seeds": range(3), "progress": False}
+    refit(model, *toy, **given, checkpoint=tmp_path)
+    monkeypatch.setattr(CrossScaleNet, "loss", staticmethod(partial(_half, CrossScaleNet.loss)))
+    with pytest.raises(
+        ValueError, match=r"checkpoint: what CrossScaleNet is made of cannot be told .* Leave checkpoint out"
+    ):
+        refit(model, *toy, **given, checkpoint=tmp_path)
+    with (
+        joblib.parallel_config(backend="loky", n_jobs=2),
+        pytest.raises(RuntimeError, match="another loss in this process"),
+    ):
+        refit(model, *toy, **given)
+
+
+@pytest.mark.parametrize(
+    ("odd", "found"), [(lambda term: term.sum(), r"torch.Size\(\[\]\)"), (lambda term: 0.5, "0.5")]
+)
+def test_a_term_that_is_no_number_for_each_copy_is_named(toy, odd, found):
+    class Net(CrossScaleNet):
+        @staticmethod
+        def loss(*given, **options):
+            terms = CrossScaleNet.loss(*given, **options)
+            return terms | {"odd": odd(terms["kl"])}
+
+    class Own(CrossScaleVAE):
+        NET = Net
+
+    with pytest.raises(ValueError, match=f"the term 'odd' of Net.loss is {found}; expected a tensor"):
+        Own(epochs=2).fit(*toy)

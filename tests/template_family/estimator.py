@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import torch
+from sklearn.base import clone
 from torch import Tensor, nn
 
 from xsg.check import flag, number
+from xsg.data.cortex import Cortex
 from xsg.machine import one_thread
 from xsg.training.base import Estimator
 from xsg.training.loop import Loop
@@ -69,6 +72,15 @@ class LineModel(Estimator):
         self._check_fitted()
         found = self.net_(self._x(expression_table(take_genes(expression, self.genes_))))
         return pd.Series(found.cpu().numpy().astype(float), expression.index)
+
+    def predict_folds(self, cortex: Cortex, maps: pd.DataFrame, held_out: np.ndarray) -> np.ndarray:
+        """Predict maps (K, n) under folds (F, n), to be put on trial: (K, F, n)."""
+        found = np.empty((len(maps), *held_out.shape))
+        for (k, f), _ in np.ndenumerate(found[..., 0]):
+            known = ~held_out[f]
+            model = clone(self).fit(cortex.expression[known], maps.iloc[k][known])
+            found[k, f] = model.predict(cortex.expression)
+        return found
 
     def _x(self, expression: pd.DataFrame) -> Tensor:
         return torch.tensor(expression.to_numpy(), dtype=torch.float32).to(self.device_)

@@ -133,10 +133,11 @@ class Cortex:
         object.__setattr__(self, "expression", expression)
         object.__setattr__(self, "thinning", align(series(self.thinning, "thinning"), regions, "thinning"))
         object.__setattr__(self, "graph", graph)
-        if not isinstance(self.views, Mapping) or not all(
-            isinstance(each, pd.DataFrame) for each in self.views.values()
-        ):
+        views = self.views if isinstance(self.views, Mapping) else {"": None}
+        if not all(isinstance(table, pd.DataFrame) for table in views.values()):
             raise TypeError(f"views: expected tables by name, {{'receptors': table, …}}, got {str(self.views)[:60]!r}.")
+        if "expression" in views:
+            raise ValueError("views: 'expression' is the cortex's own table; call this one otherwise, or replace that.")
         lines = self.provenance
         lines = [lines] if isinstance(lines, str) else [] if lines is None else lines
         object.__setattr__(self, "provenance", lines)

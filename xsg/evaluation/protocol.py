@@ -16,16 +16,17 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, clone, is_classifier, is_clusterer
+from sklearn.base import BaseEstimator, clone, is_classifier, is_clusterer, is_outlier_detector
 from sklearn.pipeline import Pipeline
 from tqdm.auto import tqdm
 
 from xsg.atlas import Graph
-from xsg.check import folds, number, some
+from xsg.check import folds, matched, number, some
 from xsg.data.cortex import Cortex
-from xsg.evaluation.baselines import BASELINES, map_table
+from xsg.evaluation.baselines import BASELINES, Baseline, map_table
 from xsg.machine import one_blas_thread
 from xsg.training import CrossScaleVAE, held_out_mean, refit
+from xsg.training.base import Estimator
 
 _FEWEST = 5  # training regions
 
@@ -53,7 +54,7 @@ class Subject(Protocol):
         Parameters
         ----------
         cortex
-            The features: expression, graph, parcellation, views. Its own map is not to be read: ``maps`` counts.
+            The features: expression, graph, parcellation, views. It is a copy, and its own map is NaN: ``maps`` counts.
         maps
             DataFrame (K maps, n regions), in the order of ``cortex.regions``. What a fold holds out is not to be read.
         held_out
@@ -84,19 +85,26 @@ def check_subject(model: object) -> None:
     if isinstance(model, type):
         name = "xsg." * model.__module__.startswith("xsg.") + model.__name__
         raise TypeError(f"{wanted}, got type. Make one: {name}().")
-    if hasattr(model, "predict_folds"):
+    if callable(getattr(model, "predict_folds", None)):
         return
-    lacks = [name for name in ("fit", "predict") if not callable(getattr(model, name, None))]
+    # By its class: some regressors show predict only when they are fitted.
+    lacks = [name for name in ("fit", "predict") if not callable(getattr(type(model), name, None))]
     if lacks:
         raise TypeError(
             f"{wanted}, got {type(model).__name__}, which has no {' and no '.join(lacks)}. Give it the method "
             "predict_folds(cortex, maps, held_out): see xsg.evaluation.protocol.Subject."
         )
-    if is_classifier(model) or is_clusterer(model):
-        kind = "classifier" if is_classifier(model) else "clusterer"
+    kinds = {"classifier": is_classifier, "clusterer": is_clusterer, "outlier detector": is_outlier_detector}
+    for kind in (kind for kind, asks in kinds.items() if isinstance(model, BaseEstimator) and asks(model)):
         raise TypeError(f"{wanted}, got the {kind} {type(model).__name__}: a map is a number by region.")
-    if type(model).__module__.startswith("xsg.") and not isinstance(model, CrossScaleVAE):
-        raise TypeError(f"{wanted}, got {type(model).__name__}, which does not predict a map of regions.")
+    if isinstance(model, CrossScaleVAE):
+        own = [name for name in ("fit", "predict") if getattr(type(model), name) is not getattr(CrossScaleVAE, name)]
+        if own:
+            raise TypeError(
+                f"{wanted}, got {type(model).__name__}, whose own {own[0]} refits do not call. Give it predict_folds."
+            )
+    elif isinstance(model, Estimator):
+        raise TypeError(f"{wanted}, got {type(model).__name__}, which has no predict_folds: see Subject.")
 
 
 def label(model: object) -> str:
@@ -113,13 +121,13 @@ def label(model: object) -> str:
     if isinstance(model, Pipeline):
         return " + ".join(label(step) for _, step in model.steps if step not in (None, "passthrough"))
     name = getattr(model, "name", None)
-    return name if isinstance(name, str) and name else type(model).__name__
+    name = name if isinstance(name, str) and name else type(model).__name__
+    return f"{name} (own)" if name in BASELINES and not isinstance(model, Baseline) else name
 
 
 def seeded(model: object, seed: int) -> object:
     """Return a copy of a model, unfitted, with its seeds set: ``seed``, and each ``random_state`` of its parts."""
-    found = clone(model) if isinstance(model, BaseEstimator) else deepcopy(model)
-    names = seeds_of(found)
+    found, names = _copied(model), seeds_of(model)
     if names:
         found.set_params(**dict.fromkeys(names, seed))
     return found
@@ -127,9 +135,9 @@ def seeded(model: object, seed: int) -> object:
 
 def seeds_of(model: object) -> list[str]:
     """Name the settings of a model that are seeds; none where nothing in it is drawn, or it does not say."""
-    if not callable(getattr(model, "get_params", None)):
+    if not all(callable(getattr(model, name, None)) for name in ("get_params", "set_params")):
         return []
-    ends = ("random_state", "seed") if type(model).__module__.startswith("xsg.") else ("random_state",)
+    ends = ("random_state", "seed") if isinstance(model, (Estimator, Baseline)) else ("random_state",)
     return [name for name in model.get_params() if name.split("__")[-1] in ends]
 
 
@@ -182,13 +190,13 @@ def predict_folds(
     regions = cortex.regions
     held_out = folds(held_out, regions, fewest=_FEWEST, empty=True)
     frame, _ = map_table(maps, regions)
-    if isinstance(model, CrossScaleVAE):
+    own = callable(getattr(model, "predict_folds", None))
+    if isinstance(model, CrossScaleVAE) and not own:
         given = cortex.expression if tables is None else list(tables), frame, cortex.graph if graphs is None else graphs
         found = refit(model, *given, held_out, seeds, progress=progress, checkpoint=checkpoint)
         return found.to_numpy().reshape(-1, *held_out.shape)
     cases = [cortex if table is None else replace(cortex, expression=table) for table in tables or [None]]
     cases = [case if graph is None else replace(case, graph=graph) for case in cases for graph in graphs or [None]]
-    own = hasattr(model, "predict_folds")
     work = [(case, seeded(model, seed)) for case in cases for seed in seeds]
     total = len(work) if own else len(work) * len(frame)
     shape, found = (len(frame), *held_out.shape), []
@@ -196,7 +204,7 @@ def predict_folds(
     with tqdm(total=total, desc=label(model), unit="fit", leave=False, **quiet) as bar:
         for case, copy in work:
             if own:
-                each = np.asarray(copy.predict_folds(case, frame.copy(), held_out.copy()), dtype=float)
+                each = copy.predict_folds(_blind(case), frame.copy(), held_out.copy())
                 bar.update()
             else:
                 each = np.stack([_fitted_by_fold(copy, case.expression, y, held_out, bar) for y in frame.to_numpy()])
@@ -246,18 +254,52 @@ def _fitted_by_fold(model: object, x: pd.DataFrame, y: np.ndarray, held_out: np.
     found = []
     with one_blas_thread():
         for fold in held_out:
-            fitted = clone(model) if isinstance(model, BaseEstimator) else deepcopy(model)
-            found.append(np.asarray(fitted.fit(x[~fold], y[~fold]).predict(x), dtype=float).reshape(len(x), -1))
+            fitted = _copied(model)
+            fitted.fit(x[~fold].copy(), y[~fold].copy())  # copies: some regressors centre in place
+            guess = fitted.predict(x.copy())
+            if isinstance(guess, pd.Series):
+                guess = matched(guess, x.index, f"what {label(model)} predicts")
+            guess = np.asarray(guess)
+            if guess.shape not in ((len(x),), (len(x), 1)):
+                raise ValueError(
+                    f"{label(model)} predicts shape {guess.shape}; expected a number by region, ({len(x)},)."
+                )
+            found.append(guess.reshape(-1))
     bar.update()
-    if any(each.shape[1] != 1 for each in found):
-        raise ValueError(f"{label(model)} predicts {found[0].shape[1]} numbers by region; expected one.")
-    return np.stack(found)[..., 0]
+    return np.stack(found)
+
+
+def _copied(model: object) -> object:
+    """Return an unfitted copy of a model."""
+    try:
+        return clone(model) if isinstance(model, BaseEstimator) else deepcopy(model)
+    except (TypeError, RuntimeError, AttributeError) as error:
+        raise TypeError(
+            f"model: {label(model)} cannot be copied ({error}), and each run needs a model of its own. Open files, "
+            "locks and so on within predict_folds, or write __deepcopy__."
+        ) from None
+
+
+def _blind(cortex: Cortex) -> Cortex:
+    """Return a copy that a subject may change, and whose own map it cannot read."""
+    found = replace(cortex, views={name: table.copy() for name, table in cortex.views.items()})
+    object.__setattr__(found, "thinning", cortex.thinning * np.nan)
+    return found
 
 
 def _checked(
-    predicted: np.ndarray, shape: tuple[int, ...], held_out: np.ndarray, maps: pd.DataFrame, model: object
+    predicted: object, shape: tuple[int, ...], held_out: np.ndarray, maps: pd.DataFrame, model: object
 ) -> np.ndarray:
     """Return predictions (K, F, n), or refuse another shape and what is not finite where it is held out."""
+    try:
+        found = np.asarray(predicted)
+        predicted = found.astype(float) if found.dtype.kind in "fiu" else None
+    except (ValueError, TypeError, RuntimeError):  # ragged; a tensor with its gradient
+        predicted = None
+    if predicted is None:
+        raise TypeError(
+            f"{label(model)}.predict_folds returned no array of numbers; expected {shape}: maps × folds × regions."
+        )
     if predicted.shape != shape:
         raise ValueError(
             f"{label(model)}.predict_folds returned shape {predicted.shape}; expected {shape}: maps × folds × regions."

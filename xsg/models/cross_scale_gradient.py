@@ -170,8 +170,13 @@ class HandGradient:
 
 def serves(kind: type[CrossScaleNet]) -> bool:
     """Tell whether the gradient is that of a network's loss: its equations are those that it was derived from."""
+    return kind.__init__ is CrossScaleNet.__init__ and equations(kind) == DERIVED_FROM
+
+
+def equations(kind: type[CrossScaleNet]) -> str:
+    """Digest the equations of a network as they stand in this process, changed or not."""
     own = (getattr(kind, name) for name in _PARTS)
-    return text_digest(*own, cross_scale.Affine.forward, cross_scale.roughness) == DERIVED_FROM
+    return text_digest(*own, cross_scale.Affine.forward, cross_scale.roughness)
 
 
 @cache
@@ -180,8 +185,9 @@ def text_digest(*functions: Callable) -> str:
     found = hashlib.sha256()
     for function in functions:
         try:
-            tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-        except (OSError, TypeError, SyntaxError):
+            # Of the code itself: the source of a decorated function is that of the one within.
+            tree = ast.parse(textwrap.dedent(inspect.getsource(function.__code__)))
+        except (AttributeError, OSError, TypeError, SyntaxError):
             found.update(repr(function).encode())
             continue
         definition = tree.body[0]

@@ -221,7 +221,7 @@ class CrossScaleVAE(Estimator):
             [params["seed"]],
             np.array([params["smoothness"]]),
             homologous_pairs(regions),
-            net=type(self).NET,
+            net=self.NET,
         )
         self.device_ = device(params["device"])
         self.net_, trained, target = train_copies(copies, progress, keep=True)

@@ -97,6 +97,12 @@ class _Autograd:
         output = self.net(self.x, self.propagate, noise)
         terms = self.net.loss(output, self.y, self.weight, wiring.edges, wiring.edge_weight, x=self.x, **self.loss)
         self.names = list(terms)
+        for name, term in terms.items():
+            if getattr(term, "shape", None) != self.y.shape[:1]:
+                raise ValueError(
+                    f"the term {name!r} of {type(self.net).__name__}.loss is {str(getattr(term, 'shape', term))[:60]}; "
+                    f"expected a tensor ({len(self.y)},), a number for each copy: sum over regions and programs only."
+                )
         stacked = torch.stack(list(terms.values()))
         self.net.zero_grad(set_to_none=False)
         stacked.sum().backward()

@@ -123,7 +123,7 @@ class Loop:
             return False
         self.interrupted, self.seconds = True, self.seconds[: len(self._rows)]
         self._end()
-        state = "state after the last finished one" if self.keep == "last" else "best state so far"
+        state = "best state so far" if self.restore or self.keep == "best" else "state after the last finished one"
         warn(f"training interrupted after {len(self._rows)} of {self.epochs} epochs; the {state} is kept.")
         return True
 

@@ -11,7 +11,6 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -168,19 +167,26 @@ def refit(
             [seeds[k] for k in seed],
             np.array([lambdas[k] for k in lam]),
             pairs,
-            type(model).NET,
+            model.NET,
             tuple(called[k] for k in used),
         )
 
     # Message passing takes one graph at a time; so few copies are left of a chunk on graphs too large to be dense.
     size = max(1, min(CHUNK, CHUNK * 100**2 // n**2))
-    if len(graphs) > 1 and not gradient.serves(type(model).NET):
+    shipped = gradient.serves(model.NET)
+    if len(graphs) > 1 and not shipped:
         size = 1
+    reads = gradient.equations(model.NET)
     chunks = [copies(combinations[start : start + size]) for start in range(0, len(combinations), size)]
+    if checkpoint is not None and not shipped:
+        raise ValueError(
+            f"checkpoint: what {model.NET.__name__} is made of cannot be told from what it was when a chunk was kept, "
+            "for its equations are not those of the package. Leave checkpoint out."
+        )
     store = _Store(checkpoint) if checkpoint is not None else None
     found = [store.read(chunk) if store else None for chunk in chunks]
     waiting = [number for number, values in enumerate(found) if values is None]
-    results = Parallel(return_as="generator")(delayed(_predict)(chunks[number]) for number in waiting)
+    results = Parallel(return_as="generator")(delayed(_predict)(chunks[number], reads) for number in waiting)
     quiet = {} if progress else {"disable": True}
     with tqdm(total=len(combinations), desc="refits", unit="model", leave=False, **quiet) as bar:
         bar.update(sum(len(values) for values in found if values is not None))
@@ -266,8 +272,13 @@ def _listed(values: object, what: str, kind: str) -> list:
     return list(values)
 
 
-def _predict(copies: Copies) -> np.ndarray:
+def _predict(copies: Copies, reads: str) -> np.ndarray:
     """Train a chunk of copies and return the thinning they predict, (K, n), in the unit it was given in."""
+    if gradient.equations(copies.net) != reads:
+        raise RuntimeError(
+            f"{copies.net.__name__} has another loss in this process than where refit was called. What is changed in "
+            "place does not travel: write a class of your own, class Net(CrossScaleNet), and a model with NET = Net."
+        )
     _, trained, target = train_copies(copies)
     return target.mean + target.sd * trained.predicted.numpy()
 
@@ -315,7 +326,7 @@ class _Store:
     def _path(self, copies: Copies) -> Path:
         plain = [copies.params, copies.names, copies.tables[0].n_genes]
         plain += [copies.which_table, copies.which_wiring, copies.seeds]
-        found = hashlib.sha256(f"{_made_by()} {_source(copies.net)} {json.dumps(plain, sort_keys=True)}".encode())
+        found = hashlib.sha256(f"{_made_by()} {json.dumps(plain, sort_keys=True)}".encode())
         arrays = [table.x for table in copies.tables]
         for wiring in copies.wirings:
             arrays += [wiring.edges, wiring.edge_weight, wiring.normalised, wiring.laplacian]
@@ -329,13 +340,6 @@ class _Store:
 def _digest(*names: Iterable[object]) -> str:
     """Return a digest of names and their order."""
     return hashlib.sha256(json.dumps([[str(each) for each in some] for some in names]).encode()).hexdigest()
-
-
-def _source(kind: type) -> str:
-    """Return the name of a class and, where it can be had, its text."""
-    with suppress(OSError, TypeError):
-        return f"{kind.__qualname__} {inspect.getsource(kind)}"
-    return kind.__qualname__
 
 
 @cache

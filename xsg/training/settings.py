@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from xsg import _moved
 from xsg.check import choice, flag, number
 from xsg.training.saved import label
 
@@ -79,6 +80,8 @@ def checked(settings: Mapping[str, object], rules: Mapping[str, Rule]) -> dict[s
     TypeError, ValueError
         Naming it, the value seen and what was expected.
     """
+    if lost := [name for name in settings if name not in rules]:
+        raise TypeError(f"setting {lost[0]!r} has no rule: add to RULES of the class what checks it, such as STEP.")
     return {name: rules[name](value, name) for name, value in settings.items()}
 
 
@@ -87,3 +90,6 @@ def _normalise(value: object) -> str:
     if isinstance(value, str) and value in ("gene", "region", "none"):
         return value
     raise ValueError(f"normalise is {value!r}; expected 'gene', 'region' or 'none'.")
+
+
+__getattr__ = _moved.lazily(__name__)

@@ -38,7 +38,7 @@ if __name__ == "__main__":
         told.append(f"Split {split!r}: " + (f"use {method}" if method else "no method predicts better than the mean"))
         print(told[-1])
         if method:
-            held_out = report.predictions["held out" if method == "CrossScaleVAE" else method]
+            held_out = report.predictions["held out" if method == report.label else method]
             maps = pd.DataFrame({"observed": cortex.thinning, f"held out, {method}": held_out})
             with whole(out / f"map_{split}.png") as part:
                 brain(maps, f"thinning ({unit})", cortex.parcellation).savefig(part)
