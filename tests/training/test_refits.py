@@ -119,11 +119,11 @@ def test_a_run_that_was_cut_short_goes_on(toy, tmp_path, monkeypatch):
     whole = refit(small(), expression, thinning, graph, seeds=range(20), progress=False)
     real, trained = refits._predict, []
 
-    def breaks(copies, reads):
+    def breaks(copies):
         trained.append(copies.seeds)
         if len(trained) == 3:
             raise KeyboardInterrupt
-        return real(copies, reads)
+        return real(copies)
 
     monkeypatch.setattr(refits, "_predict", breaks)
     with pytest.raises(KeyboardInterrupt):

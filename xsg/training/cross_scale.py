@@ -372,6 +372,7 @@ class Copies(NamedTuple):
     pairs: np.ndarray  # (n,) as homologous_pairs numbers them
     net: type[CrossScaleNet] = CrossScaleNet
     names: tuple[str, ...] = ()  # digests of what regions and genes are called; only checkpoints ask
+    reads: str = ""  # the network's equations where refit was called
 
 
 def train_copies(copies: Copies, progress: bool = False, keep: bool = False) -> tuple[CrossScaleNet, Trained, Target]:

@@ -151,6 +151,8 @@ def refit(
     pairs = homologous_pairs(regions)
     called = [_digest(regions, table.columns) for table in given] if checkpoint is not None else [""] * len(given)
 
+    reads = gradient.equations(model.NET)
+
     def copies(chunk: list[tuple[int, ...]]) -> Copies:
         map_, table, graph_, lam, seed, fold = (list(column) for column in zip(*chunk, strict=True))
         # Only what this chunk reads is sent along.
@@ -169,6 +171,7 @@ def refit(
             pairs,
             model.NET,
             tuple(called[k] for k in used),
+            reads,
         )
 
     # Message passing takes one graph at a time; so few copies are left of a chunk on graphs too large to be dense.
@@ -176,7 +179,6 @@ def refit(
     shipped = gradient.serves(model.NET)
     if len(graphs) > 1 and not shipped:
         size = 1
-    reads = gradient.equations(model.NET)
     chunks = [copies(combinations[start : start + size]) for start in range(0, len(combinations), size)]
     if checkpoint is not None and not shipped:
         raise ValueError(
@@ -186,7 +188,7 @@ def refit(
     store = _Store(checkpoint) if checkpoint is not None else None
     found = [store.read(chunk) if store else None for chunk in chunks]
     waiting = [number for number, values in enumerate(found) if values is None]
-    results = Parallel(return_as="generator")(delayed(_predict)(chunks[number], reads) for number in waiting)
+    results = Parallel(return_as="generator")(delayed(_predict)(chunks[number]) for number in waiting)
     quiet = {} if progress else {"disable": True}
     with tqdm(total=len(combinations), desc="refits", unit="model", leave=False, **quiet) as bar:
         bar.update(sum(len(values) for values in found if values is not None))
@@ -272,9 +274,9 @@ def _listed(values: object, what: str, kind: str) -> list:
     return list(values)
 
 
-def _predict(copies: Copies, reads: str) -> np.ndarray:
+def _predict(copies: Copies) -> np.ndarray:
     """Train a chunk of copies and return the thinning they predict, (K, n), in the unit it was given in."""
-    if gradient.equations(copies.net) != reads:
+    if gradient.equations(copies.net) != copies.reads:
         raise RuntimeError(
             f"{copies.net.__name__} has another loss in this process than where refit was called. What is changed in "
             "place does not travel: write a class of your own, class Net(CrossScaleNet), and a model with NET = Net."
