@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Protocol
 
@@ -85,7 +86,7 @@ def check_subject(model: object) -> None:
     if isinstance(model, type):
         name = "xsg." * model.__module__.startswith("xsg.") + model.__name__
         raise TypeError(f"{wanted}, got type. Make one: {name}().")
-    if callable(getattr(model, "predict_folds", None)):
+    if _by_method(model):
         return
     # By its class: some regressors show predict only when they are fitted.
     lacks = [name for name in ("fit", "predict") if not callable(getattr(type(model), name, None))]
@@ -105,6 +106,11 @@ def check_subject(model: object) -> None:
             )
     elif isinstance(model, Estimator):
         raise TypeError(f"{wanted}, got {type(model).__name__}, which has no predict_folds: see Subject.")
+
+
+def _by_method(model: object) -> bool:
+    """Tell whether a model has the method of a `Subject`."""
+    return callable(getattr(model, "predict_folds", None))
 
 
 def label(model: object) -> str:
@@ -190,19 +196,20 @@ def predict_folds(
     regions = cortex.regions
     held_out = folds(held_out, regions, fewest=_FEWEST, empty=True)
     frame, _ = map_table(maps, regions)
-    own = callable(getattr(model, "predict_folds", None))
+    own = _by_method(model)
     if isinstance(model, CrossScaleVAE) and not own:
         given = cortex.expression if tables is None else list(tables), frame, cortex.graph if graphs is None else graphs
         found = refit(model, *given, held_out, seeds, progress=progress, checkpoint=checkpoint)
         return found.to_numpy().reshape(-1, *held_out.shape)
-    cases = [cortex if table is None else replace(cortex, expression=table) for table in tables or [None]]
-    cases = [case if graph is None else replace(case, graph=graph) for case in cases for graph in graphs or [None]]
-    work = [(case, seeded(model, seed)) for case in cases for seed in seeds]
-    total = len(work) if own else len(work) * len(frame)
+    changes = [{} if table is None else {"expression": table} for table in tables or [None]]
+    changes = [each if graph is None else each | {"graph": graph} for each in changes for graph in graphs or [None]]
+    total = len(changes) * len(seeds) * (1 if own else len(frame))
     shape, found = (len(frame), *held_out.shape), []
     quiet = {} if progress else {"disable": True}
     with tqdm(total=total, desc=label(model), unit="fit", leave=False, **quiet) as bar:
-        for case, copy in work:
+        for change, seed in product(changes, seeds):
+            # Made one by one: a cortex copies its tables.
+            case, copy = replace(cortex, **change) if change else cortex, seeded(model, seed)
             if own:
                 each = copy.predict_folds(_blind(case), frame.copy(), held_out.copy())
                 bar.update()

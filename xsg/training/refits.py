@@ -121,6 +121,12 @@ def refit(
     seeds = [settings.seed(value, f"seeds[{k}]") for k, value in enumerate(_listed(seeds, "seeds", "seeds"))]
     if not (given and graphs and lambdas and seeds):
         raise ValueError("expression, graph, smoothness or seeds is an empty list; there is nothing to train.")
+    shipped, reads = gradient.serves(model.NET), gradient.equations(model.NET)
+    if checkpoint is not None and not shipped:
+        raise ValueError(
+            f"checkpoint: what {model.NET.__name__} is made of cannot be told from what it was when a chunk was kept, "
+            "for its equations are not those of the package. Leave checkpoint out."
+        )
     given = [tables.expression_table(table) for table in given]
     regions = given[0].index
     for number, table in enumerate(given):
@@ -151,8 +157,6 @@ def refit(
     pairs = homologous_pairs(regions)
     called = [_digest(regions, table.columns) for table in given] if checkpoint is not None else [""] * len(given)
 
-    reads = gradient.equations(model.NET)
-
     def copies(chunk: list[tuple[int, ...]]) -> Copies:
         map_, table, graph_, lam, seed, fold = (list(column) for column in zip(*chunk, strict=True))
         # Only what this chunk reads is sent along.
@@ -176,15 +180,9 @@ def refit(
 
     # Message passing takes one graph at a time; so few copies are left of a chunk on graphs too large to be dense.
     size = max(1, min(CHUNK, CHUNK * 100**2 // n**2))
-    shipped = gradient.serves(model.NET)
     if len(graphs) > 1 and not shipped:
         size = 1
     chunks = [copies(combinations[start : start + size]) for start in range(0, len(combinations), size)]
-    if checkpoint is not None and not shipped:
-        raise ValueError(
-            f"checkpoint: what {model.NET.__name__} is made of cannot be told from what it was when a chunk was kept, "
-            "for its equations are not those of the package. Leave checkpoint out."
-        )
     store = _Store(checkpoint) if checkpoint is not None else None
     found = [store.read(chunk) if store else None for chunk in chunks]
     waiting = [number for number, values in enumerate(found) if values is None]
