@@ -1,7 +1,7 @@
-# make book · make test · make teaching · make handout · make notebooks · make bench · make hosted · make data · make lock
+# make book · make test · make teaching · make handout · make notebooks · make bench · make hosted · make dist · make data · make lock
 # (PYTHON=… picks another interpreter)
 .DELETE_ON_ERROR:
-.PHONY: book test teaching handout env lock bench hosted data notebooks microarrays clean
+.PHONY: book test teaching handout env lock bench hosted dist data notebooks microarrays clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -43,6 +43,14 @@ bench: env
 # Colab's and Binder's environments as far as they can be had here, several GB; ALL=1 runs every chapter in both.
 hosted: env
 	$(BIN)/python -m pytest -s tests/hosted --torch $(TORCH) $(if $(ALL),--all)
+
+# Wheel and sdist, as they go to the package index, and what that thinks of them (twine in an environment of its own).
+dist: env
+	rm -rf _build/dist
+	$(BIN)/python -m hatchling build --directory _build/dist
+	$(PYTHON) -m venv _build/twine
+	_build/twine/bin/python $(PIP) install twine
+	_build/twine/bin/python -m twine check --strict _build/dist/*
 
 data: env
 	$(BIN)/python -m xsg data

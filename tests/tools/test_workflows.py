@@ -8,7 +8,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
-WRITES = {"pages.yml": {"pages", "id-token"}, "weekly.yml": {"issues"}}
+WRITES = {"pages.yml": {"pages", "id-token"}, "weekly.yml": {"issues"}, "release.yml": {"id-token"}}
 
 
 @pytest.fixture(params=WORKFLOWS, ids=lambda path: path.name)
@@ -22,8 +22,8 @@ def steps(loaded):
     return [step for job in loaded["jobs"].values() for step in job["steps"]]
 
 
-def test_there_are_the_three():
-    assert [path.name for path in WORKFLOWS] == ["ci.yml", "pages.yml", "weekly.yml"]
+def test_there_are_the_four():
+    assert [path.name for path in WORKFLOWS] == ["ci.yml", "pages.yml", "release.yml", "weekly.yml"]
 
 
 def test_jobs_are_whole(workflow):
@@ -42,7 +42,7 @@ def test_actions_are_official_and_pinned_by_digest():
     used = {}
     for path in WORKFLOWS:
         for line in re.findall(r"uses:.*", path.read_text(encoding="utf-8")):
-            found = re.fullmatch(r"uses: (actions/[a-z-]+)@([0-9a-f]{40})  # (v\d+\.\d+\.\d+)", line)
+            found = re.fullmatch(r"uses: ((?:actions|pypa)/[a-z-]+)@([0-9a-f]{40})  # (v\d+\.\d+\.\d+)", line)
             assert found, line
             used.setdefault(found[1], set()).add((found[2], found[3]))
     assert "actions/checkout" in used
