@@ -47,7 +47,7 @@ def test_what_is_no_such_folder_is_refused(subjects, tmp_path):
     with pytest.raises(ValueError, match="no SUBJECT/stats"):
         stats_tables(tmp_path / "fsaverage")
     (subjects / "sub-02/stats/rh.aparc.stats").unlink()
-    with pytest.raises(ValueError, match=r"1 of 2 subjects have no stats/rh\.aparc\.stats: sub-02"):
+    with pytest.raises(ValueError, match=r"1 of 2 subjects have no stats/rh\.aparc\.stats: 'sub-02'"):
         stats_tables(subjects)
 
 
