@@ -1,4 +1,7 @@
-"""Command line, ``xsg`` or ``python -m xsg``: ``data`` lists and fetches remote data files, ``new`` begins a study."""
+"""Command line, ``xsg`` or ``python -m xsg``.
+
+``evaluate`` puts a map on trial, ``new`` begins a study, ``data`` lists and fetches remote data files.
+"""
 
 import argparse
 import os
@@ -50,15 +53,21 @@ def _new(folder: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, or 1 when something could not be fetched.
+    """Run the command line and return its exit code: 0, or 1 when something could not be read, used or fetched.
 
     Parameters
     ----------
     arguments
         Command-line arguments without the programme's name (default: those of the process).
     """
-    parser = argparse.ArgumentParser(prog="xsg")
+    from xsg.study import evaluate  # torch is not imported before it is used
+
+    parser = argparse.ArgumentParser(prog="xsg", description="Cross-scale generative models of the brain.")
     parts = parser.add_subparsers(dest="part", required=True)
+    about = "Put a map on trial: is there anything in the genes that place does not say?"
+    evaluate.add_arguments(
+        parts.add_parser("evaluate", help="put a map on trial and write a report", description=about)
+    )
     actions = parts.add_parser("data", help="list or fetch the remote data files").add_subparsers(dest="action")
     actions.add_parser("list", help="names, sizes, licences, citations, and what is here (default)")
     get = actions.add_parser("fetch", help="get files into the cache")
@@ -69,18 +78,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a path may hold what the terminal cannot show
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
     options = parser.parse_args(arguments)
     if options.part == "new":
         return _new(options.folder)
     if options.action == "fetch" and bool(options.names) == options.all:
         get.error("give either names or --all")
     try:
+        if options.part == "evaluate":
+            return evaluate.run(options, arguments)
         if options.action != "fetch":
             _list()
             return 0
         for name in data.registry().index if options.all else options.names:
             print(data.fetch(name))
-    except (ValueError, data.DownloadError) as error:
+    except (ValueError, TypeError, OSError, data.DownloadError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,0 +1,228 @@
+"""``xsg evaluate``: a map, a cohort or a folder in, a report out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shlex
+import sys
+import time
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xsg.check import choice, some
+from xsg.data.atlases import ATLASES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xsg.report import Report
+
+MODELS = {  # as asked for in the shell -> a preset of CrossScaleVAE, or a baseline
+    "paper": "paper",
+    "xsg": "xsg",
+    "ridge": "ridge",
+    "pls": "PLS",
+    "pc1": "expression PC1",
+    "position": "position (kriging)",
+    "position+genes": "position + genes",
+}
+EXAMPLES = """\
+examples:
+  xsg evaluate t_map.nii.gz --positive gain --atlas schaefer400      an image in MNI space; larger = more tissue
+  xsg evaluate lh.map.func.gii rh.map.func.gii --positive loss       a pair of surface files
+  xsg evaluate d_values.csv --column d --positive gain               a spreadsheet: a region and a value a row
+  xsg evaluate lh.tsv rh.tsv --people participants.tsv --slope age   a cohort: thinning with age
+  xsg evaluate SUBJECTS_DIR --people participants.tsv --contrast group AD CN
+  xsg evaluate my-study/                                             a folder made by 'xsg new'
+
+The report lies in --out: report.html to read and to send, and its numbers as .csv and .json. A run that was cut
+(Ctrl-C, a shutdown) goes on where it was when the same command is given again.
+Exit codes: 0 done, 1 the data or a choice cannot be used (said on stderr), 2 a wrong command line, 130 interrupted."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``xsg evaluate``."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EXAMPLES
+    parser.add_argument("source", nargs="+", metavar="MAP|FOLDER", help="one file, a left and a right one, or a folder")
+    what = parser.add_argument_group("what the map is")
+    what.add_argument("--atlas", default=None, help=f"one of {', '.join(ATLASES)}; +subcortex adds 14 deep regions")
+    what.add_argument("--positive", choices=("loss", "gain"), help="what larger values mean: more loss, or more tissue")
+    what.add_argument("--unit", help="unit of the values, for figures")
+    what.add_argument("--space", help="MNI, where an image's header does not say so")
+    what.add_argument("--column", help="column of the values, where a table has several")
+    what.add_argument("--mask", help="image of the voxels that were analysed")
+    what.add_argument("--name", help="what to call the map in the report")
+    cohort = parser.add_argument_group("a cohort instead of a map")
+    cohort.add_argument("--people", metavar="TABLE", help="participants.tsv: one row a person")
+    asked = cohort.add_mutually_exclusive_group()
+    asked.add_argument("--slope", metavar="COLUMN", help="thinning per unit of this column, such as age")
+    asked.add_argument("--contrast", nargs=3, metavar=("COLUMN", "A", "B"), help="thinning in group A against group B")
+    cohort.add_argument("--covariates", nargs="*", metavar="COLUMN", help="columns to adjust for")
+    trial = parser.add_argument_group("the trial")
+    trial.add_argument(
+        "--model", choices=MODELS, default="paper", help="a preset of the graph VAE, or a simpler method"
+    )
+    trial.add_argument(
+        "--genes", choices=("landmark", "all"), help="default: landmark for desikan, else all stable ones"
+    )
+    trial.add_argument("--split", nargs="+", metavar="SPLIT", help="default: pairs (or mirrored blocks), then patches")
+    trial.add_argument("--null", default="spin", help="default: spin")
+    trial.add_argument("--n-nulls", type=int, help="exactly so many; default: up to 1000, fewer where p is large")
+    trial.add_argument("--seed", type=int, default=0)
+    trial.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    trial.add_argument("--out", type=Path, default=Path("report"), metavar="FOLDER", help="default: ./report")
+    trial.add_argument("--json", action="store_true", help="print the results as JSON, and nothing else, on stdout")
+
+
+def run(options: argparse.Namespace, command: Sequence[str]) -> int:
+    """Put what was asked for on trial; return the exit code.
+
+    Parameters
+    ----------
+    options
+        As `add_arguments` declares them.
+    command
+        The words of the command line, kept in the report.
+    """
+    started = time.monotonic()
+    told: list[str] = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            subject = read_subject(options)
+            told += dict.fromkeys(str(each.message) for each in caught if issubclass(each.category, UserWarning))
+        for line in told:
+            print(f"note: {line}", file=sys.stderr)
+        reports = trials(options, subject)
+        reports = [
+            replace(
+                each,
+                notes=tuple(dict.fromkeys([*each.notes, *told])),
+                settings={**each.settings, "command": shlex.join(["xsg", *command])},
+            )
+            for each in reports
+        ]
+        written = save(reports, options.out)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    if options.json:
+        print(json.dumps([json.loads(path.read_text(encoding="utf-8")) for path in written if path.suffix == ".json"]))
+    else:
+        for each in reports:
+            print(each.sentence, end="\n\n")
+        print(f"{written[0]} ({time.monotonic() - started:.0f} s; its numbers beside it)")
+    return 0
+
+
+def read_subject(options: argparse.Namespace) -> object:
+    """Read what is to be judged: a cortex, or a cohort's map with its people."""
+    import xsg
+
+    sources = [Path(each) for each in options.source]
+    if absent := [each for each in sources if not each.exists()]:
+        raise ValueError(f"{absent[0]} is not there. Give a file of a map or of a cohort, or a folder.")
+    wants = options.slope or options.contrast
+    if options.people and not wants:
+        raise ValueError("--people gives a cohort; say what is asked of it: --slope age, or --contrast group AD CN.")
+    (folder, *more) = sources
+    if folder.is_dir():
+        if more:
+            raise ValueError(f"{folder} is a folder, and {more[0]} was given too; expected one folder, or files only.")
+        if (folder / "regions.csv").exists():
+            if options.atlas:
+                raise ValueError(f"{folder} is a study with regions of its own; leave --atlas out.")
+            return xsg.read_study(folder)
+        sources, options.people = _tables_of(folder, options.people)
+        wants = wants or _nothing_asked(folder)
+    if wants:
+        if not options.people:
+            raise ValueError("a cohort needs --people participants.tsv, a row for each person.")
+        cohort = xsg.read_cohort(_pair(sources), people=options.people, atlas=options.atlas or "desikan")
+        adjust = {} if options.covariates is None else {"covariates": options.covariates}
+        asked = cohort.slope(options.slope, **adjust) if options.slope else cohort.contrast(*options.contrast, **adjust)
+        return asked
+    given = {key: getattr(options, key) for key in ("positive", "unit", "space", "column", "mask", "name")}
+    given = {key: value for key, value in given.items() if value is not None}
+    found = xsg.read_map(_pair(sources), options.atlas or "desikan", **given)
+    genes = {"genes": options.genes} if options.genes else {}
+    return xsg.load_cortex("ahba", thinning=found, **genes)
+
+
+def trials(options: argparse.Namespace, subject: object) -> list[Report]:
+    """Judge the model under each split that was asked for."""
+    import joblib
+
+    import xsg
+    from xsg.evaluation.baselines import Baseline
+
+    name = MODELS[options.model]
+    if options.model in ("paper", "xsg"):
+        model = xsg.CrossScaleVAE.from_preset(name, device=options.device)
+    else:
+        model = Baseline(name)
+    keeps = {"checkpoint": options.out / "trained"} if isinstance(model, xsg.CrossScaleVAE) else {}
+    options.out.mkdir(parents=True, exist_ok=True)
+    found = []
+    for split in options.split or (None, "spatial"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they stand in the report
+            found.append(
+                xsg.evaluate(
+                    model,
+                    subject,
+                    split=split,
+                    null=options.null,
+                    n_nulls=options.n_nulls,
+                    seed=options.seed,
+                    progress=not options.json,
+                    **keeps,
+                )
+            )
+    return found
+
+
+def save(reports: Sequence[Report], folder: Path) -> list[Path]:
+    """Write the first report as a page with the others beside it, and the numbers of each."""
+    first = reports[0]
+    written = [first.save(folder / "report.html", also=reports[1:]), first.save(folder / "report.bib")]
+    for each in reports:
+        stem = "report" if each is first else f"report_{each.split}"
+        written += [each.save(folder / f"{stem}{ending}") for ending in (".csv", ".json", ".png", ".svg")]
+    return written
+
+
+def _pair(sources: list[Path]) -> Path | tuple[Path, Path]:
+    if len(sources) > 2:
+        raise ValueError(f"{len(sources)} files were given; expected one, or a left and a right one.")
+    return sources[0] if len(sources) == 1 else (sources[0], sources[1])
+
+
+def _tables_of(folder: Path, people: str | None) -> tuple[list[Path], str | Path | None]:
+    """Find the tables of a cohort in a folder, or the folder of FreeSurfer's subjects that it is."""
+    here = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".tsv", ".csv", ".txt"))
+    halves = [[path for path in here if re.match(rf"{side}[._-]", path.name)] for side in ("lh", "rh")]
+    if any(halves) and [len(half) for half in halves] != [1, 1]:
+        raise ValueError(
+            f"{folder} holds {some(path.name for half in halves for path in half)}; expected one table for each "
+            "hemisphere, lh.….tsv and rh.….tsv. Give the files instead of the folder."
+        )
+    if people is None:
+        people = next((path for path in here if path.stem.casefold() == "participants"), None)
+    if all(halves):
+        return [half[0] for half in halves], people
+    if not next(folder.glob("*/stats/?h.aparc.stats"), None):
+        raise ValueError(
+            f"{folder} holds neither regions.csv (a study made by 'xsg new'), nor lh and rh tables of aparcstats2table, "
+            "nor FreeSurfer's subjects (SUBJECT/stats/lh.aparc.stats). Give the file of a map."
+        )
+    return [folder], people
+
+
+def _nothing_asked(folder: Path) -> None:
+    raise ValueError(f"{folder} holds a cohort; say what is asked of it: --slope age, or --contrast group AD CN.")
