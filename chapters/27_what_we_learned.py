@@ -193,7 +193,7 @@ claim("learned-no-null", without.sum())
 # | do disorders share programs? | – | together 0.17<!-- claim:transfer-shared-pairs -->, each on its own 0.19<!-- claim:transfer-alone-pairs --> | the *set* against rotated sets: p ≤ 0.01<!-- claim:transfer-null-same-p --> | the set is predicted; that sharing helps, not testable here | [25](25_transfer.ipynb) |
 # | do mouse programs carry over? | a fifth of the genes conserved is found in 0.7<!-- claim:transfer-power-20 --> of brains | – | shuffled names | not testable here | [25](25_transfer.ipynb) |
 # | are courses of single subjects foreseen? | last visit of known subjects: 34<!-- claim:over-time-known-programs --> µm off | – | mixed effects 36<!-- claim:over-time-known-lme -->, no change 43<!-- claim:over-time-known-no-change --> µm | on a cohort of the model's own making only; not testable here on real subjects | [23](23_over_time.ipynb) |
-# | does it scale? | – | – | – | along the edges time grows with the power 1.1<!-- claim:own-data-sparse-time-exponent --> of the number of regions, up to 20,484 | [26](26_own_data.ipynb) |
+# | does it scale? | – | – | – | along the edges time grows with the power 1.1<!-- claim:own-data-sparse-time-exponent --> of the number of regions, up to 20,484 | [26b](26b_scale.ipynb) |
 
 # %% [markdown]
 # ## How large would an effect have to be?
@@ -351,7 +351,7 @@ assert np.isclose(share_in_sample, ours.count("in-sample") / len(ours)), f"share
 #
 # - [Why do some regions die first?](01_question.ipynb): the question, as it looked before.
 # - [A thousand refits](11_refits.ipynb): the table in which model A's headline is weighed.
-# - [Your own data, at any scale](26_own_data.ipynb): the same report for a map of yours.
+# - [Your own map](26_own_data.ipynb): the same report for a map of yours.
 # - [Execution report](../book/execution.md): what each chapter cost when this copy was built.
 
 # %% [markdown]

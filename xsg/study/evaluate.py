@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xsg.check import choice, some
+from xsg.check import some
 from xsg.data.atlases import ATLASES
 
 if TYPE_CHECKING:
@@ -156,8 +156,6 @@ def read_subject(options: argparse.Namespace) -> object:
 
 def trials(options: argparse.Namespace, subject: object) -> list[Report]:
     """Judge the model under each split that was asked for."""
-    import joblib
-
     import xsg
     from xsg.evaluation.baselines import Baseline
 
