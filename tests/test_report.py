@@ -3,6 +3,7 @@
 import re
 import warnings
 from dataclasses import replace
+from itertools import product
 
 import matplotlib
 import numpy as np
@@ -15,11 +16,11 @@ import matplotlib.pyplot as plt
 
 import xsg
 from xsg.atlas import homologous_pairs
-from xsg.evaluation.baselines import BASELINES, baseline
+from xsg.evaluation.baselines import BASELINES, Baseline, baseline
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import null_maps, p_text, p_value
 from xsg.evaluation.splits import LeakWarning, homologous
-from xsg.report import STATISTICS
+from xsg.report import GAIN, STATISTICS
 from xsg.training import CrossScaleVAE, cross_val_predict, refit
 from xsg.trial import _bootstrap, _dealings, _given_out, evaluate
 
@@ -104,10 +105,47 @@ def test_numbers_are_those_of_the_parts(cortex, report):
         for k, (_, m) in enumerate(null.iterrows())
     ]
     assert line["p R²"] == (1 + np.sum(np.array(chance) >= line["R²"])) / 40
-    assert report.baselines["p R²"].isna().to_list() == [True] + [False] * 4 + [True]
+    assert report.baselines["p R²"].isna().to_list() == [True] + [False] * 5 + [True]
     shown = report.predictions["held out"]
     assert any(np.allclose(shown, predicted[0], atol=1e-5) for predicted in outside)
     assert r_squared(y, shown) == report.held_out.loc["R²", "value"]
+
+
+def test_gain_is_what_the_table_says_and_what_spun_maps_give(cortex, report):
+    both, place = "position + genes", "position (kriging)"
+    gain, lines, each = report.gain, report.baselines.loc[[both, place], "R²"], report.dealings["R²"]
+    assert list(gain.index) == list(GAIN)
+    assert gain["value"] == lines[both] - lines[place] > 0.2  # programs make this map, and they are not smooth
+    assert 0 < gain["low"] < gain["value"] < gain["high"]
+    assert gain["lowest"] == (each[both] - each[place]).min() <= gain["value"] <= gain["highest"]
+    null = null_maps(cortex.thinning, cortex.parcellation, n=39, progress=False)
+    which, chance = _given_out(39, 5, 0), np.empty(39)
+    for k, values in enumerate(null.to_numpy()):
+        given = cortex.expression, pd.Series(values, cortex.regions), cortex.parcellation
+        folds = homologous(cortex.regions, seed=which[k])
+        scores = [r_squared(values, baseline(name, *given, folds)[0]) for name in (both, place)]
+        chance[k] = scores[0] - scores[1]
+    assert gain["p"] == (1 + (chance >= gain["value"]).sum()) / 40
+    # On trial itself, a baseline is compared with the other as it would be beside it.
+    again = evaluate(Baseline(place), cortex, n_nulls=39, progress=False)
+    assert again.gain.to_list() == pytest.approx(gain.to_list())
+    assert np.isnan(evaluate(Baseline(place), cortex, null="noise-genes", n_nulls=19, progress=False).gain["p"])
+    assert evaluate(Baseline(place), cortex, n_nulls=0, baselines=False, progress=False).gain.isna().all()
+
+
+def test_genes_are_seldom_said_to_add_to_a_map_that_ignores_them(cortex):
+    """Rotated maps, each in the place of the real one: medians over five dealings, against a null on one of them."""
+    n, names = 500, ("position + genes", "position (kriging)")
+    maps, scores = null_maps(cortex.thinning, cortex.parcellation, n=n, seed=1, progress=False), np.empty((2, 5, n))
+    for dealing, (which, name) in product(range(5), enumerate(names)):
+        folds = homologous(cortex.regions, seed=dealing)
+        guess = baseline(name, cortex.expression, maps, cortex.parcellation, folds)
+        scores[which, dealing] = [r_squared(m, g) for m, g in zip(maps.to_numpy(), guess, strict=True)]
+    observed, each = np.subtract(*np.median(scores, axis=1)), np.subtract(*scores)
+    null = each[_given_out(n, 5, 0), np.arange(n)]
+    p = np.array([p_value(value, np.delete(null, k)) for k, value in enumerate(observed)])
+    for level, fewest in ((0.05, 0.01), (0.1, 0.04), (0.2, 0.1)):  # where genes get no share, p is large
+        assert fewest < (p <= level).mean() <= level + 0.02, level  # of 2,000 maps: 0.035 to 0.0495 at 0.05
 
 
 def test_one_dealing_is_the_first_of_five_and_seeds_go_on(cortex, report):
@@ -220,7 +258,7 @@ def test_figure_marks_every_number(report):
     assert lines == {report.in_sample["R²"], report.held_out.loc["R²", "value"]}
     labels = [label.get_text() for label in below.get_yticklabels()]
     assert [re.split(r"  ", label)[0] for label in labels] == ["CrossScaleVAE", *BASELINES]
-    assert f"{report.baselines.loc['ridge', 'R²']:.2f}" in labels[4]
+    assert f"{report.baselines.loc['ridge', 'R²']:.2f}" in labels[5]
     low, high = below.get_xlim()
     assert low < report.held_out.loc["R²", "low"]
     assert high > report.in_sample["R²"]

@@ -20,7 +20,7 @@ from xsg.evaluation.nulls import MAP_NULLS, noise_genes, null_maps, p_value, rew
 from xsg.evaluation.protocol import Subject, check_subject, label, predict_folds, seeded, seeds_of
 from xsg.evaluation.splits import DEALT, SPLITS, LeakWarning, parted_pairs
 from xsg.evaluation.splits import split as make_split
-from xsg.report import STATISTICS, Report
+from xsg.report import GAIN, STATISTICS, Report
 from xsg.training import CrossScaleVAE, held_out_mean
 
 NULLS = (*MAP_NULLS, "noise-genes", "rewired")
@@ -159,6 +159,7 @@ def evaluate(
     leaks = leaks or (None if found.unknown.any() else False)
     paired = cortex.parcellation.homologue.reindex(regions).isin(regions).any()
     simple, table, by_dealing = {}, {}, {name: scores[0, 1:]}
+    chances = {name: under_null[: 0 if maps is None else None, 2:]}
     for other in _beside(model, paired, seed) if baselines else ():
         copies, ablation = other.name == "contralateral copy", other.name == "VAE without graph"
         under = maps is not None and not ablation and (leaks or not copies)
@@ -170,6 +171,7 @@ def evaluate(
             simple[other.name].append(guess[0])
             if under:
                 chance[mine] = _statistics(everything.to_numpy(), guess[:, None])[1:]
+        chances[other.name] = chance
         by_dealing[other.name] = _statistics(y, np.array(simple[other.name])[:, None])
         middle, ends = np.median(by_dealing[other.name], axis=0), _range(by_dealing[other.name])
         table[other.name] = [*middle, *ends.ravel(), *(_p_value(middle[k], chance[:, k]) for k in (0, 1))]
@@ -210,6 +212,7 @@ def evaluate(
             | {what: each[typical(what)] for what, each in simple.items()}
         ),
         unpaired=tuple(map(str, regions[found.unknown])),
+        gain=_gain(y, {name: observed[0, 1:]} | simple, by_dealing, chances, pairs, seed),
     )
 
 
@@ -349,6 +352,19 @@ def _bootstrap(
         pd.DataFrame(rows, ["R²", "r"], ["low", "high"]),
         pd.DataFrame(np.reshape(leads, (-1, 2)), list(simple), ["lead low", "lead high"]),
     )
+
+
+def _gain(y: np.ndarray, guesses: dict, by_dealing: dict, chances: dict, pairs: np.ndarray, seed: int) -> pd.Series:
+    """Return what genes add to place (`Report.gain`), of predictions (dealings, n), scores and null scores by name."""
+    both, place = "position + genes", "position (kriging)"
+    if not {both, place} <= set(guesses):
+        return pd.Series(np.nan, list(GAIN))
+    each = by_dealing[both][:, 0] - by_dealing[place][:, 0]
+    value = np.median(by_dealing[both][:, 0]) - np.median(by_dealing[place][:, 0])
+    ends = _bootstrap(y, guesses[both], {place: guesses[place]}, pairs, seed)[1].loc[place]
+    n = min(len(chances[both]), len(chances[place]))  # fewer, where one is the model on trial
+    chance = chances[both][:n, 0] - chances[place][:n, 0]
+    return pd.Series([value, *ends, each.min(), each.max(), _p_value(value, chance)], list(GAIN))
 
 
 def _independent(thinning: pd.Series, pairs: np.ndarray) -> int:

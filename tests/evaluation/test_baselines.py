@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import Matern, WhiteKernel
+from sklearn.gaussian_process.kernels import DotProduct, Matern, PairwiseKernel, WhiteKernel
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
@@ -101,6 +101,43 @@ def test_kriging_like_scikit_learn(monkeypatch):
             assert np.allclose(row[fold], expected, atol=1e-8)
 
 
+def test_position_and_genes_like_scikit_learn(monkeypatch):
+    """At fixed settings it is scikit-learn's process; with no share of genes, position."""
+    x, maps = genes(), some_maps(2)
+    where = DK.table.loc[REGIONS, ["x", "y", "z"]].to_numpy(copy=True)
+    where[:, 0] = np.abs(where[:, 0])
+    alone = baseline("position (kriging)", x, maps, DK, FOLDS)
+    monkeypatch.setattr(baselines, "SHARES", (0.0,))
+    assert np.allclose(baseline("position + genes", x, maps, DK, FOLDS), alone)
+
+    for settings, values in {"LENGTHS": (33.0,), "NUGGETS": (0.2,), "SHARES": (0.3,)}.items():
+        monkeypatch.setattr(baselines, settings, values)
+    found = baseline("position + genes", x, maps, DK, FOLDS)
+    folded = x.groupby(PAIRS).transform("mean").to_numpy()  # these folds keep homologues together
+    for fold in FOLDS:
+        z = StandardScaler().fit(folded[~fold]).transform(folded) / np.sqrt(x.shape[1])
+        both = 0.7 * Matern(33.0, nu=1.5)(where) + 0.3 * DotProduct(0.0)(z)  # each of columns of its own
+        looked_up = PairwiseKernel(metric=lambda a, b, both=both, **_: both[int(a[0]), int(b[0])])
+        rows = np.arange(len(REGIONS))[:, None]
+        for row, y in zip(found, maps.to_numpy(), strict=True):
+            process = GaussianProcessRegressor(looked_up + WhiteKernel(0.2), optimizer=None)
+            process.fit(rows[~fold], y[~fold] - y[~fold].mean())
+            assert np.allclose(row[fold], y[~fold].mean() + process.predict(rows[fold]), atol=1e-8)
+
+
+def test_genes_add_to_place_only_where_they_make_the_map():
+    """A map of place and genes is better told by both; one of place alone no better, and equal sides do not hide it."""
+    rng, x = np.random.default_rng(5), genes(p=200)
+    place = np.cos(DK.table.loc[REGIONS, "y"] / 25)
+    biology = pd.Series(x.to_numpy() @ rng.normal(size=200), REGIONS)
+    biology = biology.groupby(PAIRS).transform("mean")  # homologues share their value, as in an average of both sides
+    names = ("position (kriging)", "position + genes")
+    for share, least, most in ((0.0, -0.1, 0.1), (1.0, 0.15, 1.0)):
+        y = place / place.std() + share * biology / biology.std()
+        scores = [r_squared(y, baseline(name, x, y, DK, FOLDS)[0]) for name in names]
+        assert least < scores[1] - scores[0] < most, (share, scores)
+
+
 def test_contralateral_copy_by_hand():
     regions = pd.Index(["L_insula", "L_cuneus", "L_lingual", "L_fusiform", "R_lingual", "R_insula", "R_precuneus"])
     y = pd.Series([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], regions)
@@ -120,6 +157,7 @@ def test_each_wins_on_its_own_map_and_none_on_noise():
     first = np.linalg.svd(z.to_numpy(), full_matrices=False)[0][:, 0]
     own = {
         "position (kriging)": np.sin(np.abs(position.x) / 20) + position.y / 50,
+        "position + genes": np.sin(np.abs(position.x) / 20) + position.y / 50,
         "expression PC1": first,
         "ridge": z.to_numpy() @ rng.normal(size=200),
         "PLS": z.to_numpy() @ rng.normal(size=200),

@@ -4,7 +4,7 @@ Whatever a baseline has to choose or to scale it learns inside the training regi
 All but the last are written for many maps at once, so that a thousand null maps cost little more than one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -19,15 +19,26 @@ from xsg.training import CrossScaleVAE, held_out_mean, refit
 BASELINES = (
     "contralateral copy",
     "position (kriging)",
+    "position + genes",
     "expression PC1",
     "ridge",
     "PLS",
     "VAE without graph",
 )
+QUESTIONS = {  # which each baseline answers
+    "contralateral copy": "Does the other hemisphere say it? (the mean, where homologues are held out together)",
+    "position (kriging)": "Does the place of a region say it, without any gene?",
+    "position + genes": "Do genes add to place?",
+    "expression PC1": "Is the main gradient of expression enough?",
+    "ridge": "Are genes enough, each with a weight of its own?",
+    "PLS": "Are a few mixtures of genes enough, as most papers use them?",
+    "VAE without graph": "Does the graph between regions matter to the model?",
+}
 PENALTIES = np.logspace(-2, 2, 9)  # of ridge, per gene
 COMPONENTS = 5  # of partial least squares, at most
 LENGTHS = (10.0, 20.0, 40.0, 80.0, 160.0)  # mm; of the Gaussian process
 NUGGETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # variance of the noise over that of the process
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the genes in the variance of the process
 _INNER_FOLDS = 5
 _FEWEST = 5  # training regions, as for the model
 
@@ -45,6 +56,11 @@ class Baseline(BaseEstimator):
         - ``"position (kriging)"``: no genes; a Gaussian process over where regions lie, in mm and with the hemispheres
           folded onto one; Matérn kernel (ν = 3/2) plus nugget. Length and nugget are those of `LENGTHS` and `NUGGETS`
           with the largest marginal likelihood, the variance profiled out. (Rasmussen & Williams 2006)
+        - ``"position + genes"``: the same process with a share of its variance, of `SHARES`, given to a linear kernel
+          of all genes (their z-scores Z over the training regions, ZZᵀ / p). Genes, too, are folded onto one
+          hemisphere: homologues that are in training or held out together have their mean expression, or no gene
+          could explain why they are alike. The share is the likeliest; at none this is position alone, so what it
+          predicts better is what genes add to place.
         - ``"expression PC1"``: a straight line on the first principal component of expression.
         - ``"ridge"``: all genes, linear, with the penalty of `PENALTIES` (times the number of genes) that predicts best
           inside the training regions, over folds of homologous pairs.
@@ -211,28 +227,59 @@ def _contralateral_copy(expression: pd.DataFrame, parcellation: Parcellation) ->
     return predict
 
 
-def _position(expression: pd.DataFrame, parcellation: Parcellation) -> _Predict:
-    where = parcellation.table.loc[expression.index, ["x", "y", "z"]].to_numpy()
+def _distances(regions: pd.Index, parcellation: Parcellation) -> np.ndarray:
+    """Distances in mm, (n, n), the right hemisphere folded onto the left."""
+    where = parcellation.table.loc[regions, ["x", "y", "z"]].to_numpy()
     where = np.column_stack([np.abs(where[:, 0]), where[:, 1:]])
-    distance = np.linalg.norm(where[:, None] - where[None], axis=-1)
+    return np.linalg.norm(where[:, None] - where[None], axis=-1)
+
+
+def _matern(distance: np.ndarray, length: float) -> np.ndarray:
+    scaled = np.sqrt(3) * distance / length
+    return (1 + scaled) * np.exp(-scaled)
+
+
+def _likeliest(kernels: Iterable[np.ndarray], y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Predictions (M, t) of Gaussian processes, for each map with the kernel (n, n) and nugget likeliest of all."""
+    mean = y.mean(axis=1, keepdims=True)
+    best, found = np.full(len(y), -np.inf), np.zeros((len(y), test.sum()))
+    for kernel in kernels:
+        values, vectors = np.linalg.eigh(kernel[np.ix_(train, train)])
+        turned, across = (y - mean) @ vectors, vectors.T @ kernel[np.ix_(train, test)]
+        for nugget in NUGGETS:
+            # At its most likely variance, yᵀ K⁻¹ y / m, the log likelihood is this up to a constant; the prediction
+            # does not depend on the variance.
+            spread = (turned**2 / (values + nugget)).mean(axis=1)
+            score = -len(values) * np.log(spread) - np.log(values + nugget).sum()
+            better = score > best
+            best[better] = score[better]
+            found[better] = (turned[better] / (values + nugget)) @ across
+    return mean + found
+
+
+def _position(expression: pd.DataFrame, parcellation: Parcellation) -> _Predict:
+    distance = _distances(expression.index, parcellation)
 
     def predict(y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
-        mean = y.mean(axis=1, keepdims=True)
-        best, found = np.full(len(y), -np.inf), np.zeros((len(y), test.sum()))
-        for length in LENGTHS:
-            scaled = np.sqrt(3) * distance / length
-            kernel = (1 + scaled) * np.exp(-scaled)
-            values, vectors = np.linalg.eigh(kernel[np.ix_(train, train)])
-            turned, across = (y - mean) @ vectors, vectors.T @ kernel[np.ix_(train, test)]
-            for nugget in NUGGETS:
-                # At its most likely variance, yᵀ K⁻¹ y / m, the log likelihood is this up to a constant; the prediction
-                # does not depend on the variance.
-                spread = (turned**2 / (values + nugget)).mean(axis=1)
-                score = -len(values) * np.log(spread) - np.log(values + nugget).sum()
-                better = score > best
-                best[better] = score[better]
-                found[better] = (turned[better] / (values + nugget)) @ across
-        return mean + found
+        return _likeliest((_matern(distance, length) for length in LENGTHS), y, train, test)
+
+    return predict
+
+
+def _position_and_genes(expression: pd.DataFrame, parcellation: Parcellation) -> _Predict:
+    x, distance = expression.to_numpy(dtype=float), _distances(expression.index, parcellation)
+    pairs = homologous_pairs(expression.index, parcellation)
+
+    def predict(y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+        together = (pairs[:, None] == pairs) & (train[:, None] == train)
+        z = z_scores(together @ x / together.sum(axis=1, keepdims=True), train)
+        genes = z @ z.T / x.shape[1]
+        kernels = (
+            (1 - share) * _matern(distance, length) + share * genes
+            for share in SHARES
+            for length in (LENGTHS if share < 1 else LENGTHS[:1])  # without place there is no length
+        )
+        return _likeliest(kernels, y, train, test)
 
     return predict
 
@@ -323,6 +370,7 @@ def z_scores(x: np.ndarray, train: np.ndarray) -> np.ndarray:
 _PREDICT = {
     "contralateral copy": _contralateral_copy,
     "position (kriging)": _position,
+    "position + genes": _position_and_genes,
     "expression PC1": _principal_component,
     "ridge": _chosen_inside(_ridge_path),
     "PLS": _chosen_inside(_pls_path),

@@ -1,4 +1,4 @@
-"""The instrument: what a fitted number is worth, as one table, one figure and one sentence per model and map."""
+"""What was found about one model and one map: the numbers, and their table, sentence and figure."""
 
 import base64
 import html
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from xsg import _moved
 from xsg.atlas.pairs import about_unknown
 from xsg.check import choice
 from xsg.evaluation.nulls import p_text
@@ -20,7 +19,10 @@ from xsg.files import whole
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from xsg.atlas import Parcellation
+
 STATISTICS = ("in-sample R²", "in-sample r", "held-out R²", "held-out r")
+GAIN = ("value", "low", "high", "lowest", "highest", "p")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -68,6 +70,18 @@ class Report:
     unpaired : tuple of str
         Regions without a homologue that is known, though one of the others may be it. None where all lie in one
         hemisphere.
+    gain : Series
+        What genes add to place, the held-out R² of the baseline "position + genes" less that of "position (kriging)":
+        ``value`` (of their medians over dealings), ``low`` and ``high`` (95 % over pairs), ``lowest`` and ``highest``
+        over dealings, and ``p``, one-sided, under the same null maps. NaN where these were not judged.
+    notes : list of str
+        Where the data come from, and what was warned about.
+    settings : dict
+        What `xsg.evaluate` was given: plain values by name, enough to run it again.
+    parcellation : Parcellation or None
+        Where the regions lie, for maps of them.
+    people : object or None
+        What was found person by person, where the map came from a cohort.
     """
 
     cortex: str
@@ -86,6 +100,11 @@ class Report:
     dealings: pd.DataFrame
     predictions: pd.DataFrame = field(repr=False)
     unpaired: tuple[str, ...] = ()
+    gain: pd.Series = field(default_factory=lambda: pd.Series(np.nan, list(GAIN)))
+    notes: list[str] = field(default_factory=list, repr=False)
+    settings: dict = field(default_factory=dict, repr=False)
+    parcellation: "Parcellation | None" = field(default=None, repr=False)
+    people: object = field(default=None, repr=False)
 
     def table(self) -> pd.DataFrame:
         """Everything as one table.
@@ -384,6 +403,3 @@ def _row(what, kind, r2, r, intervals=((np.nan, np.nan),) * 2, interval="", p=(n
         "p r": p_r,
         "interval": interval,
     }
-
-
-__getattr__ = _moved.lazily(__name__)  # `evaluate` was here
