@@ -21,6 +21,7 @@ CHANGED = {
     "xsg.training.mechanistic.Posterior.__init__": "made by models, which name each of its eleven parts",
     "xsg.report.Report.__init__": "made by evaluate, which says how each dealing scored",
     "xsg.data.cortex.Truth.__init__": "made by a simulator, which says how sure its ceiling is",
+    "xsg.report.evaluate": "by default it finds the split that fits the regions, and stops nulls once p is known",
     "xsg.training.mechanistic.maximum_likelihood": "its default of 8 steps was too coarse",
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +18,9 @@ from xsg.check import choice, number
 from xsg.data.cortex import Cortex
 from xsg.evaluation.baselines import BASELINES, Baseline
 from xsg.evaluation.metrics import correlation, r_squared
-from xsg.evaluation.nulls import MAP_NULLS, noise_genes, null_maps, p_value, rewired
+from xsg.evaluation.nulls import MAP_NULLS, noise_genes, null_maps, rewired
 from xsg.evaluation.protocol import Subject, check_subject, label, predict_folds, seeded, seeds_of
+from xsg.evaluation.sequential import MOST, STOP_AFTER, draw, sequential_p
 from xsg.evaluation.splits import DEALT, SPLITS, LeakWarning, parted_pairs
 from xsg.evaluation.splits import split as make_split
 from xsg.report import GAIN, STATISTICS, Report
@@ -32,15 +35,16 @@ _DEALINGS = 5
 def evaluate(
     model: CrossScaleVAE | Subject | RegressorMixin,
     cortex: Cortex,
-    split: str = "homologous",
+    split: str | None = None,
     null: str = "spin",
-    n_nulls: int = 1000,
+    n_nulls: int | None = None,
     seed: int = 0,
     n_seeds: int = 1,
     baselines: bool = True,
     progress: bool = True,
     checkpoint: str | Path | None = None,
     n_dealings: int | None = None,
+    stop_after: int | None = None,
 ) -> Report:
     """Ask whether a model predicts regions it has not seen: better than chance, better than something simple.
 
@@ -56,12 +60,14 @@ def evaluate(
     cortex
         Expression, map and graph, real, simulated or your own (`xsg.Cortex`); its ``views`` for models of several.
     split
-        Which regions are held out together: a name of `xsg.evaluation.splits.SPLITS`.
+        Which regions are held out together: a name of `xsg.evaluation.splits.SPLITS`. By default ``"homologous"``, or
+        ``"mirrored-blocks"`` where the homologues of some regions are not known.
     null
         What chance is. A name of `xsg.evaluation.nulls.MAP_NULLS` (random maps as smooth as this one; ``"spin"``, the
         default), ``"noise-genes"`` (random numbers for the genes) or ``"rewired"`` (other graphs of the same degrees).
     n_nulls
-        How many: at least 19, for a p-value of 0.05 to be possible; or 0 for no null.
+        How many: at least 19, for a p-value of 0.05 to be possible; or 0 for no null. By default up to 1,000, fewer
+        where a large p-value shows early (``stop_after``).
     seed
         Seed of the folds, the nulls, the bootstrap and the (first) model.
     n_seeds
@@ -78,6 +84,10 @@ def evaluate(
     n_dealings
         How many times the regions are dealt into folds, by the seeds ``seed``, ``seed + 1``, …: 5 by default for a
         split of `xsg.evaluation.splits.DEALT`. The other splits are unique: 1.
+    stop_after
+        Stop drawing nulls once this many of them have reached the model's held-out R² and its r: p is then h / l, l the
+        number of the null that was the h-th (`xsg.evaluation.sequential`). 20 by default where ``n_nulls`` is left out;
+        a number of nulls that is given is drawn in full, unless this is given, too.
 
     Returns
     -------
@@ -101,6 +111,11 @@ def evaluate(
     Judge by the held-out R². In-sample statistics are given because papers give them; compare them with their null.
     Small p-values answer the question of their null and no other: see `Report.sentence`.
 
+    Nulls come in the same order whether they are stopped or not. The p-values of the held-out R² and r are exact with
+    either rule. Those of the in-sample statistics are formed in the same way from the nulls that were drawn, how many
+    being decided by the held-out ones, so that they are exact only where 20 nulls reached them or all were drawn. The
+    baselines, which cost little, are given all the null maps, stopped or not.
+
     The observed statistic is a median over D dealings, but a null is scored on one dealing only (the dealings are given
     out to equally many nulls, in an order drawn at random): training on all of them would cost D times as much. Is p
     still valid? Let q be the share of a map's dealings that reach a level. One dealing of that map reaches it with
@@ -120,18 +135,48 @@ def evaluate(
     >>> report.held_out.columns.to_list()
     ['value', 'low', 'high', 'lowest', 'highest']
     """
-    n_nulls, n_seeds, seed = _check(model, cortex, null, n_nulls, n_seeds, seed, checkpoint)
-    cortex = replace(cortex)  # aligned and checked anew, should its tables have been changed
+    asked = {name: value for name, value in locals().items() if name not in ("cortex", "progress")}
+    how = {"progress": progress, "checkpoint": checkpoint}
+    n_nulls, stop_after, n_seeds, seed = _check(model, cortex, null, n_nulls, stop_after, n_seeds, seed, checkpoint)
+    with _noted() as notes:
+        cortex = replace(cortex)  # aligned and checked anew, should its tables have been changed
+        if split is None:
+            unknown = find_pairs(cortex.regions, cortex.parcellation).unknown.any()
+            split = "mirrored-blocks" if unknown else "homologous"
+        dealt = _dealings(split, cortex, n_dealings, seed)
+        report = _run(model, cortex, split, dealt, null, n_nulls, stop_after, seed, n_seeds, baselines, how)
+    found = {"split": split, "n_nulls": n_nulls, "stop_after": stop_after, "n_dealings": len(dealt)}
+    return replace(
+        report,
+        notes=list(dict.fromkeys([*cortex.provenance, *notes])),
+        settings=_settings(**asked | found),
+        parcellation=cortex.parcellation,
+    )
+
+
+def _run(
+    model: object,
+    cortex: Cortex,
+    split: str,
+    dealt: list[np.ndarray],
+    null: str,
+    n_nulls: int,
+    stop_after: int | None,
+    seed: int,
+    n_seeds: int,
+    baselines: bool,
+    how: dict[str, object],
+) -> Report:
+    """Run a trial whose settings are checked."""
     expression, thinning, graph, regions = cortex.expression, cortex.thinning, cortex.graph, cortex.regions
     y, name = thinning.to_numpy(), label(model)
-    dealt = _dealings(split, cortex, n_dealings, seed)
     found = find_pairs(regions, cortex.parcellation)
     pairs, seeds = found.number, range(seed, seed + n_seeds)
 
     def predict(some: list, maps: pd.Series | pd.DataFrame = thinning, seeds=(seed,), **changes) -> np.ndarray:
         """In-sample and, for each dealing, held-out predictions (copies, 1 + dealings, n), all from one pass."""
         every = np.vstack([np.zeros_like(some[0][:1]), *some])
-        by_fold = predict_folds(model, cortex, maps, every, seeds, progress=progress, checkpoint=checkpoint, **changes)
+        by_fold = predict_folds(model, cortex, maps, every, seeds, **how, **changes)
         ends = np.cumsum([1, *map(len, some)])
         parts = zip(np.split(by_fold, ends, axis=1)[1:-1], some, strict=True)
         return np.stack([by_fold[:, 0], *(held_out_mean(part, folds) for part, folds in parts)], axis=1)
@@ -139,21 +184,29 @@ def evaluate(
     observed = predict(dealt, seeds=seeds)
     scores = _statistics(y, observed).reshape(n_seeds, -1, 2)  # (seeds, in-sample and dealings, R² and r)
     by_seed = np.column_stack([scores[:, 0], np.median(scores[:, 1:], axis=1)])
-    maps, under_null = None, np.empty((n_nulls, len(STATISTICS)))
     which = _given_out(n_nulls, len(dealt), seed)
-    if n_nulls:
-        if null == "noise-genes":
-            several = noise_genes(expression, n_nulls, seed)
-        elif null == "rewired":
-            several = rewired(graph, n_nulls, seed)
-        else:
-            several = maps = null_maps(thinning, cortex.parcellation, null, n_nulls, seed, progress)
-        changes = {"noise-genes": "tables", "rewired": "graphs"}.get(null, "maps")
+    maps = None
+    if n_nulls and null in MAP_NULLS:
+        maps = null_maps(thinning, cortex.parcellation, null, n_nulls, seed, how["progress"])
+
+    def refitted(numbers: np.ndarray) -> np.ndarray:
+        """Train the model anew on some nulls, each on the dealing it was given, and return their statistics (k, 4)."""
+        found = np.empty((len(numbers), len(STATISTICS)))
         for dealing, folds in enumerate(dealt):
-            if len(mine := np.flatnonzero(which == dealing)):
-                some = [several[k] for k in mine] if maps is None else maps.iloc[mine]
-                again = predict([folds], **{changes: some})
-                under_null[mine] = _statistics(y if maps is None else some.to_numpy(), again)
+            here = np.flatnonzero(which[numbers] == dealing)
+            if not len(here):
+                continue
+            mine = numbers[here]
+            if maps is not None:
+                found[here] = _statistics(maps.to_numpy()[mine], predict([folds], maps=maps.iloc[mine]))
+            elif null == "noise-genes":
+                found[here] = _statistics(y, predict([folds], tables=noise_genes(expression, mine, seed)))
+            else:
+                found[here] = _statistics(y, predict([folds], graphs=rewired(graph, mine, seed)))
+        return found
+
+    # The held-out R² and r decide when it is enough.
+    under_null = draw(refitted, np.where([False, False, True, True], by_seed[0], np.nan), n_nulls, stop_after)
 
     leaks = any(parted_pairs(folds, regions, cortex.parcellation) for folds in dealt)
     leaks = leaks or (None if found.unknown.any() else False)
@@ -174,12 +227,13 @@ def evaluate(
         chances[other.name] = chance
         by_dealing[other.name] = _statistics(y, np.array(simple[other.name])[:, None])
         middle, ends = np.median(by_dealing[other.name], axis=0), _range(by_dealing[other.name])
-        table[other.name] = [*middle, *ends.ravel(), *(_p_value(middle[k], chance[:, k]) for k in (0, 1))]
+        table[other.name] = [*middle, *ends.ravel(), *(sequential_p(middle[k], chance[:, k]).p for k in (0, 1))]
     columns = ["R²", "r", "R² lowest", "R² highest", "r lowest", "r highest", "p R²", "p r"]
     table = pd.DataFrame.from_dict(table, "index", dtype=float, columns=columns)
 
     intervals, leads = _bootstrap(y, observed[0, 1:], simple, pairs, seed)
     first = pd.Series(by_seed[0], STATISTICS)
+    p = {what: sequential_p(first[what], under_null[:, k], stop_after) for k, what in enumerate(STATISTICS)}
     ends = pd.DataFrame(_range(scores[0, 1:]), intervals.index, ["lowest", "highest"])
 
     def typical(which: str) -> int:
@@ -197,7 +251,7 @@ def evaluate(
         in_sample=first.iloc[:2].set_axis(["R²", "r"]),
         held_out=intervals.assign(value=first.iloc[2:].to_numpy())[["value", "low", "high"]].join(ends),
         null=pd.DataFrame(under_null, columns=STATISTICS),
-        p_value=pd.Series({what: _p_value(first[what], under_null[:, k]) for k, what in enumerate(STATISTICS)}),
+        p_value=pd.Series({what: each.p for what, each in p.items()}),
         baselines=table.join(leads),
         seeds=pd.DataFrame(by_seed, pd.Index(seeds, name="seed"), STATISTICS),
         dealings=pd.concat(
@@ -213,12 +267,15 @@ def evaluate(
         ),
         unpaired=tuple(map(str, regions[found.unknown])),
         gain=_gain(y, {name: observed[0, 1:]} | simple, by_dealing, chances, pairs, seed),
+        n_nulls=n_nulls,
+        stop_after=stop_after,
+        counted=pd.DataFrame({what: each._asdict() for what, each in p.items()}).T.drop(columns="p"),
     )
 
 
 def _check(
-    model, cortex, null: str, n_nulls: int, n_seeds: int, seed: int, checkpoint: str | Path | None
-) -> tuple[int, int, int]:
+    model, cortex, null: str, n_nulls: int | None, stop_after: int | None, n_seeds: int, seed: int, checkpoint
+) -> tuple[int, int | None, int, int]:
     """Refuse early what would fail after an hour; return the numbers as Python's."""
     check_subject(model)
     if not isinstance(cortex, Cortex):
@@ -227,7 +284,11 @@ def _check(
             "own: xsg.Cortex(name, expression, thinning, graph, parcellation)."
         )
     choice(null, NULLS, "null")
-    n_nulls = number(n_nulls, "n_nulls", 0, whole=True)
+    if stop_after is not None:
+        stop_after = number(stop_after, "stop_after", 1, whole=True)
+    elif n_nulls is None:
+        stop_after = STOP_AFTER
+    n_nulls = MOST if n_nulls is None else number(n_nulls, "n_nulls", 0, whole=True)
     n_seeds = number(n_seeds, "n_seeds", 1, whole=True)
     seed = number(seed, "seed", 0, 2**32 - 1, whole=True)
     if n_nulls != 0 and n_nulls < _FEWEST_NULLS:
@@ -248,7 +309,35 @@ def _check(
             raise ValueError(
                 f"checkpoint: cannot write to {checkpoint} ({error}). Name a folder that is yours."
             ) from None
-    return n_nulls, n_seeds, seed
+    return n_nulls, stop_after, n_seeds, seed
+
+
+@contextmanager
+def _noted() -> Iterator[list[str]]:
+    """Note what is warned of, and warn of it all the same."""
+    notes = []
+    with warnings.catch_warnings():  # within it a warning that was shown before is shown again
+        show = warnings.showwarning
+
+        def note(message, category, *where):
+            notes.append(f"{category.__name__}: {message}")
+            show(message, category, *where)
+
+        warnings.showwarning = note
+        yield notes
+
+
+def _settings(model: object, **asked: object) -> dict[str, object]:
+    """Return what it takes to run a trial again, as plain values."""
+    params = model.get_params() if callable(getattr(model, "get_params", None)) else {}
+    plain = (bool, int, float, str, type(None))
+    return {
+        "model": {
+            "class": f"{type(model).__module__}.{type(model).__qualname__}",
+            "params": {key: value if isinstance(value, plain) else repr(value) for key, value in params.items()},
+        },
+        **{key: value if isinstance(value, plain) else str(value) for key, value in asked.items()},
+    }
 
 
 def _told(model: object, seed: int) -> str:
@@ -309,13 +398,6 @@ def _statistics(maps: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     return found
 
 
-def _p_value(observed: float, null: np.ndarray) -> float:
-    """Return the p-value, or NaN where there is nothing to compare."""
-    if not len(null) or np.isnan(null).all() or not np.isfinite(observed):
-        return np.nan
-    return p_value(observed, np.nan_to_num(null, nan=0.0))  # a constant prediction has no correlation: none at all
-
-
 def _bootstrap(
     y: np.ndarray, predicted: np.ndarray, simple: dict[str, np.ndarray], pairs: np.ndarray, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -364,7 +446,7 @@ def _gain(y: np.ndarray, guesses: dict, by_dealing: dict, chances: dict, pairs: 
     ends = _bootstrap(y, guesses[both], {place: guesses[place]}, pairs, seed)[1].loc[place]
     n = min(len(chances[both]), len(chances[place]))  # fewer, where one is the model on trial
     chance = chances[both][:n, 0] - chances[place][:n, 0]
-    return pd.Series([value, *ends, each.min(), each.max(), _p_value(value, chance)], list(GAIN))
+    return pd.Series([value, *ends, each.min(), each.max(), sequential_p(value, chance).p], list(GAIN))
 
 
 def _independent(thinning: pd.Series, pairs: np.ndarray) -> int:

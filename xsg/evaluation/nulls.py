@@ -274,8 +274,10 @@ def p_text(p: float, n: int, name: str = "") -> str:
     return f"{name} {sign}{number:.{digits}f}".strip()
 
 
-def noise_genes(expression: pd.DataFrame, n: int, seed: int = 0) -> list[pd.DataFrame]:
+def noise_genes(expression: pd.DataFrame, n: int | np.ndarray, seed: int = 0) -> list[pd.DataFrame]:
     """Replace expression by independent standard normal numbers: n tables with the same regions and genes.
+
+    An array of whole numbers for n asks for these of the tables only: the k-th is the same however many there are.
 
     Examples
     --------
@@ -283,13 +285,14 @@ def noise_genes(expression: pd.DataFrame, n: int, seed: int = 0) -> list[pd.Data
     >>> [noise.shape for noise in noise_genes(table, n=2)]
     [(2, 1), (2, 1)]
     """
-    n, seed = _checked(n, seed)
-    draws = (rng.standard_normal(expression.shape) for rng in np.random.default_rng(seed).spawn(n))
+    draws = (rng.standard_normal(expression.shape) for rng in _streams(n, seed))
     return [pd.DataFrame(draw, expression.index, expression.columns) for draw in draws]
 
 
-def rewired(graph: Graph, n: int, seed: int = 0) -> list[Graph]:
+def rewired(graph: Graph, n: int | np.ndarray, seed: int = 0) -> list[Graph]:
     """Rewire a graph: n graphs in which every region has as many edges as before, but to others.
+
+    An array of whole numbers for n asks for these of the graphs only: the k-th is the same however many there are.
 
     Pairs of edges swap an end each, ten times as often as there are edges (Maslov & Sneppen 2002); a graph that was
     connected stays so; the weights are dealt to the new edges at random.
@@ -311,8 +314,15 @@ def rewired(graph: Graph, n: int, seed: int = 0) -> list[Graph]:
     >>> bool((other.adjacency.sum(0) == graph.adjacency.sum(0)).all()), other.n_components
     (True, 1)
     """
-    n, seed = _checked(n, seed)
-    return [_rewire(graph, rng) for rng in np.random.default_rng(seed).spawn(n)]
+    return [_rewire(graph, rng) for rng in _streams(n, seed)]
+
+
+def _streams(n: int | np.ndarray, seed: int) -> list[np.random.Generator]:
+    """Return a generator for each of n draws, or for those of the draws whose numbers are given."""
+    which = np.asarray(n) if np.ndim(n) else None
+    n, seed = _checked(int(np.max(n)) + 1 if np.ndim(n) else n, seed)
+    streams = np.random.default_rng(seed).spawn(n)
+    return streams if which is None else [streams[k] for k in which]
 
 
 def _rewire(graph: Graph, rng: np.random.Generator) -> Graph:

@@ -41,11 +41,12 @@ class Report:
         Rows ``R²`` and ``r``; columns ``value``, the median over dealings; ``low`` and ``high``, its 95 % interval
         (bootstrap over homologous pairs); ``lowest`` and ``highest`` over dealings. The interval covers which regions
         happen to be scored, the range how they happen to be dealt. Neither covers other seeds or other people.
-    null : DataFrame, shape (n_nulls, 4)
+    null : DataFrame, shape (nulls drawn, 4)
         The four statistics of `STATISTICS`, one row per null map, noise table or rewired graph, the whole model trained
         anew for each; held out on one of the dealings, drawn at random.
     p_value : Series
-        Of the same four, one-sided: (1 + how many nulls reach the observed) / (1 + n_nulls). NaN without nulls.
+        Of the same four, one-sided: (1 + how many nulls reach the observed) / (1 + how many there are), or, where
+        nulls were drawn until h of them reached it, h / how many that took (``counted``). NaN without nulls.
     baselines : DataFrame
         By baseline: held-out ``R²`` and ``r``, medians over the same dealings, with ``R² lowest`` to ``r highest`` over
         them; ``p R²`` and ``p r`` under the same null maps on the same dealings; ``lead low`` and ``lead high``: 95 %
@@ -74,12 +75,20 @@ class Report:
         What genes add to place, the held-out R² of the baseline "position + genes" less that of "position (kriging)":
         ``value`` (of their medians over dealings), ``low`` and ``high`` (95 % over pairs), ``lowest`` and ``highest``
         over dealings, and ``p``, one-sided, under the same null maps. NaN where these were not judged.
+    n_nulls : int
+        How many nulls there would be if they were not stopped; ``null`` has those that were drawn. The p-values of the
+        baselines are from all of them.
+    stop_after : int or None
+        h: drawing stopped when this many nulls had reached the held-out R² and r. None: all were to be drawn.
+    counted : DataFrame
+        By statistic, what its p-value is made of: ``nulls``, how many; ``reached``, how many of these reached the
+        observed value; ``rule``, ``"h / l"`` or ``"(1 + c) / (1 + n)"`` (`xsg.evaluation.sequential`).
     notes : list of str
-        Where the data come from, and what was warned about.
+        Where the data come from and what was done to them, and what was warned of.
     settings : dict
-        What `xsg.evaluate` was given: plain values by name, enough to run it again.
+        What `xsg.evaluate` was given, as plain values: the model's class and parameters, and every argument.
     parcellation : Parcellation or None
-        Where the regions lie, for maps of them.
+        Where the regions lie.
     people : object or None
         What was found person by person, where the map came from a cohort.
     """
@@ -101,8 +110,11 @@ class Report:
     predictions: pd.DataFrame = field(repr=False)
     unpaired: tuple[str, ...] = ()
     gain: pd.Series = field(default_factory=lambda: pd.Series(np.nan, list(GAIN)))
+    n_nulls: int = 0
+    stop_after: int | None = None
+    counted: pd.DataFrame | None = field(default=None, repr=False)
     notes: list[str] = field(default_factory=list, repr=False)
-    settings: dict = field(default_factory=dict, repr=False)
+    settings: dict[str, object] = field(default_factory=dict, repr=False)
     parcellation: "Parcellation | None" = field(default=None, repr=False)
     people: object = field(default=None, repr=False)
 
@@ -169,6 +181,11 @@ class Report:
         return len(self.dealings.loc[self.label])
 
     @property
+    def stopped(self) -> bool:
+        """Whether nulls were stopped before all were drawn, as enough had reached the model."""
+        return self.stop_after is not None and 0 < len(self.null) < self.n_nulls
+
+    @property
     def recommended(self) -> str | None:
         """Which method to use on this map: the best baseline, unless the model's lead over it is told from chance.
 
@@ -228,9 +245,11 @@ class Report:
         inside = (self.null["in-sample R²"] >= self.in_sample["R²"]).mean()
         within = f"{inside:.0%} do as well in-sample and " * bool(np.isfinite(self.in_sample["R²"]))
         outside = (self.null["held-out R²"] >= own).mean()
-        n = len(self.null)
+        n, stopped = len(self.null), ""
+        if self.stopped:
+            stopped = f"; stopped when {self.stop_after} had reached its held-out R² and r"
         text = (
-            f"Of {n} {what} ({self.null_name}), the model trained anew on each, {within}{outside:.0%} "
+            f"Of {n} {what} ({self.null_name}{stopped}), the model trained anew on each, {within}{outside:.0%} "
             f"held out (R²: {p_text(p, n, 'p')}; r: {p_text(p_r, n, 'p')}): "
         )
         if p <= 0.05 and own > 0:
@@ -354,13 +373,17 @@ class Report:
         return f"{self._formatted().to_html()}<p>{html.escape(self.sentence)}</p>"
 
     def _formatted(self) -> pd.DataFrame:
-        table, n = self.table(), len(self.null)
+        table = self.table()
+        # The baselines are given all nulls, stopped or not.
+        behind = [
+            len(self.null) if what == self.label else max(self.n_nulls, len(self.null)) for what, _ in table.index
+        ]
 
         def number(value: float) -> str:
             return "" if pd.isna(value) else f"{value:.2f}"
 
         shown = {
-            column: table[column].map((lambda p: p_text(p, n)) if column.startswith("p ") else number)
+            column: list(map(p_text, table[column], behind)) if column.startswith("p ") else table[column].map(number)
             for column in table.columns.drop("interval")
         }
         return table.assign(**shown)
