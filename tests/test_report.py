@@ -17,12 +17,13 @@ import matplotlib.pyplot as plt
 import xsg
 from xsg.atlas import homologous_pairs
 from xsg.evaluation.baselines import BASELINES, Baseline, baseline
+from xsg.evaluation.intervals import GAIN, bootstrap
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import null_maps, p_text, p_value
 from xsg.evaluation.splits import LeakWarning, homologous
-from xsg.report import GAIN, STATISTICS
+from xsg.report import STATISTICS
 from xsg.training import CrossScaleVAE, cross_val_predict, refit
-from xsg.trial import _bootstrap, _dealings, _given_out, evaluate
+from xsg.trial import _dealings, _given_out, evaluate
 
 SMALL = {"latent": 8, "hidden": 32, "decoder": 16, "lr": 1e-2}
 QUICK = CrossScaleVAE(**SMALL, epochs=5)
@@ -272,7 +273,7 @@ def test_interval_covers_the_truth_and_keeps_pairs_together():
     for seed in range(60):
         one = rng.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], 80)
         y, guess = np.tile(one, (2, 1)).T
-        intervals, leads = _bootstrap(y, guess, {"the same": guess, "zero": np.zeros(160)}, pairs, seed)
+        intervals, leads = bootstrap(y, guess, {"the same": guess, "zero": np.zeros(160)}, pairs, seed)
         hits += intervals.loc["r", "low"] <= 0.6 <= intervals.loc["r", "high"]
         widths.append(intervals.loc["r", "high"] - intervals.loc["r", "low"])
         assert leads.loc["the same"].to_list() == [0, 0]

@@ -17,18 +17,18 @@ from xsg.atlas.pairs import find_pairs
 from xsg.check import choice, number
 from xsg.data.cortex import Cortex
 from xsg.evaluation.baselines import BASELINES, Baseline
+from xsg.evaluation.intervals import bootstrap, gain
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import MAP_NULLS, noise_genes, null_maps, rewired
 from xsg.evaluation.protocol import Subject, check_subject, label, predict_folds, seeded, seeds_of
 from xsg.evaluation.sequential import MOST, STOP_AFTER, draw, sequential_p
 from xsg.evaluation.splits import DEALT, SPLITS, LeakWarning, parted_pairs
 from xsg.evaluation.splits import split as make_split
-from xsg.report import GAIN, STATISTICS, Report
+from xsg.report import STATISTICS, Report
 from xsg.training import CrossScaleVAE, held_out_mean
 
 NULLS = (*MAP_NULLS, "noise-genes", "rewired")
 _FEWEST_NULLS = 19  # with fewer, 1 / (n + 1) is over 0.05
-_RESAMPLES = 2000
 _DEALINGS = 5
 
 
@@ -231,7 +231,7 @@ def _run(
     columns = ["R²", "r", "R² lowest", "R² highest", "r lowest", "r highest", "p R²", "p r"]
     table = pd.DataFrame.from_dict(table, "index", dtype=float, columns=columns)
 
-    intervals, leads = _bootstrap(y, observed[0, 1:], simple, pairs, seed)
+    intervals, leads = bootstrap(y, observed[0, 1:], simple, pairs, seed)
     first = pd.Series(by_seed[0], STATISTICS)
     p = {what: sequential_p(first[what], under_null[:, k], stop_after) for k, what in enumerate(STATISTICS)}
     ends = pd.DataFrame(_range(scores[0, 1:]), intervals.index, ["lowest", "highest"])
@@ -266,7 +266,7 @@ def _run(
             | {what: each[typical(what)] for what, each in simple.items()}
         ),
         unpaired=tuple(map(str, regions[found.unknown])),
-        gain=_gain(y, {name: observed[0, 1:]} | simple, by_dealing, chances, pairs, seed),
+        gain=gain(y, {name: observed[0, 1:]} | simple, by_dealing, chances, pairs, seed),
         n_nulls=n_nulls,
         stop_after=stop_after,
         counted=pd.DataFrame({what: each._asdict() for what, each in p.items()}).T.drop(columns="p"),
@@ -396,57 +396,6 @@ def _statistics(maps: np.ndarray, predicted: np.ndarray) -> np.ndarray:
                 scores = r_squared(y[known], guess[known]), correlation(y[known], guess[known])
             found[copy, 2 * kind : 2 * kind + 2] = scores
     return found
-
-
-def _bootstrap(
-    y: np.ndarray, predicted: np.ndarray, simple: dict[str, np.ndarray], pairs: np.ndarray, seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """95 % intervals over homologous pairs, drawn with replacement: of the model's R² and r; of its lead in R².
-
-    Predictions are (dealings, n) and cover the same regions in all of them; what is drawn is the median over dealings.
-    """
-    predicted = np.atleast_2d(predicted)
-    known = np.isfinite(predicted[0])
-    pairs = np.unique(pairs[known], return_inverse=True)[1]
-    n_pairs = pairs.max() + 1
-    drawn = np.random.default_rng(seed).multinomial(n_pairs, np.full(n_pairs, 1 / n_pairs), _RESAMPLES)
-    weight = (drawn[:, pairs] / drawn[:, pairs].sum(axis=1, keepdims=True)).T  # (n scored, resamples)
-    centre = y[known].mean()
-    y = y[known] - centre
-
-    def covariance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return (a * b) @ weight - (a @ weight) * (b @ weight)
-
-    def r2(guess: np.ndarray) -> np.ndarray:
-        errors = (y - np.atleast_2d(guess)[:, known] + centre) ** 2
-        return np.median(1 - errors @ weight / covariance(y, y), axis=0)
-
-    def interval(values: np.ndarray) -> np.ndarray:
-        return np.nanquantile(values, (0.025, 0.975))
-
-    guess = predicted[:, known] - centre
-    with np.errstate(invalid="ignore", divide="ignore"):  # a draw of one pair over and over has no variance
-        own = r2(predicted)
-        r = np.median(covariance(y, guess) / np.sqrt(covariance(y, y) * covariance(guess, guess)), axis=0)
-        leads = [interval(own - r2(each)) for each in simple.values()]
-        rows = [interval(own), interval(r)]
-    return (
-        pd.DataFrame(rows, ["R²", "r"], ["low", "high"]),
-        pd.DataFrame(np.reshape(leads, (-1, 2)), list(simple), ["lead low", "lead high"]),
-    )
-
-
-def _gain(y: np.ndarray, guesses: dict, by_dealing: dict, chances: dict, pairs: np.ndarray, seed: int) -> pd.Series:
-    """Return what genes add to place (`Report.gain`), of predictions (dealings, n), scores and null scores by name."""
-    both, place = "position + genes", "position (kriging)"
-    if not {both, place} <= set(guesses):
-        return pd.Series(np.nan, list(GAIN))
-    each = by_dealing[both][:, 0] - by_dealing[place][:, 0]
-    value = np.median(by_dealing[both][:, 0]) - np.median(by_dealing[place][:, 0])
-    ends = _bootstrap(y, guesses[both], {place: guesses[place]}, pairs, seed)[1].loc[place]
-    n = min(len(chances[both]), len(chances[place]))  # fewer, where one is the model on trial
-    chance = chances[both][:n, 0] - chances[place][:n, 0]
-    return pd.Series([value, *ends, each.min(), each.max(), sequential_p(value, chance).p], list(GAIN))
 
 
 def _independent(thinning: pd.Series, pairs: np.ndarray) -> int:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from xsg.atlas.pairs import about_unknown
 from xsg.check import choice
+from xsg.evaluation.intervals import GAIN
 from xsg.evaluation.nulls import p_text
 from xsg.files import whole
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from xsg.atlas import Parcellation
 
 STATISTICS = ("in-sample R²", "in-sample r", "held-out R²", "held-out r")
-GAIN = ("value", "low", "high", "lowest", "highest", "p")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
