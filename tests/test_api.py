@@ -22,6 +22,7 @@ CHANGED = {
     "xsg.report.Report.__init__": "made by evaluate, which says how each dealing scored",
     "xsg.data.cortex.Truth.__init__": "made by a simulator, which says how sure its ceiling is",
     "xsg.report.evaluate": "by default it finds the split that fits the regions, and stops nulls once p is known",
+    "xsg.data.expression.load_ahba": "which genes is left open: the landmark genes still, for the atlas there was",
     "xsg.training.mechanistic.maximum_likelihood": "its default of 8 steps was too coarse",
 }
 

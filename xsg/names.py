@@ -20,6 +20,12 @@ _BEFORE = re.compile(rf"^(?:(?:ctx|hemi|cortex|\d+networks){_GAP})(?=\S)", re.IG
 _FIRST = re.compile(rf"^({_WORDS}){_GAP}(?=\S)", re.IGNORECASE)
 _LAST = re.compile(rf"(?<=\S)(?:{_GAP}({_WORDS})|\s*\(({_WORDS})\)|\s*\[({_WORDS})\])$", re.IGNORECASE)
 _AFTER = re.compile(rf"(?<=\S){_GAP}(?:(?:mean{_GAP})?(?:thickness|thickavg|thick)|roi)$", re.IGNORECASE)
+# ENIGMA writes the nuclei below the cortex without a mark between side and name: Lthal.
+_ENIGMA = re.compile(r"([LR])(accumb|amyg|caud|hippo|pal|put|thal)")
+SUBCORTEX = ("accumbens", "amygdala", "caudate", "hippocampus", "pallidum", "putamen", "thalamus")
+"""The structures below the cortex that atlases with subcortex have on each side, ``L_accumbens`` to ``R_thalamus``."""
+_SHORT = {"accumbensarea": "accumbens", "thalamusproper": "thalamus"}  # aseg's, and then ENIGMA's
+_SHORT |= dict(zip(("accumb", "amyg", "caud", "hippo", "pal", "put", "thal"), SUBCORTEX, strict=True))
 _COUNTER = re.compile(r"(?:^|[-_.:/\s])\d+$")
 
 
@@ -39,6 +45,8 @@ def parse(name: object) -> tuple[str | None, str]:
 @lru_cache(2**14)  # the same few names are joined in every fold and null
 def _parse(name: str) -> tuple[str | None, str]:
     rest = name.strip()
+    if hit := _ENIGMA.fullmatch(rest):
+        return hit[1], _SHORT[hit[2]]
     found: set[str] = set()
     while True:
         before = rest
@@ -66,6 +74,8 @@ def stem(name: object) -> str:
     --------
     >>> stem("L_bankssts") == stem("rh_BanksSTS_thickness") == stem("banks-sts.right")
     True
+    >>> stem("Left-Thalamus-Proper"), stem("Rthal"), stem("Laccumb"), stem("Left-Accumbens-area")
+    ('thalamus', 'thalamus', 'accumbens', 'accumbens')
     """
     return _stem(str(name))
 
@@ -73,7 +83,8 @@ def stem(name: object) -> str:
 @lru_cache(2**14)
 def _stem(name: str) -> str:
     rest = re.sub(r"(?<=\d)[^0-9a-z]+(?=\d)", "_", _parse(name)[1].casefold())  # Vis_1_1 is not Vis_11
-    return re.sub(r"[^0-9a-z_]+|(?<!\d)_+|_+(?!\d)", "", rest) or name
+    rest = re.sub(r"[^0-9a-z_]+|(?<!\d)_+|_+(?!\d)", "", rest)
+    return _SHORT.get(rest, rest) or name
 
 
 def counted(name: object) -> bool:

