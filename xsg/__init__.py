@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Cortex": "xsg.data.cortex",
     "load_cortex": "xsg.load",
+    "load_atlas": "xsg.data.atlases",
     "Graph": "xsg.atlas",
     "Parcellation": "xsg.atlas",
     "SparseGraph": "xsg.atlas",
