@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from xsg.atlas.pairs import about_unknown
 from xsg.check import choice
 from xsg.evaluation.intervals import GAIN
 from xsg.evaluation.nulls import p_text
 from xsg.files import whole
+from xsg.report import words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -195,82 +195,34 @@ class Report:
         if self.leaks:
             return None
         if len(self.baselines):
-            best = self._best_baseline()
+            best = self.best_baseline
             if best["R²"] > 0 and best["lead low"] <= 0:
                 return best.name
         return self.label if self.held_out.loc["R²", "value"] > 0 else None
 
     @property
     def sentence(self) -> str:
-        """What was found, in plain words."""
-        n, inside, outside = len(self.predictions), self.in_sample, self.held_out
-        scored = int(self.predictions["held out"].notna().sum())
-        values = f" ({self.n_values} independent values)" if self.n_values < n else ""
-        first = f"{self.cortex}, {n} regions{values}: " + (
-            f"in-sample, R² = {inside['R²']:.2f} and r = {inside['r']:.2f}."
-            if np.isfinite(inside["R²"])
-            else "the model gives no in-sample prediction."
-        )
-        line, other, many = outside.loc["R²"], outside.loc["r"], self.n_dealings > 1
-        second = (
-            f"Held out (split {self.split!r}, {self.n_folds} fold{'s' * (self.n_folds > 1)}"
-            + (f" dealt {self.n_dealings} times" if many else "")
-            + (f", {scored} regions scored" if scored < n else "")
-            + f"), {'median ' * many}R² = {line['value']:.2f} ({line['low']:.2f} to {line['high']:.2f}) and "
-            f"r = {other['value']:.2f} ({other['low']:.2f} to {other['high']:.2f})"
-            + (", no better than predicting the mean." if line["value"] <= 0 else ".")
-            + (f" By dealing, R² goes from {line['lowest']:.2f} to {line['highest']:.2f}." if many else "")
-        )
-        parts = [first, second]
-        if self.leaks:
-            parts.append("Homologues of held-out regions were trained on, so this is no test on regions unseen.")
-        if self.leaks is None:
-            parts.append(
-                "Whether homologues of held-out regions were trained on is not known: "
-                f"{about_unknown(self.unpaired, n)}."
-            )
-        if len(self.null):
-            parts.append(self._about_null())
-        if len(self.baselines):
-            parts.append(self._about_baselines())
-        return " ".join(parts)
+        """What was found, with the numbers."""
+        return words.sentence(self)
 
-    def _best_baseline(self) -> pd.Series:
+    @property
+    def verdict(self) -> words.Verdict:
+        """Whether genes say anything about the map that place does not (``answer``, ``why``), and what to ``use``."""
+        return words.verdict(self)
+
+    def score(self, name: str) -> float:
+        """Held-out R², the median over dealings, of the model or a baseline by its name."""
+        return float(self.held_out.loc["R²", "value"] if name == self.label else self.baselines.loc[name, "R²"])
+
+    @property
+    def best_baseline(self) -> pd.Series:
+        """The row of ``baselines`` with the highest held-out R²."""
         return self.baselines.loc[self.baselines["R²"].idxmax()]
 
-    def _about_null(self) -> str:
-        p, p_r = self.p_value["held-out R²"], self.p_value["held-out r"]
-        what, high, low = _MEANING.get(self.null_name, _MEANING["map"])
-        own = self.held_out.loc["R²", "value"]
-        inside = (self.null["in-sample R²"] >= self.in_sample["R²"]).mean()
-        within = f"{inside:.0%} do as well in-sample and " * bool(np.isfinite(self.in_sample["R²"]))
-        outside = (self.null["held-out R²"] >= own).mean()
-        n, stopped = len(self.null), ""
-        if self.stopped:
-            stopped = f"; stopped when {self.stop_after} had reached its held-out R² and r"
-        text = (
-            f"Of {n} {what} ({self.null_name}{stopped}), the model trained anew on each, {within}{outside:.0%} "
-            f"held out (R²: {p_text(p, n, 'p')}; r: {p_text(p_r, n, 'p')}): "
-        )
-        if p <= 0.05 and own > 0:
-            return text + low
-        if p > 0.05:
-            return text + high
-        return text + "few, but the model predicts no better than the mean, so there is little to explain."
-
-    def _about_baselines(self) -> str:
-        own = self.held_out.loc["R²", "value"]
-        best = self._best_baseline()
-        name = f"{best.name} (held-out R² = {best['R²']:.2f})"
-        if best["R²"] >= own:
-            text = f"Something simpler does as well: {name}."
-        elif best["lead low"] <= 0:
-            text = f"The best baseline, {name}, cannot be told from the model on {self.n_values} values."
-        else:
-            text = f"The best baseline, {name}, does less well on the same folds."
-        if self.leaks:
-            return text
-        return f"{text} Use {self.recommended}." if self.recommended else f"{text} None predicts better than the mean."
+    @property
+    def n_drawn(self) -> int:
+        """How many null maps the p-values of the baselines and of the gain are made of."""
+        return max(self.n_nulls, len(self.null))
 
     def plot(self) -> "Figure":
         """Draw the null distributions of R² with the observed values, and the baselines beneath, on one axis.
@@ -387,27 +339,6 @@ class Report:
             for column in table.columns.drop("interval")
         }
         return table.assign(**shown)
-
-
-# What a null is; what a large p means; what a small one means, and does not.
-_MEANING = {
-    "map": (
-        "random maps as smooth as this one",
-        "smoothness alone may explain it.",
-        "smoothness alone seldom does so. Whether genes or place predict the map, and whether they cause it, this does "
-        "not say.",
-    ),
-    "noise-genes": (
-        "tables of noise in place of the genes",
-        "no sign that the genes matter; the graph alone does as well.",
-        "the genes help, be it as biology or as a description of place, for they vary smoothly too.",
-    ),
-    "rewired": (
-        "graphs rewired at random",
-        "no sign that it matters which regions the graph joins.",
-        "it matters which regions the graph joins.",
-    ),
-}
 
 
 def _row(what, kind, r2, r, intervals=((np.nan, np.nan),) * 2, interval="", p=(np.nan, np.nan)) -> dict:

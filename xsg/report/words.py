@@ -1,0 +1,219 @@
+"""What was found, in plain words: the verdict, the sentence, and what to report of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from xsg.atlas.pairs import about_unknown
+from xsg.evaluation.nulls import p_text
+
+if TYPE_CHECKING:
+    from xsg.report.found import Report
+
+BOTH, PLACE = "position + genes", "position (kriging)"
+QUESTION = "Do genes say anything about it that place does not?"
+# What a null is; what a large p means; what a small one means, and does not.
+_MEANING = {
+    "map": (
+        "random maps as smooth as this one",
+        "smoothness alone may explain it.",
+        "smoothness alone seldom does so. Whether genes or place predict the map, and whether they cause it, this does "
+        "not say.",
+    ),
+    "noise-genes": (
+        "tables of noise in place of the genes",
+        "no sign that the genes matter; the graph alone does as well.",
+        "the genes help, be it as biology or as a description of place, for they vary smoothly too.",
+    ),
+    "rewired": (
+        "graphs rewired at random",
+        "no sign that it matters which regions the graph joins.",
+        "it matters which regions the graph joins.",
+    ),
+}
+
+
+class Verdict(NamedTuple):
+    """The answer to the one question, and the method to use."""
+
+    answer: str  # "Yes", "No sign of it", "Not settled", "Not to be told" or "Not asked"
+    why: str  # one sentence with the numbers
+    use: str  # one sentence: which method to use on this map
+
+
+def signed(value: float) -> str:
+    """Write a difference with its sign, a true minus.
+
+    Examples
+    --------
+    >>> signed(0.051), signed(-0.2), signed(-0.001)
+    ('+0.05', '−0.20', '0.00')
+    """
+    text = f"{value:+.2f}"
+    return "0.00" if text in ("+0.00", "-0.00") else text.replace("-", "−")
+
+
+def plain(value: float) -> str:
+    """Write a score with two decimals and a true minus; a dash where there is none."""
+    text = "–" if not np.isfinite(value) else f"{value:.2f}"
+    return "0.00" if text == "-0.00" else text.replace("-", "−")
+
+
+def verdict(report: Report) -> Verdict:
+    """Answer whether genes say anything that place does not, and which method to use.
+
+    Yes: position + genes lead position by an interval above zero and by more than null maps give (p ≤ 0.05). No sign of
+    it: neither. Not settled: one of the two.
+    """
+    return Verdict(*_answered(report), _use(report))
+
+
+def _answered(report: Report) -> tuple[str, str]:
+    gain = report.gain
+    if report.leaks:
+        return "Not to be told", (
+            "Homologues of held-out regions were trained on, so no number here is a test on regions unseen."
+        )
+    if not np.isfinite(gain["value"]):
+        return "Not asked", "Position, and position with genes, were not judged beside the model."
+    scores = {name: report.score(name) for name in (BOTH, PLACE)}
+    numbers = (
+        f"position and genes together predict regions held out with R² = {plain(scores[BOTH])}, position alone with "
+        f"{plain(scores[PLACE])}"
+    )
+    more = f"{signed(gain['value'])}, 95 % {signed(gain['low'])} to {signed(gain['high'])}"
+    more += f", {p_text(gain['p'], report.n_drawn, 'p')}" * bool(np.isfinite(gain["p"]))
+    if max(scores.values()) <= 0:
+        return "No sign of it", f"Neither place nor genes predict it: {numbers} ({more})."
+    apart, rare = gain["low"] > 0, not gain["p"] > 0.05
+    if apart and rare and scores[BOTH] > 0:
+        no_null = "" if np.isfinite(gain["p"]) else "; no null maps were asked"
+        return "Yes", f"Genes add to place: {numbers} ({more}{no_null})."
+    if (apart and np.isfinite(gain["p"])) or (rare and np.isfinite(gain["p"]) and gain["value"] > 0):
+        doubt = "null maps often show as much" if apart else "other regions might show nothing"
+        return "Not settled", f"Genes may add to place, but {doubt}: {numbers} ({more})."
+    return "No sign of it", f"Genes add nothing to place that could be told from chance: {numbers} ({more})."
+
+
+def _use(report: Report) -> str:
+    use = report.recommended
+    if report.leaks:
+        return "No method is recommended: this split cannot tell them apart."
+    if use is None:
+        return "No method is recommended: none predicts better than the mean."
+    score = plain(report.score(use))
+    if use == report.label and not len(report.baselines):
+        return f"{use} predicts better than the mean (R² = {score}); nothing simpler was judged beside it."
+    if use == report.label:
+        return f"To predict this map use {use} (held-out R² = {score}): nothing simpler does as well."
+    beside = "cannot be told from it" if report.baselines.loc[use, "lead high"] >= 0 else "does less well"
+    own = f"{report.label} ({plain(report.score(report.label))}) {beside}"
+    return f"To predict this map use {use} (held-out R² = {score}): {own}."
+
+
+def to_report(report: Report, also: Sequence[Report] = ()) -> list[tuple[bool, str, str]]:
+    """List what belongs in a paper about this map: whether it is here, what it is, and its numbers or how to get it."""
+    every = [report, *also]
+    names = [name for name in (PLACE, "ridge") if name in report.baselines.index]
+    first = ", ".join(f"{name} R² = {plain(report.score(name))}" for name in names)
+    rows = [(len(names) == 2, "Position and ridge first", first or "Judge the baselines beside the model.")]
+    by_split = {each.split: each for each in every}
+    pairs = next((name for name in ("homologous", "mirrored-blocks") if name in by_split), None)
+    patches = next((name for name in ("spatial", "distance", "lobe") if name in by_split), None)
+    there = ", ".join(f"{n}: R² = {plain(by_split[n].score(by_split[n].label))}" for n in (pairs, patches) if n)
+    lacking = " and ".join(f"split={name!r}" for name, has in (("homologous", pairs), ("spatial", patches)) if not has)
+    text = f"{report.label} by {there}." if there else ""
+    rows.append((bool(pairs and patches), "Pairs and patches", f"{text} Run {lacking}, too." if lacking else text))
+    n, p = len(report.null), report.p_value["held-out R²"]
+    text = f"{p_text(p, n, 'p')} of {n:,} {_of(report)[0]}, the model trained anew on each." if n else "Run a null."
+    rows.append((n > 0, "A null with the whole model refitted", text))
+    line = report.held_out.loc["R²"]
+    if report.n_dealings > 1:
+        text = f"{plain(line['value'])}, from {plain(line['lowest'])} to {plain(line['highest'])} over the dealings."
+    else:
+        text = f"{plain(line['value'])}, of one dealing."
+    rows.append((report.n_dealings > 1, "Medians over dealings, never the best", text))
+    gain = report.gain
+    known = bool(np.isfinite(gain["value"])) and not report.leaks
+    text = f"R² {signed(gain['value'])} ({signed(gain['low'])} to {signed(gain['high'])})." if known else "Not judged."
+    rows.append((known, "Position + genes against position: what genes add", text))
+    return rows
+
+
+def sentence(report: Report) -> str:
+    """Say what was found, with the numbers."""
+    n, inside, outside = len(report.predictions), report.in_sample, report.held_out
+    scored = int(report.predictions["held out"].notna().sum())
+    values = f" ({report.n_values} independent values)" if report.n_values < n else ""
+    first = f"{report.cortex}, {n} regions{values}: " + (
+        f"in-sample, R² = {inside['R²']:.2f} and r = {inside['r']:.2f}."
+        if np.isfinite(inside["R²"])
+        else "the model gives no in-sample prediction."
+    )
+    line, other, many = outside.loc["R²"], outside.loc["r"], report.n_dealings > 1
+    second = (
+        f"Held out (split {report.split!r}, {report.n_folds} fold{'s' * (report.n_folds > 1)}"
+        + (f" dealt {report.n_dealings} times" if many else "")
+        + (f", {scored} regions scored" if scored < n else "")
+        + f"), {'median ' * many}R² = {line['value']:.2f} ({line['low']:.2f} to {line['high']:.2f}) and "
+        f"r = {other['value']:.2f} ({other['low']:.2f} to {other['high']:.2f})"
+        + (", no better than predicting the mean." if line["value"] <= 0 else ".")
+        + (f" By dealing, R² goes from {line['lowest']:.2f} to {line['highest']:.2f}." if many else "")
+    )
+    parts = [first, second]
+    if report.leaks:
+        parts.append("Homologues of held-out regions were trained on, so this is no test on regions unseen.")
+    if report.leaks is None:
+        parts.append(
+            f"Whether homologues of held-out regions were trained on is not known: {about_unknown(report.unpaired, n)}."
+        )
+    if len(report.null):
+        parts.append(_about_null(report))
+    answer, why = _answered(report)
+    if answer not in ("Not asked", "Not to be told"):
+        parts.append(f"{QUESTION} {answer}. {why}")
+    if len(report.baselines):
+        parts.append(_about_baselines(report))
+    return " ".join(parts)
+
+
+def _of(report: Report) -> tuple[str, str, str]:
+    return _MEANING.get(report.null_name, _MEANING["map"])
+
+
+def _about_null(report: Report) -> str:
+    p, p_r = report.p_value["held-out R²"], report.p_value["held-out r"]
+    what, high, low = _of(report)
+    own = report.held_out.loc["R²", "value"]
+    inside = (report.null["in-sample R²"] >= report.in_sample["R²"]).mean()
+    within = f"{inside:.0%} do as well in-sample and " * bool(np.isfinite(report.in_sample["R²"]))
+    outside = (report.null["held-out R²"] >= own).mean()
+    n, stopped = len(report.null), ""
+    if report.stopped:
+        stopped = f"; stopped when {report.stop_after} had reached its held-out R² and r"
+    text = (
+        f"Of {n} {what} ({report.null_name}{stopped}), the model trained anew on each, {within}{outside:.0%} "
+        f"held out (R²: {p_text(p, n, 'p')}; r: {p_text(p_r, n, 'p')}): "
+    )
+    if p <= 0.05 and own > 0:
+        return text + low
+    if p > 0.05:
+        return text + high
+    return text + "few, but the model predicts no better than the mean, so there is little to explain."
+
+
+def _about_baselines(report: Report) -> str:
+    own, best = report.held_out.loc["R²", "value"], report.best_baseline
+    name = f"{best.name} (held-out R² = {best['R²']:.2f})"
+    if best["R²"] >= own:
+        text = f"Something simpler does as well: {name}."
+    elif best["lead low"] <= 0:
+        text = f"The best baseline, {name}, cannot be told from the model on {report.n_values} values."
+    else:
+        text = f"The best baseline, {name}, does less well on the same folds."
+    if report.leaks:
+        return text
+    return f"{text} Use {report.recommended}." if report.recommended else f"{text} None predicts better than the mean."
