@@ -25,6 +25,7 @@ from xsg.evaluation.sequential import MOST, STOP_AFTER, draw, sequential_p
 from xsg.evaluation.splits import DEALT, SPLITS, LeakWarning, parted_pairs
 from xsg.evaluation.splits import split as make_split
 from xsg.report import STATISTICS, Report
+from xsg.report.record import record
 from xsg.training import CrossScaleVAE, held_out_mean
 
 NULLS = (*MAP_NULLS, "noise-genes", "rewired")
@@ -149,7 +150,7 @@ def evaluate(
     return replace(
         report,
         notes=list(dict.fromkeys([*cortex.provenance, *notes])),
-        settings=_settings(**asked | found),
+        settings=_settings(**asked | found) | record(cortex),
         parcellation=cortex.parcellation,
     )
 

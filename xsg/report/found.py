@@ -1,9 +1,9 @@
 """What was found about one model and one map: the numbers, and their table, sentence and figure."""
 
-import base64
 import html
 import io
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from xsg.check import choice
+from xsg.check import choice, instance
 from xsg.evaluation.intervals import GAIN
 from xsg.evaluation.nulls import p_text
 from xsg.files import whole
-from xsg.report import words
+from xsg.report import methods, page, pictures, record, words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from xsg.atlas import Parcellation
 
+ENDINGS = (".html", ".csv", ".json", ".bib", ".txt", ".png", ".pdf", ".svg")
 STATISTICS = ("in-sample R²", "in-sample r", "held-out R²", "held-out r")
 
 
@@ -229,47 +230,20 @@ class Report:
 
         Points are medians over dealings, each dealing a tick; the pale bar of the model is its interval over pairs.
         """
-        import matplotlib.pyplot as plt
+        return pictures.draw(self)
 
-        from xsg.plotting import null_distributions, points_with_intervals
-
-        held_out = self.held_out.loc[["R²"]].set_axis([self.label])
-        points = pd.concat([held_out, self.baselines[["R²"]].rename(columns={"R²": "value"})])
-        each = [self.dealings.loc[name, "R²"] for name in points.index] if self.n_dealings > 1 else None
-        heights = [2.4, 0.32 * len(points) + 0.5] if len(self.null) else [0, 1]
-        figure, (above, below) = plt.subplots(
-            2,
-            1,
-            figsize=(8, sum(heights) + 1.2),
-            height_ratios=np.maximum(heights, 0.01),
-            sharex=True,
-            layout="constrained",
-        )
-        if len(self.null):
-            observed = pd.Series({"in-sample": self.in_sample["R²"], "held out": held_out["value"].iloc[0]})
-            null = self.null[["in-sample R²", "held-out R²"]].set_axis(observed.index, axis=1)
-            there = observed.index[null.notna().any()]  # a model may give no in-sample prediction
-            null_distributions(observed[there], null[there], ax=above, label=f"nulls ({self.null_name})")
-        else:
-            above.remove()
-        points_with_intervals(points, ax=below, each=each)
-        shown = [points[["value", "low", "lowest"]].min().min(), self.null["held-out R²"].quantile(0.02), -0.1]
-        what = f"held out; ticks: {self.n_dealings} dealings, points: median" if each else "points: held out"
-        below.set(xlim=(np.nanmin(shown) - 0.05, 1.05), xlabel=f"R² ({what}; bar: 95 % over pairs)")
-        title = f"{self.cortex}: what the R² is worth"
-        if self.leaks is None:
-            title += f"\n(leaks: not known, {len(self.unpaired)} regions without a known homologue)"
-        figure.suptitle(title)
-        return figure
-
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, also: "Sequence[Report]" = ()) -> Path:
         """Write the report to a file, whole or not at all.
 
         Parameters
         ----------
         path
-            Ending in ``.html`` (table, sentence and figure on one page), ``.csv`` (the table), ``.txt`` (table and
-            sentence), or ``.png``, ``.pdf`` or ``.svg`` (the figure).
+            Ending in ``.html`` (one page with everything, that loads nothing: to read, to send, to print), ``.csv``
+            (the table), ``.json`` (everything: numbers, words, settings, versions), ``.bib`` (BibTeX of what was used),
+            ``.txt`` (table and sentence), or ``.png``, ``.pdf`` or ``.svg`` (the figure).
+        also
+            Reports of the same model and map under other splits, to stand beside this one on the page and in the
+            references.
 
         Returns
         -------
@@ -277,26 +251,35 @@ class Report:
 
         Raises
         ------
+        TypeError
+            ``also`` holds something else than reports.
         ValueError
             Another ending, or a folder that is not there or cannot be written to.
         """
         path = Path(path)
-        kind = choice(path.suffix.lower(), (".html", ".csv", ".txt", ".png", ".pdf", ".svg"), f"ending of {path}")
+        kind = choice(path.suffix.lower(), ENDINGS, f"ending of {path}")
+        also = [instance(each, Report, "also", "reports of other splits, in a list") for each in also]
         try:
             with whole(path) as part:
-                if kind == ".csv":
-                    self.table().to_csv(part)
-                elif kind == ".txt":
-                    part.write_text(f"{self!r}\n", encoding="utf-8")
-                elif kind == ".html":
-                    part.write_text(self._page(), encoding="utf-8")
-                else:
+                if kind in (".png", ".pdf", ".svg"):
                     part.write_bytes(self._picture(kind[1:]))
+                else:
+                    part.write_text(self._text(kind, also), encoding="utf-8")
         except OSError as error:
             raise ValueError(
                 f"report: cannot write {path} ({error.strerror or error}). Name a file in a folder that is yours."
             ) from None
         return path
+
+    def _text(self, kind: str, also: "Sequence[Report]") -> str:
+        if kind == ".html":
+            numbers = {f"report{each}": self._text(each, also) for each in (".csv", ".json", ".bib")}
+            return page.page(self, also, numbers)
+        if kind == ".csv":
+            return self.table().to_csv()
+        if kind == ".json":
+            return record.as_json(self)
+        return methods.bibtex(self, also) if kind == ".bib" else f"{self!r}\n"
 
     def _picture(self, kind: str) -> bytes:
         import matplotlib.pyplot as plt
@@ -307,14 +290,6 @@ class Report:
         finally:
             plt.close(figure)
         return written.getvalue()
-
-    def _page(self) -> str:
-        title, image = html.escape(f"{self.model} on {self.cortex}"), base64.b64encode(self._picture("png")).decode()
-        return (
-            f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head><body>'
-            f'<h1>{title}</h1>{self._repr_html_()}<img src="data:image/png;base64,{image}" '
-            'alt="R² of the model, of its nulls and of simpler methods; the numbers are in the table."></body></html>\n'
-        )
 
     def __repr__(self) -> str:
         """Show the table and the sentence."""

