@@ -22,6 +22,7 @@ CHANGED = {
     "xsg.report.Report.__init__": "made by evaluate, which says how each dealing scored",
     "xsg.data.cortex.Truth.__init__": "made by a simulator, which says how sure its ceiling is",
     "xsg.report.evaluate": "by default it finds the split that fits the regions, and stops nulls once p is known",
+    "xsg.data.cortex.load_cortex": "a map of one's own has a name=; load_cortex(name='ahba-ad') is understood still",
     "xsg.data.expression.load_ahba": "which genes is left open: the landmark genes still, for the atlas there was",
     "xsg.training.mechanistic.maximum_likelihood": "its default of 8 steps was too coarse",
 }
@@ -88,7 +89,7 @@ def test_what_was_there_is_there_and_takes_what_it_took(path, now):
 
 
 def test_the_table_is_read_as_it_says(now):
-    assert now["xsg.load.load_cortex"] == ["positional_or_keyword name = 'simulated'", "var_keyword choices = {}"]
+    assert now["xsg.load.load_cortex"] == ["positional_only source = 'simulated'", "var_keyword choices = {}"]
     assert "xsg.data.cortex.load_cortex" not in now
     assert set(CHANGED) | set(GONE) <= set(BEFORE)
 

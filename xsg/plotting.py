@@ -51,7 +51,7 @@ def brain(
     ----------
     values
         Series by region (one row of views), or DataFrame with one column per row of views; names in any style. Regions
-        without a row are left grey, and the figure says how many.
+        without a row are left grey, and those below the cortex are not drawn; the figure says how many.
     label
         What the colour means, with its unit; labels the colour bar.
     parcellation
@@ -78,13 +78,18 @@ def brain(
 
     parcellation = parcellation or load_parcellation("dk")
     maps = on_regions(values, parcellation, label)
+    below = parcellation.regions[parcellation.subcortical]
+    maps, deep = maps.loc[~maps.index.isin(below)], int(maps.index.isin(below).sum())
+    if not len(maps):
+        raise ValueError(f"{label}: all {deep} regions lie below the cortex, where there is no surface to paint.")
     low, high = limits or (float(maps.to_numpy().min()), float(maps.to_numpy().max()))
     if low < 0 < high and limits is None:
         low, high = -max(-low, high), max(-low, high)
     cmap = cmap or (DIVERGING if low < 0 < high else SEQUENTIAL)
     sides = parcellation.table["hemisphere"]
     hemispheres = [h for h in ("left", "right") if (sides[maps.index] == h[0].upper()).any()]
-    grey = int((~sides.index.isin(maps.index) & sides.isin([h[0].upper() for h in hemispheres])).sum())
+    shown = sides.isin([h[0].upper() for h in hemispheres]) & ~parcellation.subcortical
+    grey = int((~sides.index.isin(maps.index) & shown).sum())
     views = [view for view in _VIEWS if view[0] in hemispheres]
     figure, axes = plt.subplots(
         maps.shape[1],
@@ -126,8 +131,9 @@ def brain(
         box = ax.get_position()
         name = f"{hemisphere}, {'outer' if view == 'lateral' else 'inner'} face"
         figure.text((box.x0 + box.x1) / 2, 0.01, name, fontsize=8, color="0.35", ha="center")
-    if grey:
-        told = f"grey: {grey} region{'s' * (grey > 1)} without a value"
+    told = [f"grey: {grey} region{'s' * (grey > 1)} without a value"] * bool(grey)
+    told += [f"not drawn: {deep} below the cortex"] * bool(deep)
+    if told := "; ".join(told):
         figure.text(0.99, 0.01, told, fontsize=8, color="0.35", ha="right")
     bar = figure.add_axes((0.88, 0.25, 0.018, 0.5))
     # A long label would be taller than a single row of views.

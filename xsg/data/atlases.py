@@ -146,7 +146,8 @@ def load_connectome(atlas: str = "desikan") -> pd.DataFrame:
     """Read the structural connectome of an atlas, a group average.
 
     Of young adults of the Human Connectome Project, as gathered in the ENIGMA Toolbox (Larivière et al. 2021, Nature
-    Methods 18:698, doi:10.1038/s41592-021-01186-4): logarithms of streamline counts, 0 where nothing joins two regions.
+    Methods 18:698, doi:10.1038/s41592-021-01186-4): logarithms of streamline counts, 0 where nothing joins two regions,
+    or less than one streamline does on average.
 
     Parameters
     ----------
@@ -177,7 +178,7 @@ def load_connectome(atlas: str = "desikan") -> pd.DataFrame:
     wanted = region_names(name)
     meant = naming.translate(names, wanted)
     called = [meant.get(each, each) for each in names]
-    table = pd.DataFrame(values, called, called).loc[wanted, wanted]
+    table = pd.DataFrame(np.maximum(values, 0), called, called).loc[wanted, wanted]
     return align(table, wanted, f"connectome of {name!r}")
 
 

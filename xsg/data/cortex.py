@@ -11,7 +11,7 @@ from xsg import _moved
 from xsg import check as checks
 from xsg import names as naming
 from xsg.atlas import Graph, Parcellation, SparseGraph
-from xsg.check import align, instance, series, some
+from xsg.check import align, instance, rows_of, series, some
 from xsg.data.cohort import Cohort
 from xsg.data.gene_names import gene_names
 
@@ -82,6 +82,9 @@ class Cortex:
     views : dict of str to DataFrame
         More tables of the same regions by name (receptors, connectivity, tau …), for models that take several; a table
         may lack regions.
+    people : DataFrame or None, shape (persons, n)
+        Deviations of single people from a norm, by region, positive = loss, when they are at hand; NaN where one was
+        not measured.
 
     Raises
     ------
@@ -102,6 +105,7 @@ class Cortex:
     truth: Truth | None = None
     cohort: Cohort | None = None
     views: dict[str, pd.DataFrame] = field(default_factory=dict)
+    people: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         """Align the tables by name; a region that one of them lacks is named."""
@@ -138,6 +142,11 @@ class Cortex:
             raise TypeError(f"views: expected tables by name, {{'receptors': table, …}}, got {str(self.views)[:60]!r}.")
         if "expression" in views:
             raise ValueError("views: 'expression' is the cortex's own table; call this one otherwise, or replace that.")
+        if self.people is not None:
+            instance(self.people, pd.DataFrame, "people", "a table, people by regions")
+            columns = rows_of(self.people.columns, regions, "people, columns", extra=True)
+            people = self.people.iloc[:, columns].set_axis(regions, axis=1).astype(float)
+            object.__setattr__(self, "people", people)
         lines = self.provenance
         lines = [lines] if isinstance(lines, str) else [] if lines is None else lines
         object.__setattr__(self, "provenance", lines)

@@ -192,7 +192,7 @@ def _refuse_few(n: int, atlas: str) -> None:
         raise ValueError(
             f"genes='landmark': {n} of the {total} L1000 landmark genes are in the matrix of atlas {atlas!r}, which "
             "holds the most stable genes alone. Use genes='all', or list them if these are what you want: "
-            f"[g for g in landmark_genes() if g in load_ahba('all', atlas={atlas!r})]."
+            f"load_ahba('all', atlas={atlas!r}).columns.intersection(landmark_genes())."
         )
 
 
