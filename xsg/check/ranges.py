@@ -36,6 +36,7 @@ class Range(NamedTuple):
 RANGES = {
     "thickness": Range(0, 8, "mm", above=True),
     "age": Range(18, 110, "years"),
+    "lifespan": Range(0, 110, "years", above=True),  # ages where children are welcome
     "state": Range(0, 1),
     "rate": Range(0, math.inf),
     "weight": Range(0, math.inf),
@@ -51,7 +52,7 @@ def plausible(values: object, kind: str, what: str, *, missing: bool = False) ->
     values
         Array, Series or DataFrame of numbers.
     kind
-        Of `RANGES`: thickness (mm), age (years), state, rate, weight, energy.
+        Of `RANGES`: thickness (mm), age and lifespan (years), state, rate, weight, energy.
     what
         What they are called in an error.
     missing
@@ -91,9 +92,9 @@ def why_implausible(value: float, kind: str) -> str:
     >>> why_implausible(2500, "thickness")
     ' In µm? Divide by 1000.'
     """
-    if kind == "age" and 216 <= value <= 1320:
+    if kind in ("age", "lifespan") and (216 if kind == "age" else 110) <= value <= 1320:
         return " In months? Divide by 12." if value not in MISSING_CODES else " A code for a missing value, or months?"
-    if kind == "age" and 1900 <= value <= 2100:
+    if kind in ("age", "lifespan") and 1900 <= value <= 2100:
         return " A year of birth? Give the age at the scan."
     if value in MISSING_CODES:
         return " It looks like a code for a missing value: leave such cells empty."
