@@ -219,7 +219,7 @@ def read_cohort(
     session
         Which session to take where people have several: ``"1"`` for ``ses-1``.
     id
-        The column that names the people, where it is called as nobody would guess.
+        The column that names the people, in the tables where it is called as nobody would guess.
 
     Returns
     -------
@@ -252,7 +252,7 @@ def read_cohort(
     sides = list(thickness) if isinstance(thickness, (tuple, list)) else [thickness]
     if len(sides) not in (1, 2):
         raise ValueError(f"thickness: {len(sides)} tables given; expected the left and the right one, or one of both.")
-    called = ("left table", "right table") if len(sides) == 2 else ("table of regions",)
+    called = ("first table", "second table") if len(sides) == 2 else ("table of regions",)
     notes: list[str] = []
     read = [tables.load(each, what, id, session, notes) for each, what in zip(sides, called, strict=True)]
     halves = [_half(each, regions, measure, scale, missing, notes) for each in read]

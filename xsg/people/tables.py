@@ -128,11 +128,10 @@ def load(
 
 
 def _id_column(table: pd.DataFrame, told: str | None, what: str) -> str:
-    if told is not None:
+    if told:
         found = [column for column in table.columns if fold(column) == fold(told)]
-        if len(found) != 1:
-            raise ValueError(f"{what}: no column {told!r} that names the people; there are {some(table.columns, 8)}.")
-        return found[0]
+        if len(found) == 1:
+            return found[0]
     first = table.columns[0]
     if _FREESURFER.fullmatch(first) or first in ("Unnamed: 0", "index"):
         return first
@@ -140,8 +139,8 @@ def _id_column(table: pd.DataFrame, told: str | None, what: str) -> str:
         if hit := [column for column in table.columns if fold(column) == wanted]:
             return hit[0]
     raise ValueError(
-        f"{what}: no column names the people (participant_id, subject, …); there are {some(table.columns, 8)}. Say "
-        "which it is: id='column'."
+        f"{what}: no column names the people (participant_id, subject, …{f', {told}' if told else ''}); there are "
+        f"{some(table.columns, 8)}. Say which it is: id='column'."
     )
 
 
@@ -206,6 +205,8 @@ def regions_of(table: pd.DataFrame, regions: pd.Index, measure: str) -> tuple[di
     others += [column for name, columns in bare.items() if name not in meant for column in columns]
     if not found:
         hint = f" Columns are of {' and '.join(sorted(seen))}: give measure={sorted(seen)[0]!r}." if seen else ""
+        if not side and names.translate([f"L_{name}" for name in bare], regions):
+            hint = " Nothing tells their hemisphere: write lh_ or rh_ before them, or name the file so."
         raise ValueError(
             f"{what}: no column is named as a region, such as {regions[0]!r} or 'lh_bankssts_thickness'; there are "
             f"{some(table.columns)}.{hint}"
