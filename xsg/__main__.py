@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.part == "new":
         return _new(options.folder)
-    if options.action == "fetch" and bool(options.names) == options.all:
+    if options.part == "data" and options.action == "fetch" and bool(options.names) == options.all:
         get.error("give either names or --all")
     try:
         if options.part == "evaluate":

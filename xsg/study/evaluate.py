@@ -216,7 +216,7 @@ def _tables_of(folder: Path, people: str | None) -> tuple[list[Path], str | Path
         return [half[0] for half in halves], people
     if not next(folder.glob("*/stats/?h.aparc.stats"), None):
         raise ValueError(
-            f"{folder} holds neither regions.csv (a study made by 'xsg new'), nor lh and rh tables of aparcstats2table, "
+            f"{folder} holds neither regions.csv (a study of 'xsg new'), nor lh and rh tables of aparcstats2table, "
             "nor FreeSurfer's subjects (SUBJECT/stats/lh.aparc.stats). Give the file of a map."
         )
     return [folder], people
