@@ -48,7 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``xsg evaluate``."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXAMPLES
-    parser.add_argument("source", nargs="+", metavar="MAP|FOLDER", help="one file, a left and a right one, or a folder")
+    parser.add_argument("source", nargs="*", metavar="MAP|FOLDER", help="one file, a left and a right one, or a folder")
+    for side in ("left", "right"):
+        parser.add_argument(
+            f"--{side}", metavar="FILE", help=f"the {side} hemisphere's file, whatever it says of itself"
+        )
     what = parser.add_argument_group("what the map is")
     what.add_argument("--atlas", default=None, help=f"one of {', '.join(ATLASES)}; +subcortex adds 14 deep regions")
     what.add_argument("--positive", choices=("loss", "gain"), help="what larger values mean: more loss, or more tissue")
@@ -124,14 +128,17 @@ def read_subject(options: argparse.Namespace) -> object:
     """Read what is to be judged: a cortex, or a cohort's map with its people."""
     import xsg
 
+    sides = {side: Path(getattr(options, side)) for side in ("left", "right") if getattr(options, side)}
     sources = [Path(each) for each in options.source]
-    if absent := [each for each in sources if not each.exists()]:
+    if bool(sources) == bool(sides):
+        raise ValueError("give the file of a map, a left and a right one, or a folder; or --left and --right.")
+    if absent := [each for each in (*sources, *sides.values()) if not each.exists()]:
         raise ValueError(f"{absent[0]} is not there. Give a file of a map or of a cohort, or a folder.")
     wants = options.slope or options.contrast
     if options.people and not wants:
         raise ValueError("--people gives a cohort; say what is asked of it: --slope age, or --contrast group AD CN.")
-    (folder, *more) = sources
-    if folder.is_dir():
+    (folder, *more) = sources or sides.values()
+    if sources and folder.is_dir():
         if more:
             raise ValueError(f"{folder} is a folder, and {more[0]} was given too; expected one folder, or files only.")
         if (folder / "regions.csv").exists():
@@ -143,13 +150,15 @@ def read_subject(options: argparse.Namespace) -> object:
     if wants:
         if not options.people:
             raise ValueError("a cohort needs --people participants.tsv, a row for each person.")
-        cohort = xsg.read_cohort(_pair(sources), people=options.people, atlas=options.atlas or "desikan")
+        cohort = xsg.read_cohort(
+            _pair(sources or [*sides.values()]), people=options.people, atlas=options.atlas or "desikan"
+        )
         adjust = {} if options.covariates is None else {"covariates": options.covariates}
         asked = cohort.slope(options.slope, **adjust) if options.slope else cohort.contrast(*options.contrast, **adjust)
         return asked
     given = {key: getattr(options, key) for key in ("positive", "unit", "space", "column", "mask", "name")}
     given = {key: value for key, value in given.items() if value is not None}
-    found = xsg.read_map(_pair(sources), options.atlas or "desikan", **given)
+    found = xsg.read_map(sides or _pair(sources), options.atlas or "desikan", **given)
     genes = {"genes": options.genes} if options.genes else {}
     return xsg.load_cortex("ahba", thinning=found, **genes)
 

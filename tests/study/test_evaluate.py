@@ -1,0 +1,131 @@
+"""The trial from the shell: what comes in, what is said, what is written, and the exit code."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from xsg.__main__ import main
+from xsg.atlas import load_parcellation
+from xsg.study.read import write_template
+
+QUICK = ["--model", "ridge", "--n-nulls", "19", "--split", "homologous"]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def table(here):
+    places = load_parcellation("dk").table
+    values = places["y"] / 50 + np.random.default_rng(0).normal(0, 0.3, len(places))
+    values.rename("d").to_csv(here / "mine.csv")
+    return "mine.csv"
+
+
+def test_a_study_reaches_a_report(here, capsys):
+    write_template(here / "study")
+    assert main(["evaluate", "study", *QUICK, "--out", "found"]) == 0
+    captured = capsys.readouterr()
+    assert "Do genes say anything about it that place does not?" in captured.out
+    assert "found/report.html" in captured.out
+    assert {path.name for path in (here / "found").iterdir()} == {
+        f"report.{ending}" for ending in ("html", "bib", "csv", "json", "png", "svg")
+    }
+    page = (here / "found/report.html").read_text()
+    assert "xsg evaluate study --model ridge" in page
+
+
+def test_json_is_all_that_stands_on_stdout(here):
+    write_template(here / "study")
+    command = [sys.executable, "-m", "xsg", "evaluate", "study", *QUICK, "--json"]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=here, check=True)
+    (only,) = json.loads(ran.stdout)
+    assert only["split"] == "homologous"
+    assert ran.stderr == ""
+
+
+def test_a_spreadsheet_with_another_split_beside_it(table, here, real_data, capsys):
+    both = [*QUICK, "spatial"]
+    assert main(["evaluate", table, "--positive", "loss", "--unit", "d", *both]) == 0
+    assert (here / "report/report_spatial.csv").exists()
+    assert "mine" in (here / "report/report.html").read_text()
+    assert "note:" not in capsys.readouterr().err
+
+
+def test_a_sign_that_was_not_told_is_noted_and_stands_in_the_report(table, here, real_data, capsys):
+    assert main(["evaluate", table, "--unit", "d", *QUICK]) == 0
+    note = next(line for line in capsys.readouterr().err.splitlines() if line.startswith("note: "))
+    assert "positive" in note
+    assert "positive=" in (here / "report/report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nothing.nii.gz"], "nothing.nii.gz is not there"),
+        ([], "give the file of a map"),
+        (["mine.csv", "--left", "mine.csv"], "give the file of a map"),
+        (["mine.csv", "mine.csv", "mine.csv"], "3 files were given"),
+        (["mine.csv", "--people", "mine.csv"], "say what is asked of it"),
+        (["mine.csv", "--slope", "age"], "needs --people"),
+        (["."], "holds neither regions.csv"),
+        ([".", "mine.csv"], "is a folder, and mine.csv was given too"),
+        (["mine.csv", "--atlas", "schaefer1000"], "schaefer1000"),
+        (["mine.csv", "--split", "lobes", "--positive", "loss"], "lobes"),
+        (["mine.csv", "--null", "spun", "--positive", "loss"], "spun"),
+        (["mine.csv", "--n-nulls", "5", "--positive", "loss"], "at least 19"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line_and_exit_code_1(table, real_data, capsys, arguments, said):
+    assert main(["evaluate", *arguments]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    last = captured.err.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert said in last
+
+
+def test_tables_of_a_cohort_are_found_in_their_folder(here, capsys):
+    for name in ("lh.thickness.tsv", "rh.thickness.tsv", "participants.tsv"):
+        (here / name).write_text("participant_id\tage\nsub-1\t50\n")
+    assert main(["evaluate", "."]) == 1
+    assert "holds a cohort; say what is asked of it" in capsys.readouterr().err
+    (here / "rh.thickness.tsv").unlink()
+    assert main(["evaluate", "."]) == 1
+    assert "one table for each hemisphere" in " ".join(capsys.readouterr().err.split())
+
+
+def test_an_interrupted_trial_is_exit_code_130(here, monkeypatch, capsys):
+    import xsg.trial
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    write_template(here / "study")
+    monkeypatch.setattr(xsg.trial, "evaluate", interrupt)
+    assert main(["evaluate", "study", *QUICK]) == 130
+    assert "goes on from here" in capsys.readouterr().err
+    assert not (here / "report/report.html").exists()
+
+
+def test_help_has_examples_and_says_the_exit_codes(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "--help"])
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    assert told.count("xsg evaluate ") >= 6
+    assert "Exit codes" in told
+
+
+def test_the_table_of_a_pair_takes_left_and_right(here, real_data, capsys):
+    table = pd.DataFrame({"value": 1.0}, ["lh_insula"])
+    table.to_csv(here / "a.csv")
+    assert main(["evaluate", "--left", "a.csv", "--right", "b.csv"]) == 1
+    assert "b.csv is not there" in capsys.readouterr().err
