@@ -16,13 +16,14 @@ from sklearn.base import RegressorMixin
 from xsg.atlas.pairs import find_pairs
 from xsg.check import choice, number
 from xsg.data.cortex import Cortex
+from xsg.evaluation import splits
 from xsg.evaluation.baselines import BASELINES, Baseline
 from xsg.evaluation.intervals import bootstrap, gain
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import MAP_NULLS, noise_genes, null_maps, rewired
 from xsg.evaluation.protocol import Subject, check_subject, label, predict_folds, seeded, seeds_of
 from xsg.evaluation.sequential import MOST, STOP_AFTER, draw, sequential_p
-from xsg.evaluation.splits import DEALT, SPLITS, LeakWarning, parted_pairs
+from xsg.evaluation.splits import DEALT, SPLITS, LeakWarning
 from xsg.evaluation.splits import split as make_split
 from xsg.report import STATISTICS, Report
 from xsg.report.record import record
@@ -209,8 +210,7 @@ def _run(
     # The held-out R² and r decide when it is enough.
     under_null = draw(refitted, np.where([False, False, True, True], by_seed[0], np.nan), n_nulls, stop_after)
 
-    leaks = any(parted_pairs(folds, regions, cortex.parcellation) for folds in dealt)
-    leaks = leaks or (None if found.unknown.any() else False)
+    leaks = splits.leaks(dealt, regions, cortex.parcellation)
     paired = cortex.parcellation.homologue.reindex(regions).isin(regions).any()
     simple, table, by_dealing = {}, {}, {name: scores[0, 1:]}
     chances = {name: under_null[: 0 if maps is None else None, 2:]}

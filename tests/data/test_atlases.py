@@ -8,7 +8,7 @@ import pytest
 
 import xsg
 from xsg.atlas import homologous_pairs, load_parcellation
-from xsg.atlas.pairs import find_pairs, mirrored_blocks
+from xsg.atlas.pairs import find_pairs, mirror_blocks
 from xsg.data.atlases import ATLASES, atlas_name, likeliest_atlas, load_atlas, load_connectome, region_names
 from xsg.data.expression import STABILITIES, landmark_genes, load_ahba
 
@@ -169,7 +169,7 @@ def test_connectomes(name):
 def test_blocks_hold_what_lies_at_the_mirror_image():
     for name, n in (("schaefer100", 44), ("schaefer400", 165)):
         atlas = load_atlas(name)
-        block = mirrored_blocks(atlas.regions, atlas)
+        block = mirror_blocks(atlas.regions, atlas)
         assert block.max() + 1 == n
         xyz, left = atlas.table[["x", "y", "z"]].to_numpy(), (atlas.table["hemisphere"] == "L").to_numpy()
         for here, there in ((left, ~left), (~left, left)):
@@ -177,9 +177,9 @@ def test_blocks_hold_what_lies_at_the_mirror_image():
             assert (block[here] == block[there][gap.argmin(axis=1)])[gap.min(axis=1) < 25].all()
         assert find_pairs(atlas.regions, atlas).unknown.any()
         whole = load_atlas(f"{name}+subcortex")
-        assert mirrored_blocks(whole.regions, whole)[: len(block)].tolist() == block.tolist()
+        assert mirror_blocks(whole.regions, whole)[: len(block)].tolist() == block.tolist()
     glasser = load_atlas("glasser360")
-    assert mirrored_blocks(glasser.regions, glasser).tolist() == homologous_pairs(glasser.regions, glasser).tolist()
+    assert mirror_blocks(glasser.regions, glasser).tolist() == homologous_pairs(glasser.regions, glasser).tolist()
 
 
 @pytest.mark.usefixtures("real_data")

@@ -4,8 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
-from xsg.atlas import REGIONS, Parcellation, homologous_pairs, load_parcellation
+from xsg.atlas import REGIONS, Parcellation, homologous_pairs, load_parcellation, mesh
+from xsg.atlas.pairs import NAMED, mirror_blocks
 from xsg.evaluation import splits
 
 DK = load_parcellation("dk")
@@ -36,7 +38,7 @@ def test_impossible_folds_are_refused(n_folds):
         splits.spatial(DK, REGIONS, n_folds=n_folds)
 
 
-@pytest.mark.parametrize("name", ["homologous", "spatial", "distance", "lobe"])
+@pytest.mark.parametrize("name", ["homologous", "spatial", "distance", "lobe", "mirrored-blocks"])
 @pytest.mark.parametrize("regions", [REGIONS, SOME, LEFT], ids=["68", "66", "33 left"])
 def test_safe_splits_keep_pairs_together_silently(name, regions):
     with warnings.catch_warnings():
@@ -135,3 +137,73 @@ def test_bad_names_are_refused():
         splits.split("homologous", DK, ["L_cuneus", "L_cuneus", "L_insula"])
     with pytest.raises(ValueError, match=r"held_out has shape \(3,\)"):
         splits.parted_pairs([True, False, True], SOME)
+
+
+def numbered() -> Parcellation:
+    """Regions numbered within their hemisphere, the right one divided otherwise: some have no homologue."""
+    labels, half = DK.labels.copy(), len(DK.labels) // 2
+    y = mesh("pial").parts["right"].coordinates[:, 1]
+    for row in (54, 60):  # cut two right regions in two
+        mine = np.flatnonzero(labels == row)
+        labels[mine[y[mine - half] > np.median(y[mine - half])]] = 100 + row
+    found = np.unique(labels[labels >= 0])
+    names = {k: f"{'LR'[int(k >= 34)]}_{(i * 7) % 101}" for i, k in enumerate(found)}
+    return Parcellation.from_labels("uneven", labels, names)
+
+
+@pytest.mark.parametrize("name", ["mirrored-blocks", "spatial", "distance"])
+def test_what_lies_at_the_mirror_image_is_held_out_too_where_homologues_are_not_known(name):
+    atlas = numbered()
+    regions = atlas.regions[::-1]
+    block = mirror_blocks(regions, atlas)
+    assert block.max() + 1 == 32 < 34  # of 34 left regions: two blocks have more than one
+    assert np.bincount(block).max() > 2
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        held_out = splits.split(name, atlas, regions, n_folds=4, seed=1)
+    told = [str(each.message) for each in caught]
+    assert [f"split '{name}'" in each and "32 blocks" in each for each in told] == [True] * (name != "mirrored-blocks")
+    for fold in held_out:
+        assert set(block[fold]).isdisjoint(block[~fold])
+    xyz = atlas.table.loc[regions, ["x", "y", "z"]].to_numpy()
+    left = xyz[:, 0] < 0
+    for here, there in ((left, ~left), (~left, left)):
+        nearest = np.flatnonzero(there)[cdist(xyz[here] * [-1, 1, 1], xyz[there]).argmin(axis=1)]
+        assert (held_out[:, here] == held_out[:, nearest]).all()
+    assert splits.leaks([held_out], regions, atlas) is False
+    assert not splits.parted_pairs(held_out, regions, atlas)
+
+
+def test_leaks_are_told_apart():
+    atlas = numbered()
+    with pytest.warns(splits.PairWarning):
+        unproven = splits.split("homologous", atlas, atlas.regions)
+    assert splits.leaks([unproven], atlas.regions, atlas) is None
+    with pytest.warns(splits.LeakWarning):
+        parting = splits.split("random", atlas, atlas.regions)
+    assert splits.leaks([unproven, parting], atlas.regions, atlas) is True
+    assert splits.leaks([splits.homologous(REGIONS)], REGIONS) is False
+    assert splits.leaks([[[True, False, False]]], ["L_1", "L_2", "R_1"]) is None  # no places, so nothing is known
+
+
+def test_blocks_of_a_map_are_made_of_its_own_regions():
+    """Where the nearest mirror image has no value, the next one takes its part; nobody is joined across 25 mm."""
+    atlas = numbered()
+    some = atlas.regions[[*range(5, 30), *range(36, 50)]]
+    block = mirror_blocks(some, atlas)
+    xyz = atlas.table.loc[some, ["x", "y", "z"]].to_numpy()
+    for k in range(block.max() + 1):
+        mine = xyz[block == k]
+        left = mine[:, 0] < 0
+        if left.any() and not left.all():
+            assert cdist(mine[left] * [-1, 1, 1], mine[~left]).min() <= NAMED
+    alone = [k for k in range(block.max() + 1) if (block == k).sum() == 1]
+    assert alone
+    with pytest.raises(ValueError, match=r"expected 2 to 32, the number of blocks of mirror images"):
+        splits.mirrored_blocks(atlas, atlas.regions, n_folds=35)
+
+
+def test_a_cortex_of_pairs_has_its_pairs_for_blocks():
+    for seed in (0, 5):
+        ours = splits.split("mirrored-blocks", DK, SOME, seed=seed)
+        assert np.array_equal(ours, splits.homologous(SOME, seed=seed))

@@ -98,7 +98,7 @@ def find_pairs(regions: pd.Index | list[str], centres: pd.DataFrame | Placed | N
     return Pairs(twin, _numbered(np.arange(len(regions)), twin), unknown)
 
 
-def mirrored_blocks(regions: pd.Index | list[str], centres: pd.DataFrame | Placed) -> np.ndarray:
+def mirror_blocks(regions: pd.Index | list[str], centres: pd.DataFrame | Placed) -> np.ndarray:
     """Return a number for each region, int array (n,), that it shares with whatever lies at its mirror image.
 
     Where all homologues are known (`homologous_pairs`) these are the pairs. Else a region without a known homologue is
@@ -106,8 +106,9 @@ def mirrored_blocks(regions: pd.Index | list[str], centres: pd.DataFrame | Place
     image of its own, if that is within 25 mm (`xsg.atlas.pairs.NAMED`); what is joined, directly or by way of others,
     shares a number. The cortex and what lies below it are never joined.
 
-    So a region is never parted from the nearest mirror image that it has. It may be parted from others that its mirror
-    image overlaps: centres decide, not areas.
+    So a region is never parted from the one whose centre lies nearest to its mirror image. It may be parted from others
+    that its mirror image overlaps: of Schaefer's regions a median of 70 to 78 % of the area of the mirror image (100 to
+    400 regions) lies in the same block, of Glasser's homologues 76 %, of Desikan's and Killiany's 88 %.
 
     Parameters
     ----------
@@ -120,7 +121,7 @@ def mirrored_blocks(regions: pd.Index | list[str], centres: pd.DataFrame | Place
     --------
     >>> names = ["LH_Vis_1", "LH_Vis_2", "LH_Vis_3", "RH_Vis_1", "RH_Vis_2"]
     >>> x, z = [-9, -40, -38, 41, 10], [0, 5, 15, 4, 1]
-    >>> mirrored_blocks(names, pd.DataFrame({"x": x, "y": [-90, -70, -74, -71, -89], "z": z}, names)).tolist()
+    >>> mirror_blocks(names, pd.DataFrame({"x": x, "y": [-90, -70, -74, -71, -89], "z": z}, names)).tolist()
     [0, 1, 1, 1, 0]
     """
     regions = pd.Index(regions)

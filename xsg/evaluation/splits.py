@@ -3,10 +3,12 @@
 A split is a bool array (F, n), True where a fold holds the region out; it trains on the rest. What a held-out number
 means depends on how far the held-out regions lie from those in training. Nearest of all is a region's homologue in the
 other hemisphere, which is nearly a copy of it: a split that holds a region out while its homologue (``R_x`` of ``L_x``)
-trains issues a `LeakWarning`.
+trains issues a `LeakWarning`. Where homologues are not known (Schaefer's regions are numbered within their hemisphere),
+what lies at a region's mirror image takes their part: `xsg.atlas.pairs.mirror_blocks`.
 """
 
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -14,11 +16,16 @@ from scipy.spatial.distance import cdist
 
 from xsg import names as naming
 from xsg.atlas import REGIONS, Parcellation, load_parcellation
-from xsg.atlas.pairs import Pairs, about_unknown, find_pairs
+from xsg.atlas.pairs import Pairs, about_unknown, find_pairs, mirror_blocks
 from xsg.check import choice, number
 
-SPLITS = ("random", "homologous", "spatial", "distance", "lobe", "left-to-right")
-DEALT = ("random", "homologous", "spatial")  # by a seed, so that there are many ways; the others are unique
+SPLITS = ("random", "homologous", "spatial", "distance", "lobe", "left-to-right", "mirrored-blocks")
+DEALT = (
+    "random",
+    "homologous",
+    "spatial",
+    "mirrored-blocks",
+)  # by a seed, in many ways; the others are unique
 
 
 class LeakWarning(UserWarning):
@@ -37,14 +44,14 @@ def split(
     Parameters
     ----------
     name
-        ``"random"``, ``"homologous"``, ``"spatial"``, ``"distance"``, ``"lobe"`` or ``"left-to-right"``: the functions
-        of this module.
+        ``"random"``, ``"homologous"``, ``"spatial"``, ``"distance"``, ``"lobe"``, ``"left-to-right"`` or
+        ``"mirrored-blocks"``: the functions of this module.
     parcellation
         Where the regions lie; it may have more of them.
     regions
         Names of the n regions, in the order of the data.
     n_folds, seed
-        Number of folds and seed, where the split leaves them open ("random", "homologous", "spatial").
+        Number of folds and seed, where the split leaves them open (`DEALT`).
 
     Returns
     -------
@@ -76,8 +83,8 @@ def split(
         return random(regions, n_folds, seed, parcellation)
     if name == "homologous":
         return homologous(regions, n_folds, seed, parcellation)
-    if name == "spatial":
-        return spatial(parcellation, regions, n_folds, seed)
+    if name in ("spatial", "mirrored-blocks"):
+        return {"spatial": spatial, "mirrored-blocks": mirrored_blocks}[name](parcellation, regions, n_folds, seed)
     return {"distance": distance, "lobe": lobe, "left-to-right": left_to_right}[name](parcellation, regions)
 
 
@@ -123,6 +130,42 @@ def parted_pairs(
     twin = known_pairs(regions, parcellation).twin
     _, out = np.nonzero(held_out & ~held_out[:, twin] & (twin >= 0))
     return [(str(regions[i]), str(regions[twin[i]])) for i in out]
+
+
+def leaks(
+    dealt: Iterable[np.ndarray], regions: pd.Index | list[str], parcellation: Parcellation | None = None
+) -> bool | None:
+    """Say whether homologues of held-out regions train.
+
+    Parameters
+    ----------
+    dealt
+        Folds, bool (F, n), one or more ways of dealing.
+    regions, parcellation
+        As for `homologous`.
+
+    Returns
+    -------
+    bool or None
+        True if a known homologue trains while its region is held out. False if none does, and each region without a
+        known one has what lies nearest to its mirror image held out with it (`xsg.atlas.pairs.mirror_blocks`), or
+        nobody there. None: not known.
+
+    Examples
+    --------
+    >>> leaks([[[True, False]]], ["L_insula", "R_insula"]), leaks([[[True, True]]], ["L_insula", "R_insula"])
+    (True, False)
+    """
+    dealt = [np.asarray(held_out, dtype=bool) for held_out in dealt]
+    if any(parted_pairs(held_out, regions, parcellation) for held_out in dealt):
+        return True
+    if not known_pairs(regions, parcellation).unknown.any():
+        return False
+    if parcellation is None:
+        return None
+    block = mirror_blocks(parcellation.spelt(regions), parcellation)
+    first = np.unique(block, return_index=True)[1][block]
+    return False if all((held_out == held_out[:, first]).all() for held_out in dealt) else None
 
 
 def random(
@@ -200,10 +243,49 @@ def homologous(
     return fold_of_pair[pairs] == np.arange(n_folds)[:, None]
 
 
+def mirrored_blocks(
+    parcellation: Parcellation, regions: pd.Index | list[str], n_folds: int = 5, seed: int = 0
+) -> np.ndarray:
+    """Split regions into folds at random, a region always together with what lies at its mirror image.
+
+    For atlases whose homologues are not known. Each region is joined to the one of the other hemisphere whose centre
+    lies nearest to the mirror image of its own, and what is joined, directly or by way of others, makes a block
+    (`xsg.atlas.pairs.mirror_blocks`); blocks are dealt into folds. Where all homologues are known, blocks are the
+    pairs, and the folds those of `homologous`.
+
+    What is kept together is thus each region and the nearest mirror image that it has. What is not: neighbours, as in
+    `homologous`, and others that a mirror image overlaps at its rim, a quarter of its area in Schaefer's atlases.
+
+    Parameters
+    ----------
+    parcellation, regions
+        Where the n regions lie.
+    n_folds, seed
+        Number of folds F, from 2 to the number of blocks, and the seed of the shuffle.
+
+    Returns
+    -------
+    bool array (F, n)
+        Each region is held out once.
+
+    Examples
+    --------
+    >>> dk = load_parcellation("dk")
+    >>> bool((mirrored_blocks(dk, dk.regions, seed=3) == homologous(dk.regions, seed=3)).all())
+    True
+    """
+    regions, seed = checked_regions(parcellation, regions), _seed(seed)
+    block = mirror_blocks(regions, parcellation)
+    n_blocks = _check_folds(n_folds, block, "blocks of mirror images")
+    fold = np.random.default_rng(seed).permutation(n_blocks) % n_folds
+    return fold[block] == np.arange(n_folds)[:, None]
+
+
 def spatial(parcellation: Parcellation, regions: pd.Index | list[str], n_folds: int = 5, seed: int = 0) -> np.ndarray:
     """Split regions into compact clusters by k-means of (``|x|``, y, z), homologues together.
 
-    Most neighbours of a held-out region are held out with it. Clusters differ in size.
+    Most neighbours of a held-out region are held out with it. Clusters differ in size. Where homologues are not known,
+    blocks of mirror images stay together (`mirrored_blocks`), and a `PairWarning` says so.
 
     Parameters
     ----------
@@ -230,7 +312,8 @@ def distance(parcellation: Parcellation, regions: pd.Index | list[str]) -> np.nd
     """Hold out what lies farthest from each homologous pair in turn: the farthest quarter of the pairs.
 
     One fold for each pair, which trains on the three quarters of the pairs nearest to it (Hansen et al. 2021). A region
-    at the rim of the cortex is held out in many folds, one in its middle in few or none.
+    at the rim of the cortex is held out in many folds, one in its middle in few or none. Where homologues are not
+    known, blocks of mirror images take the part of pairs (`mirrored_blocks`), and a `PairWarning` says so.
 
     Parameters
     ----------
@@ -305,7 +388,7 @@ def _together(name: str, found: Pairs, regions: pd.Index | list[str]) -> np.ndar
             f"split {name!r}: {(found.twin >= 0).sum()} regions have their homologue among the others, but "
             f"{about_unknown(regions[found.unknown], len(regions))}. If it trains while they are held out, a "
             "score tells how alike the hemispheres are. Call homologues alike but for the side (L_x and R_x, lh_x and "
-            "rh_x, …), or give a parcellation that says where regions lie.",
+            "rh_x, …), give a parcellation that says where regions lie, or use the split 'mirrored-blocks'.",
             PairWarning,
             stacklevel=4,
         )
@@ -330,12 +413,12 @@ def _warned(
     return held_out
 
 
-def _check_folds(n_folds: int, pairs: np.ndarray) -> int:
+def _check_folds(n_folds: int, pairs: np.ndarray, what: str = "homologous pairs") -> int:
     """Return the number of pairs, which no split can exceed."""
     n_folds = _whole(n_folds, "n_folds")
     n_pairs = int(pairs.max()) + 1
     if not 2 <= n_folds <= n_pairs:
-        raise ValueError(f"n_folds is {n_folds}; expected 2 to {n_pairs}, the number of homologous pairs.")
+        raise ValueError(f"n_folds is {n_folds}; expected 2 to {n_pairs}, the number of {what}.")
     return n_pairs
 
 
@@ -348,8 +431,16 @@ def _seed(value: int) -> int:
 
 
 def _places(name: str, parcellation: Parcellation, regions: pd.Index | list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of each region's pair (n,) and the pairs' places (pairs, 3) in mm, hemispheres folded."""
+    """Return the number of each region's pair or block (n,) and their places (pairs, 3) in mm, hemispheres folded."""
     regions = checked_regions(parcellation, regions)
-    pairs = _together(name, known_pairs(regions, parcellation), regions)
+    unknown = known_pairs(regions, parcellation).unknown
+    block = mirror_blocks(regions, parcellation)
+    if unknown.any():
+        warnings.warn(
+            f"split {name!r}: {about_unknown(regions[unknown], len(regions))}. So {block.max() + 1} blocks of regions "
+            "at each other's mirror image stay together instead.",
+            PairWarning,
+            stacklevel=4,
+        )
     xyz = parcellation.table.loc[regions, ["x", "y", "z"]]
-    return pairs, xyz.assign(x=xyz["x"].abs()).groupby(pairs).mean().to_numpy()
+    return block, xyz.assign(x=xyz["x"].abs()).groupby(block).mean().to_numpy()

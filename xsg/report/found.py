@@ -68,7 +68,7 @@ class Report:
         Number of folds; number of independent values of the map: that of homologous pairs where homologues share one.
     leaks : bool or None
         Whether a model was trained on the homologue of a region that it was then judged on. False only where that is
-        known of every region; None: not known.
+        known of every region, or what lies nearest to its mirror image is held out with it; None: not known.
     unpaired : tuple of str
         Regions without a homologue that is known, though one of the others may be it. None where all lie in one
         hemisphere.
