@@ -1,8 +1,9 @@
 """Meshes: which surface a number of vertices means, and an atlas's labels on each of them.
 
 fsaverage5's labels are the atlas's own. fsaverage6 and fsaverage are fsaverage5 with each triangle parted in four, once
-and twice: what lies on a side's middle counts half to either end. fs_LR 32k has another order of vertices: Schaefer's
-parcels come with brainspace; other atlases' labels are those of the nearest vertex of fsaverage5.
+and twice: what lies in the middle of a side belongs to the region of both its ends, if it is one. fs_LR 32k has another
+order of vertices: Schaefer's parcels come with brainspace; other atlases' labels are those of fsaverage5's nearest
+vertex.
 """
 
 from __future__ import annotations
@@ -97,25 +98,26 @@ def _parted(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return sides[first[order]], np.concatenate([np.column_stack([a, ab, ac]), rest])
 
 
-def to_fsaverage5(values: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sum a map of fsaverage5, 6 or fsaverage into fsaverage5's vertices.
-
-    Returns
-    -------
-    total, weight : float (10242,)
-        Weighted sum at each vertex and the share of its surroundings that is in the analysis.
-    """
-    total, weight, whole = np.where(inside, values, 0.0), inside.astype(float), np.ones(len(values))
-    for level, n in ((7, 40962), (6, 10242)):
-        if len(total) > n:
-            ends = parents(level)
-            total, weight, whole = (
-                each[:n] + np.bincount(ends.ravel(), np.repeat(each[n:] / 2, 2), n) for each in (total, weight, whole)
-            )
-    return total / whole, weight / whole
-
-
 @lru_cache
+def mesh_labels(parcellation: Parcellation, name: str) -> np.ndarray:
+    """Return the row of the region of each vertex of a mesh, left hemisphere first; −1 for none.
+
+    On the finer meshes a vertex in the middle of a side belongs to the region of both ends; between two regions it
+    belongs to neither.
+    """
+    if name == "fs_LR 32k":
+        return conte69_labels(parcellation)
+    halves = np.split(parcellation.labels, 2)
+    for level in {"fsaverage6": (6,), "fsaverage": (6, 7)}.get(name, ()):
+        ends = parents(level)
+        halves = [np.concatenate([half, _shared(half[ends])]) for half in halves]
+    return np.concatenate(halves)
+
+
+def _shared(ends: np.ndarray) -> np.ndarray:
+    return np.where(ends[:, 0] == ends[:, 1], ends[:, 0], -1)
+
+
 def conte69_labels(parcellation: Parcellation) -> np.ndarray:
     """Return the row of each fs_LR 32k vertex's region (64984,), left first; −1 for none."""
     regions = int((parcellation.table["n_vertices"] > 0).sum())

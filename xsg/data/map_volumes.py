@@ -20,7 +20,7 @@ from xsg.atlas.surface import mesh
 from xsg.check import choice
 from xsg.data.map_files import load_image
 from xsg.data.map_names import rows_by_name
-from xsg.data.map_space import labelled, refuse_background, refuse_other_space, refuse_outside, voxels_at
+from xsg.data.map_space import labelled, placed, refuse_background, refuse_outside, voxels_at
 from xsg.data.map_values import Reading, p_values, pooled, real, refuse_empty, refuse_labels, shown, used
 
 if TYPE_CHECKING:
@@ -68,28 +68,32 @@ def read_volume(
         If the image is in another space, has several volumes, is empty or constant, or holds labels.
     """
     image = load_image(source, what)
+    affine, where = placed(image, space, what)
     values = _one(real_data(image, what), which, what)
-    note = refuse_other_space(image, space, what)
+    values, quantum = _without_rounded_zero(image, values)
+    shape = " × ".join(map(str, values.shape))
+    notes = [f"Volume of {shape} voxels in MNI space ({where}; the brain fits MNI's box).", *quantum]
+    said, contrast = _unit(image, what)
     refuse_empty(values, what)
     inside = used(values)
-    refuse_background(values, inside, what)
-    refuse_labels(values[inside], _equal_neighbours(values, inside), what, unit)
-    refuse_outside(values.shape, inside, image.affine, what)
-    notes = [note]
     if mask is not None:
-        inside &= _mask(mask, image, values.shape)
-        notes.append(f"Of it, {int(inside.sum())} voxels lie in the mask.")
+        inside &= _mask(mask, affine, values.shape)
+        notes.append(f"Of it, the {int(inside.sum())} voxels in the mask.")
         if not inside.any():
             raise ValueError(f"{what}: no voxel with a value lies in the mask. Are both in the same space?")
+    else:
+        refuse_background(values, inside, what)
+    refuse_labels(values[inside], _equal_neighbours(values, inside), what, unit)
+    refuse_outside(values, inside, affine, what, sure=space is not None)
     desikan = parcellation.name in ("dk", "desikan", "desikan+subcortex")
     route = choice(route or ("volume" if desikan else "surface"), ("volume", "surface"), "route")
     if route == "volume" and not desikan:
         raise ValueError(
             f"route='volume': no labelled volume of {shown(parcellation)!r} is bundled; use route='surface'."
         )
-    found, share = _by_volume(values, inside, image.affine, parcellation, cortex=route == "volume")
+    found, share = _by_volume(values, inside, affine, parcellation, cortex=route == "volume")
     if route == "surface":
-        cortical = _by_surface(values, inside, image.affine, parcellation)
+        cortical = _by_surface(values, inside, affine, parcellation)
         deep = np.array([naming.subcortical(region) for region in parcellation.regions])
         found, share = found.where(deep, cortical[0]), share.where(deep, cortical[1])
     notes.append(
@@ -98,7 +102,6 @@ def read_volume(
         else "Each cortical region: mean over fsaverage5's vertices, each sampled between white and pial surface "
         "(nilearn.surface.vol_to_surf); zeros and missing voxels weigh nothing."
     )
-    said, contrast = _unit(image)
     hint = f' Its header says "{contrast}".' if contrast else ""
     return Reading(found, share, said, None, notes, p_values(what, values[inside]), hint)
 
@@ -128,7 +131,9 @@ def _one(values: np.ndarray, which: object, what: str) -> np.ndarray:
             )
         if isinstance(which, bool) or not isinstance(which, (int, np.integer)) or not 0 <= which < n:
             raise ValueError(f"{what} has {n} volumes; column={which!r} is none of them, they are 0 to {n - 1}.")
-        values = values[..., which]
+        values, which = values[..., which], None
+    if which not in (None, 0):
+        raise ValueError(f"{what} has one volume; column={which!r} is none of it. Leave it out.")
     if values.ndim != 3 or min(values.shape) < 5:
         raise ValueError(f"{what} has shape {values.shape}; expected a volume with three axes, as NIfTI maps have.")
     return values
@@ -140,13 +145,13 @@ def _equal_neighbours(values: np.ndarray, inside: np.ndarray) -> float:
     return float((values[1:][both] == values[:-1][both]).mean()) if both.any() else 0.0
 
 
-def _mask(mask: object, image: object, shape: tuple) -> np.ndarray:
+def _mask(mask: object, affine: np.ndarray, shape: tuple) -> np.ndarray:
     """Return a mask on the image's own grid, nearest voxels taken."""
     from nibabel.affines import apply_affine
 
     given = load_image(mask, "mask")
     values = _one(real_data(given, "mask"), None, "mask")
-    xyz = apply_affine(image.affine, np.indices(shape).reshape(3, -1).T)
+    xyz = apply_affine(affine, np.indices(shape).reshape(3, -1).T)
     there, ijk = voxels_at(values.shape, given.affine, xyz)
     found = np.zeros(len(xyz), dtype=bool)
     found[there] = np.nan_to_num(values[ijk]) > 0
@@ -194,17 +199,29 @@ def _by_surface(
     return pooled(total, weight, rows, size, parcellation.regions)
 
 
-def _unit(image: object) -> tuple[str | None, str]:
-    """Return the unit that the header tells, and the contrast it names."""
+def _without_rounded_zero(image: object, values: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Set to zero what an image kept as whole numbers rounded from zero: the background of such a map."""
+    slope, inter = getattr(image.dataobj, "slope", 1), getattr(image.dataobj, "inter", 0)
+    if image.get_data_dtype().kind not in "iu" or slope in (None, 1) or not inter:
+        return values, []
+    zero = np.abs(values) <= abs(slope) / 2
+    if zero.mean() < 0.2 or not (values[zero] != 0).any():
+        return values, []
+    note = f"Values within {abs(slope) / 2:.2g} of zero, half a step of the file's whole numbers, are taken for zero."
+    return np.where(zero, 0, values), [note]
+
+
+def _unit(image: object, what: str) -> tuple[str | None, str]:
+    """Return the unit that the header tells, and the contrast it names; refuse labels."""
     header = image.header
     text = bytes(header["descrip"].item()).decode("latin-1").strip("\0 ") if "descrip" in header else ""
     if hit := _SPM.search(text):
-        return f"{hit[1].lower() if hit[1] != 'F' else 'F'} ({hit[2]} degrees of freedom)", text
-    try:
-        intent, parameters, _ = header.get_intent()
-    except (AttributeError, KeyError, ValueError):
+        return f"{hit[1] if hit[1] == 'F' else hit[1].lower()} ({hit[2].removesuffix('.0')} degrees of freedom)", text
+    if "intent_code" not in header:
         return None, ""
-    if intent in _STATISTICS:
-        degrees = f" ({', '.join(f'{each:g}' for each in parameters)} degrees of freedom)"
-        return _STATISTICS[intent] + (degrees if parameters and intent in ("t test", "f test") else ""), ""
-    return None, ""
+    intent, parameters, _ = header.get_intent()
+    if intent == "label":
+        raise ValueError(f"{what} holds labels of an atlas, its header says, not a map. Give the map itself.")
+    degrees = f" ({', '.join(f'{each:g}' for each in parameters)} degrees of freedom)"
+    unit = _STATISTICS.get(intent)
+    return f"{unit}{degrees}" if unit and intent in ("t test", "f test") else unit, ""

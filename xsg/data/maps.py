@@ -107,8 +107,9 @@ def read_map(
 
     Notes
     -----
-    Only a volume's header (sform and qform), a surface's header, name and medial wall, and a table's names tell left
-    from right. A volume whose data were mirrored under a right header looks like any other: brains are too alike.
+    Left and right are told by a volume's header (sform and qform must agree) and, where the map shows the outline of
+    the whole brain, by how that covers the cortex as it is and mirrored; by a surface's header, name and medial wall;
+    by names in tables. The outline tells nothing of thresholded maps and of maps on a symmetric template.
 
     Examples
     --------
@@ -163,7 +164,9 @@ def _read(
 ) -> tuple[str, Reading]:
     """Find out what the source is and have it read; return what it is called too."""
     files, sure = _files(source)
-    what = _called(files)
+    name = _called(files)
+    first = next(iter(files.values()))
+    what = Path(first).name if isinstance(first, (str, Path)) and len(files) == 1 else name
     sorts = {_sort(each) for each in files.values()}
     if len(sorts) > 1 and sorts - {"gifti", "mgh", "morph"}:
         raise ValueError(f"{what}: got {' and '.join(sorted(sorts))} together; expected two files of one kind.")
@@ -174,13 +177,13 @@ def _read(
         if len(files) > 1:
             raise ValueError(f"{what}: expected one volume, got {len(files)}.")
         (volume,) = files.values()
-        return what, read_volume(volume, parcellation, space=space, mask=mask, route=route, **given)
+        return name, read_volume(volume, parcellation, space=space, mask=mask, route=route, **given)
     if sort == "table":
-        return what, read_tables(list(files.values()), parcellation, **given)
+        return name, read_tables(list(files.values()), parcellation, **given)
     if sort == "cifti":
-        return what, read_cifti(files, parcellation, space=space, sure=sure, **given)
+        return name, read_cifti(files, parcellation, space=space, sure=sure, **given)
     masks = None if mask is None else _files(mask)[0]
-    return what, read_surfaces(files, parcellation, space=space, mask=masks, sure=sure, **given)
+    return name, read_surfaces(files, parcellation, space=space, mask=masks, sure=sure, **given)
 
 
 def _files(source: object) -> tuple[dict, bool]:
@@ -190,17 +193,28 @@ def _files(source: object) -> tuple[dict, bool]:
         and source
         and all(str(key).lower() in ("left", "right", "lh", "rh", "l", "r") for key in source)
     ):
-        return {str(key)[0].upper(): each for key, each in source.items()}, True
+        return {str(key)[0].upper(): _home(each) for key, each in source.items()}, True
     if isinstance(source, (tuple, list)):
         if len(source) != 2 or any(isinstance(each, (int, float)) for each in source):
             raise TypeError(f"source: expected one file or a pair (left, right), got {len(source)}. {BARE}")
         first, second = source
         if first is second or (isinstance(first, (str, Path)) and str(first) == str(second)):
             raise ValueError(f"source: {first} is given for left and for right; each hemisphere has a file of its own.")
-        return {"L": first, "R": second}, False
+        return {"L": _home(first), "R": _home(second)}, False
     if hasattr(source, "mesh") and hasattr(source, "data"):  # nilearn's SurfaceImage
-        return {side: np.asarray(source.data.parts[part]) for side, part in (("L", "left"), ("R", "right"))}, True
-    return {None: source}, False
+        return {part[0].upper(): _as_gifti(data) for part, data in source.data.parts.items()}, True
+    return {None: _home(source)}, False
+
+
+def _as_gifti(data: np.ndarray) -> object:
+    import nibabel
+
+    columns = np.asarray(data, dtype=np.float32).reshape(len(data), -1).T
+    return nibabel.GiftiImage(darrays=[nibabel.gifti.GiftiDataArray(column) for column in columns])
+
+
+def _home(source: object) -> object:
+    return Path(source).expanduser() if isinstance(source, (str, Path)) else source
 
 
 def _sort(source: object) -> str:
