@@ -14,17 +14,19 @@ import pandas as pd
 from sklearn.base import RegressorMixin
 
 from xsg.atlas.pairs import find_pairs
-from xsg.check import choice, number
+from xsg.check import choice, constant, number, warn
 from xsg.data.cortex import Cortex
 from xsg.evaluation import splits
 from xsg.evaluation.baselines import BASELINES, Baseline
 from xsg.evaluation.intervals import bootstrap, gain
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import MAP_NULLS, noise_genes, null_maps, rewired
+from xsg.evaluation.people import PeopleFound, judge_people
 from xsg.evaluation.protocol import Subject, check_subject, label, predict_folds, seeded, seeds_of
 from xsg.evaluation.sequential import MOST, STOP_AFTER, draw, sequential_p
 from xsg.evaluation.splits import DEALT, SPLITS, LeakWarning
 from xsg.evaluation.splits import split as make_split
+from xsg.load import load_cortex
 from xsg.report import STATISTICS, Report
 from xsg.report.record import record
 from xsg.training import CrossScaleVAE, held_out_mean
@@ -32,6 +34,7 @@ from xsg.training import CrossScaleVAE, held_out_mean
 NULLS = (*MAP_NULLS, "noise-genes", "rewired")
 _FEWEST_NULLS = 19  # with fewer, 1 / (n + 1) is over 0.05
 _DEALINGS = 5
+_PEOPLE_NULLS = 199  # rotated cohorts that the model is trained anew on, where there are people
 
 
 def evaluate(
@@ -60,7 +63,9 @@ def evaluate(
         (`xsg.MultiViewVAE`, `xsg.CrossScaleSpread`); a `xsg.evaluation.baselines.Baseline`; or an object of your own
         with the one method of `xsg.evaluation.protocol.Subject`. It need not be fitted and is not touched.
     cortex
-        Expression, map and graph, real, simulated or your own (`xsg.Cortex`); its ``views`` for models of several.
+        Expression, map and graph, real, simulated or your own (`xsg.Cortex`); its ``views`` for models of several, its
+        ``people`` for what single people show of what is predicted (`Report.people`). A map with people
+        (`xsg.read_cohort`, then ``.contrast`` or ``.slope``) is joined to the genes of its atlas by `xsg.load_cortex`.
     split
         Which regions are held out together: a name of `xsg.evaluation.splits.SPLITS`. By default ``"homologous"``, or
         ``"mirrored-blocks"`` where the homologues of some regions are not known.
@@ -139,6 +144,8 @@ def evaluate(
     """
     asked = {name: value for name, value in locals().items() if name not in ("cortex", "progress")}
     how = {"progress": progress, "checkpoint": checkpoint}
+    if isinstance(getattr(cortex, "map", None), pd.Series):  # estimated from people
+        cortex = load_cortex("ahba", thinning=cortex)
     n_nulls, stop_after, n_seeds, seed = _check(model, cortex, null, n_nulls, stop_after, n_seeds, seed, checkpoint)
     with _noted() as notes:
         cortex = replace(cortex)  # aligned and checked anew, should its tables have been changed
@@ -147,13 +154,37 @@ def evaluate(
             split = "mirrored-blocks" if unknown else "homologous"
         dealt = _dealings(split, cortex, n_dealings, seed)
         report = _run(model, cortex, split, dealt, null, n_nulls, stop_after, seed, n_seeds, baselines, how)
+        people = _by_person(model, cortex, dealt[0], null, n_nulls, seed, how)
     found = {"split": split, "n_nulls": n_nulls, "stop_after": stop_after, "n_dealings": len(dealt)}
     return replace(
         report,
         notes=list(dict.fromkeys([*cortex.provenance, *notes])),
         settings=_settings(**asked | found) | record(cortex),
         parcellation=cortex.parcellation,
+        people=people,
     )
+
+
+def _by_person(
+    model: object, cortex: Cortex, folds: np.ndarray, null: str, n_nulls: int, seed: int, how: dict[str, object]
+) -> PeopleFound | None:
+    """Judge single people by the held-out prediction of the map that they took no part in, on one dealing."""
+    if cortex.people is None or not len(cortex.people):
+        return None
+    told = cortex.people.attrs
+    own = pd.Series(told["map"]).reindex(cortex.regions) if "map" in told else cortex.thinning
+    scored = folds.any(axis=0)
+
+    def held_out(maps: pd.DataFrame) -> np.ndarray:
+        return held_out_mean(predict_folds(model, cortex, maps, folds, (seed,), **how), folds)[:, scored]
+
+    prediction = pd.Series(held_out(own.to_frame("map").T)[0], cortex.regions[scored])
+    if constant(prediction):
+        warn("people: the held-out prediction is the same in all regions, so that no person can be compared with it.")
+        return None
+    kind, n = (null if null in MAP_NULLS else "spin"), min(n_nulls, _PEOPLE_NULLS)
+    told = (told.get("circular"), told.get("who"))
+    return judge_people(cortex.people, prediction, cortex.parcellation, kind, n, seed, *told, own, held_out)
 
 
 def _run(

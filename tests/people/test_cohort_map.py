@@ -209,3 +209,46 @@ def test_harmonising_names_what_it_needs(people, monkeypatch):
     shared = (people.values, people.table, "thickness", "mm", "desikan", "gain", "harmonize")
     with pytest.raises(ImportError, match=r"xsg\[cohorts\]"):
         People(*shared).contrast("group", "AD", "CN")
+
+
+def test_a_cortex_with_people_is_judged_person_by_person(people):
+    """Of the half whose map was not trained on; without a null there is no p, and nobody is named."""
+    from dataclasses import replace
+
+    from sklearn.linear_model import Ridge
+
+    import xsg
+
+    cortex = xsg.load_cortex("simulated", n_genes=9, n_controls=60, n_patients=60)
+    found = People.of(cortex.cohort).contrast("group", "AD", "NC", ())
+    with_people = replace(cortex, thinning=found.map, people=found.people)
+    report = xsg.evaluate(Ridge(), with_people, n_nulls=19, n_dealings=1, baselines=False, progress=False)
+    judged = report.people
+    assert len(judged.table) == len(found.people) == 30
+    assert judged.trained_anew
+    assert judged.circular is False
+    assert "the map of the other half" in judged.sentence
+    assert xsg.evaluate(Ridge(), cortex, n_nulls=0, baselines=False, progress=False).people is None
+    # The prediction is that of the other half's map, on the first dealing.
+    half = replace(cortex, thinning=pd.Series(found.people.attrs["map"]))
+    alone = xsg.evaluate(Ridge(), half, n_nulls=0, n_dealings=1, baselines=False, progress=False)
+    r = np.corrcoef(found.people.iloc[4], alone.predictions["held out"])[0, 1]
+    assert judged.table["r"].iloc[4] == pytest.approx(r)
+    same = replace(with_people, people=found.deviations.z)
+    told = xsg.evaluate(Ridge(), same, n_nulls=0, n_dealings=1, baselines=False, progress=False).people
+    assert told.circular is None
+    assert told.p_value.isna().all()
+
+
+def test_evaluate_takes_a_map_of_people_as_it_is(real_data):
+    from sklearn.linear_model import Ridge
+
+    import xsg
+    from xsg.people.read_cohort import read_cohort
+
+    folder = real_data / "human/cohort"
+    found = read_cohort(folder / "IXI_aparc_thickness.csv", folder / "IXI_age_gender.csv").slope("age")
+    report = xsg.evaluate(Ridge(100), found, n_nulls=19, n_dealings=1, baselines=False, progress=False)
+    assert report.cortex == "loss of thickness per decade"
+    assert len(report.people.table) == len(found.people)
+    assert not any("IXI0" in str(part) for part in (report, report.notes, report.people, report.settings))
