@@ -159,7 +159,8 @@ def evaluate(
     return replace(
         report,
         notes=list(dict.fromkeys([*cortex.provenance, *notes])),
-        settings=_settings(**asked | found) | record(cortex),
+        settings=_settings(**asked | found),
+        record=record(cortex),
         parcellation=cortex.parcellation,
         people=people,
     )

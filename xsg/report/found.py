@@ -15,7 +15,8 @@ from xsg.check import choice, instance
 from xsg.evaluation.intervals import GAIN
 from xsg.evaluation.nulls import p_text
 from xsg.files import whole
-from xsg.report import methods, page, pictures, record, words
+from xsg.report import methods, page, pictures, words
+from xsg.report.record import as_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -88,6 +89,8 @@ class Report:
         Where the data come from and what was done to them, and what was warned of.
     settings : dict
         What `xsg.evaluate` was given, as plain values: the model's class and parameters, and every argument.
+    record : dict
+        What it ran on, as plain values: ``data`` (map, unit, atlas, genes, coverage …), ``versions``, ``date``.
     parcellation : Parcellation or None
         Where the regions lie.
     people : object or None
@@ -116,6 +119,7 @@ class Report:
     counted: pd.DataFrame | None = field(default=None, repr=False)
     notes: list[str] = field(default_factory=list, repr=False)
     settings: dict[str, object] = field(default_factory=dict, repr=False)
+    record: dict[str, object] = field(default_factory=dict, repr=False)
     parcellation: "Parcellation | None" = field(default=None, repr=False)
     people: object = field(default=None, repr=False)
 
@@ -278,7 +282,7 @@ class Report:
         if kind == ".csv":
             return self.table().to_csv()
         if kind == ".json":
-            return record.as_json(self)
+            return as_json(self)
         return methods.bibtex(self, also) if kind == ".bib" else f"{self!r}\n"
 
     def _picture(self, kind: str) -> bytes:

@@ -37,7 +37,7 @@ _ATLASES = {
     "dk": "Desikan-Killiany atlas [@Desikan2006]",
     "desikan": "Desikan-Killiany atlas [@Desikan2006]",
     "schaefer": "Schaefer atlas ({n} parcels) [@Schaefer2018]",
-    "glasser": "multi-modal parcellation of Glasser and others [@Glasser2016]",
+    "glasser": "Glasser atlas (multi-modal parcellation) [@Glasser2016]",
 }
 _SOFTWARE = {
     "torch": "PyTorch {} [@Paszke2019]",
@@ -120,15 +120,26 @@ def _named_in(text: str) -> set[str]:
     return found
 
 
+def atlas_of(report: Report) -> str:
+    """Return what an atlas is called in a text, with its mark of citation; empty where it is not known."""
+    name = str(report.record.get("data", {}).get("atlas") or getattr(report.parcellation, "name", ""))
+    known = next((words for start, words in _ATLASES.items() if name.startswith(start)), name)
+    parcels = re.search(r"\d+", name)
+    return known.format(n=parcels[0] if parcels else "")
+
+
+def unmarked(text: str) -> str:
+    """Return a text without its marks of citation."""
+    return _MARK.sub("", text)
+
+
 def _data(report: Report) -> str:
-    data = report.settings.get("data", {})
+    data = report.record.get("data", {})
     n, unit = len(report.predictions), data.get("unit")
     deep = data.get("subcortical", 0)
     text = f"The map, {report.cortex}" + f" ({unit})" * bool(unit) + f", has a value in {n} regions"
-    name = str(data.get("atlas") or getattr(report.parcellation, "name", ""))
-    atlas = next((words for start, words in _ATLASES.items() if name.startswith(start)), "")
-    parcels = re.search(r"\d+", name)
-    text += " of the " + atlas.format(n=parcels[0] if parcels else "") if atlas else f" of {name}" * bool(name)
+    atlas = atlas_of(report)
+    text += f" of the {atlas}" * bool(atlas)
     text += f", {deep} of them below the cortex" * bool(deep)
     if report.n_values < n:
         text += f"; homologous regions share their value, so that {report.n_values} values are independent"
@@ -218,7 +229,7 @@ def _beside(report: Report) -> str:
 
 
 def _software(report: Report) -> str:
-    versions = report.settings.get("versions", {})
+    versions = report.record.get("versions", {})
     if not versions:
         return ""
     parts = [words.format(versions[name]) for name, words in _SOFTWARE.items() if name in versions]

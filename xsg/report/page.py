@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Sequence
 from datetime import date
 from html import escape
@@ -42,7 +43,7 @@ def page(report: Report, also: Sequence[Report] = (), downloads: dict[str, str] 
     """
     which = report.recommended or report.label
     column = "held out" if which == report.label else which
-    data, settings = report.settings.get("data", {}), report.settings
+    data, kept = report.record.get("data", {}), report.record
     sections = [
         _verdict(report, also),
         _map(report, which, column),
@@ -57,11 +58,12 @@ def page(report: Report, also: Sequence[Report] = (), downloads: dict[str, str] 
     ]
     about = [
         f"{len(report.predictions)} regions",
-        *(str(data[name]) for name in ("atlas", "unit") if data.get(name)),
+        methods.unmarked(methods.atlas_of(report)),
+        str(data.get("unit") or ""),
         f"{data['genes']:,} genes" if data.get("genes") else "",
         f"on trial: {report.label}",
     ]
-    day, version = settings.get("date"), settings.get("versions", {}).get("xsg", "")
+    day, version = kept.get("date"), kept.get("versions", {}).get("xsg", "")
     found = words.verdict(report)
     return Template(files("xsg.report").joinpath("page.html").read_text(encoding="utf-8")).substitute(
         title=escape(f"{report.cortex}: {words.QUESTION} {found.answer}."),
@@ -105,8 +107,13 @@ def _section(heading: str, *parts: str) -> str:
     return f"<section>\n<h2>{escape(heading)}</h2>\n" + "\n".join(filter(None, parts)) + "\n</section>"
 
 
+def _text(text: object) -> str:
+    """Escape a text, and keep a number on the line of what it is a number of."""
+    return escape(re.sub(r"(R²|\bp|\br|95) ([=≤%]) ?", "\\1\u00a0\\2\u00a0", str(text)).replace("%\u00a0", "% "))
+
+
 def _p(text: str, kind: str = "") -> str:
-    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+    return f'<p class="{kind}">{_text(text)}</p>' if kind else f"<p>{_text(text)}</p>"
 
 
 def _range(low: float, high: float) -> str:
@@ -133,7 +140,8 @@ def _verdict(report: Report, also: Sequence[Report]) -> str:
     for other in also:
         beside = words.verdict(other)
         if beside.answer not in ("Not asked", found.answer):
-            others += _p(f"With the split {other.split!r} the answer is another. {beside.answer}: {beside.why}", "why")
+            asked = f"With the split {other.split!r}, another answer"
+            others += _p(f"{asked}: {beside.answer[0].lower()}{beside.answer[1:]}. {beside.why}", "other")
     return (
         f'<section class="verdict {_KINDS.get(found.answer, "no")}">\n<h2>{escape(words.QUESTION)}</h2>\n'
         f"{_p(found.answer, 'answer')}\n{_p(found.why, 'why')}\n{others}"
@@ -173,7 +181,7 @@ def _map(report: Report, which: str, column: str) -> str:
     caption += (f", r = {plain(r)}" if np.isfinite(r) else "") + "); both maps share one scale."
     missing = len(report.parcellation.regions) - len(observed) if report.parcellation is not None else 0
     caption += f" Grey: no value ({missing} of the atlas's regions)." if missing > 0 else ""
-    return _section("The map", f"<figure>{''.join(parts)}<figcaption>{escape(caption)}</figcaption></figure>")
+    return _section("The map", f"<figure>{''.join(parts)}<figcaption>{_text(caption)}</figcaption></figure>")
 
 
 def _two(drawn: Sequence[str], told: str) -> str:
@@ -190,7 +198,7 @@ def _deep_alt(report: Report, column: str) -> str:
 
 
 def _figure(report: Report) -> str:
-    drawn = [pictures.inline(report, width) for width in (7.4, 4.6)]
+    drawn = [pictures.inline(report, width) for width in (7.4, 4.3)]
     ticks = f" Ticks: the {report.n_dealings} dealings of regions into folds; point: their median." * (
         report.n_dealings > 1
     )
@@ -203,7 +211,7 @@ def _figure(report: Report) -> str:
     )
     caption = f"{null}the model and simpler methods on regions held out.{ticks} Pale bar: 95 % over pairs of regions."
     full = f"<details><summary>All of it in words</summary>{_p(report.sentence)}</details>"
-    shown = f"<figure>{_two(drawn, alt(report))}<figcaption>{escape(caption)}</figcaption></figure>"
+    shown = f"<figure>{_two(drawn, alt(report))}<figcaption>{_text(caption)}</figcaption></figure>"
     return _section("What its R² is worth", shown, full)
 
 
@@ -229,7 +237,7 @@ def _methods_beside(report: Report) -> str:
         tag = ' <span class="tag">use this</span>' * used
         body += (
             f'<tr{" class=use-this" * used}><th scope="row">{escape(name)}{tag}<small>{escape(asked)}</small></th>'
-            f"<td>{plain(r2)}<small>{escape(ends)}</small></td><td>{escape(p)}</td><td>{plain(r)}</td></tr>\n"
+            f"{_cells(('R²', plain(r2), ends), ('p', p, ''), ('r', plain(r), ''))}</tr>\n"
         )
     over = "<small>range over dealings</small>" * (report.n_dealings > 1)
     head = f'<th scope="col">Method, and the question it answers</th><th scope="col">R²{over}</th>'
@@ -238,9 +246,19 @@ def _methods_beside(report: Report) -> str:
     return _section("Beside simpler methods", _p(intro, "note"), _table("Methods and their scores", head, body))
 
 
+def _cells(*cells: tuple[str, str, str]) -> str:
+    """Write the cells of a row: what each is of, shown where there is no room for a head; its text; what is beneath."""
+    return "".join(
+        f'<td data-of="{escape(of)}">{escape(text)}{f"<small>{escape(more)}</small>" * bool(more)}</td>'
+        for of, text, more in cells
+    )
+
+
 def _table(told: str, head: str, body: str) -> str:
+    cells = 2 if (cells := head.count("<th") - 1) > 3 else cells  # side by side on a narrow screen
     inside = f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>"
-    return f'<div class="table" tabindex="0" role="region" aria-label="{escape(told)}">{inside}</div>'
+    given = f'tabindex="0" role="region" aria-label="{escape(told)}" style="--cells: {cells}"'
+    return f'<div class="table" {given}>{inside}</div>'
 
 
 def _splits(report: Report, also: Sequence[Report]) -> str:
@@ -253,8 +271,13 @@ def _splits(report: Report, also: Sequence[Report]) -> str:
         leaks = " Homologues leak." if each.leaks else ""
         body += (
             f'<tr><th scope="row">{escape(each.split)}<small>{escape(ASKED.get(each.split, ""))}{leaks}</small></th>'
-            f"<td>{plain(each.score(each.label))}<small>{escape(p)}</small></td><td>{beside[0]}</td><td>{beside[1]}</td>"
-            f"<td>{added}<small>{escape(ends)}</small></td></tr>\n"
+            + _cells(
+                (each.label, plain(each.score(each.label)), p),
+                ("place", beside[0], ""),
+                ("place + genes", beside[1], ""),
+                ("genes add", added, ends),
+            )
+            + "</tr>\n"
         )
     heads = ("Split, and what it asks", report.label, "Place", "Place + genes", "Genes add")
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
@@ -270,7 +293,7 @@ def _has(report: Report, name: str) -> bool:
 def _to_report(report: Report, also: Sequence[Report]) -> str:
     items = "".join(
         f'<li{"" if here else " class=lacks"}><span class="hidden">{"here" if here else "lacking"}: </span>'
-        f"<strong>{escape(what)}.</strong> {escape(text)}</li>"
+        f"<strong>{escape(what)}.</strong> {_text(text)}</li>"
         for here, what, text in words.to_report(report, also)
     )
     return _section("What to report", f'<ul class="check">{items}</ul>')
@@ -295,10 +318,12 @@ def _coverage(report: Report, data: dict) -> str:
     meant = {"loss": "Larger values mean more loss.", "gain": "Larger values mean more tissue."}
     said.append(meant.get(data.get("positive"), ""))
     said.append("" if unit else "The unit of the map was not given.")
-    notes = [*filter(None, said), *report.notes]
-    return _section(
-        "Coverage and warnings", '<ul class="small">' + "".join(f"<li>{escape(str(n))}</li>" for n in notes) + "</ul>"
-    )
+    notes = [re.sub(r"^\w+Warning: ", "⚠ ", str(note)) for note in report.notes]
+    warned = [note.removeprefix("⚠ ") for note in notes if note.startswith("⚠ ")]
+    said += [note for note in notes if not note.startswith("⚠ ")]
+    shown = ["".join(f"<li>{escape(note)}</li>" for note in some if note) for some in (warned, said)]
+    boxes = f'<h3>Warnings</h3><ul class="warned">{shown[0]}</ul><h3>Data</h3>' if warned else ""
+    return _section("Coverage and warnings", f'{boxes}<ul class="small">{shown[1]}</ul>')
 
 
 def _without(report: Report) -> list[str]:
@@ -321,7 +346,8 @@ def _methods(report: Report, also: Sequence[Report]) -> str:
 
 def _again(report: Report, downloads: dict[str, str]) -> str:
     settings = {name: value for name, value in report.settings.items() if name != "checkpoint"}
-    command = settings.get("command")
+    settings |= {name: report.record[name] for name in ("versions", "date") if name in report.record}
+    command = str(settings.get("command") or "")
     parts = [_code(command, "Command line") if command else "", _code(_python(report), "The trial in Python")]
     if settings:
         text = json.dumps(settings, indent=2, ensure_ascii=False, default=str)

@@ -199,7 +199,7 @@ def _views(values: pd.Series, report: Report, colours: str, limits: tuple[float,
 
 def unit(report: Report) -> str:
     """Return the unit of a report's map; "value" where it is not known."""
-    return report.settings.get("data", {}).get("unit") or "value"
+    return report.record.get("data", {}).get("unit") or "value"
 
 
 def deep(report: Report) -> list[str]:
@@ -233,6 +233,7 @@ def _svg(figure: Figure) -> str:
         (r"^<svg", '<svg aria-hidden="true" focusable="false"'),
     ):
         text = re.sub(pattern, better, text, flags=re.S)
+    text = re.sub(r"(observed: )-", r"\1−", text)
     for ours, theirs in _COLOURS.items():
         text = text.replace(ours, theirs)
     return text

@@ -49,6 +49,7 @@ def as_json(report: Report) -> str:
         },
         "notes": list(report.notes),
         "settings": report.settings,
+        "record": report.record,
     }
     return json.dumps(_finite(found), ensure_ascii=False, indent=1, allow_nan=False)
 
@@ -73,7 +74,7 @@ def _finite(value: object) -> object:
 
 
 def record(cortex: Cortex) -> dict[str, object]:
-    """Return plain values for the settings of a report: ``data``, ``versions`` and ``date``."""
+    """Return plain values for a report to keep: ``data``, ``versions`` and ``date``."""
     attrs, regions = cortex.thinning.attrs, cortex.regions
     deep = getattr(cortex.parcellation, "subcortical", None)
     deep = 0 if deep is None else int(deep[cortex.parcellation.regions.isin(regions)].sum())
