@@ -193,3 +193,16 @@ def test_a_term_that_is_no_number_for_each_copy_is_named(toy, odd, found):
 
     with pytest.raises(ValueError, match=f"the term 'odd' of Net.loss is {found}; expected a tensor"):
         Own(epochs=2).fit(*toy)
+
+
+def test_without_the_terms_the_gradient_is_the_same():
+    net = CrossScaleNet(5, 3, 6, 4, True, generators=[torch.Generator().manual_seed(k) for k in range(3)])
+    x, noise = torch.randn(7, 5), torch.randn(1, 7, 3)
+    ring = torch.eye(7).roll(1, 0) + torch.eye(7).roll(-1, 0)
+    hand = HandGradient(net, x, (torch.eye(7) + ring) / 3, 2 * torch.eye(7) - ring, torch.randn(3, 7), torch.ones(3, 7))
+    terms = hand(noise.expand(3, 7, 3))
+    whole = [parameter.grad.clone() for parameter in net.parameters()]
+    first = hand(noise, terms=False)
+    assert torch.equal(first, terms[:1])
+    for parameter, gradient in zip(net.parameters(), whole, strict=True):
+        assert torch.equal(parameter.grad, gradient)

@@ -253,3 +253,17 @@ def test_presets_name_what_is_known():
     assert not set(PRESETS["paper"]) & set(PAPER_UNKNOWN)
     with pytest.raises(ValueError, match="expected one of 'paper', 'xsg'"):
         CrossScaleVAE.from_preset("nature")
+
+
+def test_steps_are_those_of_torchs_adam():
+    start = torch.randn(33, generator=torch.Generator().manual_seed(0))
+    ours, theirs = start.clone(), start.clone()
+    theirs.grad = torch.zeros_like(theirs)
+    ours.grad = torch.zeros_like(ours)
+    steps = engine._Adam(ours, 0.01), torch.optim.Adam([theirs], lr=0.01, fused=True)
+    for k in range(9):
+        for each, step in zip((ours, theirs), steps, strict=True):
+            each.grad.copy_(torch.sin(each * (k + 1)))
+            step.step()
+    assert torch.equal(ours, theirs)
+    assert not torch.equal(ours, start)

@@ -85,28 +85,38 @@ class HandGradient:
         self.names = ["reconstruction", "smoothness", "kl"] + ["expression"] * (net.to_expression is not None)
         self.h, self.dh = room(hidden), room(hidden)
         self.mu, self.s, self.sd, self.step, self.z = (room(latent) for _ in range(5))
-        self.lz, self.dmu, self.ds, self.t, self.u = (room(latent) for _ in range(5))
+        self.lz, self.t, self.u = (room(latent) for _ in range(3))
         self.g, self.dg = room(decoder), room(decoder)
         self.dx = room(x.shape[-1]) if net.to_expression is not None else None
         for parameter in net.parameters():
             if parameter.grad is None:
                 parameter.grad = torch.empty_like(parameter)
+        # Looked up and turned once: in an epoch of a few small copies this takes as long as a product.
+        self.layers = [
+            (layer.weight.detach(), layer.weight.detach().mT, layer.bias.detach(), layer.weight.grad, layer.bias.grad)
+            for layer in (net.hidden, net.mean, net.log_variance, net.decoder_hidden, net.decoder_out)
+        ]
+        self.turned = [each.mT for each in (self.h, self.z, self.ax)]
+        self.half_bias = torch.empty_like(net.log_variance.bias.detach())
 
     def _forward(self, noise: Tensor | None) -> Tensor:
-        """Fill the rooms up to the decoder's hidden layer and return the thinning f(z) (K, n)."""
-        net, h, sd, z = self.net, self.h, self.sd, self.z
-        torch.baddbmm(net.hidden.bias, self.ax, net.hidden.weight, out=h).relu_()
-        for layer, out in ((net.mean, self.mu), (net.log_variance, self.s)):
-            torch.baddbmm(layer.bias, self.normalised, torch.bmm(h, layer.weight, out=self.t), out=out)
-        torch.mul(self.s, 0.5, out=sd).exp_()
+        """Fill the rooms up to the decoder's hidden layer and return the thinning f(z) (K, n).
+
+        ``s`` is log σ² less its bias: with the bias it is halved at one stroke, which rounds nothing.
+        """
+        h, s, sd, z, mu = self.h, self.s, self.sd, self.z, self.mu
+        (first, _, first_bias, *_), (mean, _, mean_bias, *_), (spread, _, spread_bias, *_), inner, outer = self.layers
+        torch.baddbmm(first_bias, self.ax, first, out=h).relu_()
+        torch.baddbmm(mean_bias, self.normalised, torch.bmm(h, mean, out=self.t), out=mu)
+        torch.bmm(self.normalised, torch.bmm(h, spread, out=self.t), out=s)
+        torch.add(torch.mul(spread_bias, 0.5, out=self.half_bias), s, alpha=0.5, out=sd).exp_()
         if noise is None:
-            z.copy_(self.mu)
+            z.copy_(mu)
         else:
             torch.mul(sd, noise, out=self.step)
-            torch.add(self.mu, self.step, out=z)
-        torch.baddbmm(net.decoder_hidden.bias, z, net.decoder_hidden.weight, out=self.g).relu_()
-        out = net.decoder_out
-        return torch.mul(self.g, out.weight.transpose(1, 2), out=self.dg).sum(-1).add_(out.bias.squeeze(-1))
+            torch.add(mu, self.step, out=z)
+        torch.baddbmm(inner[2], z, inner[0], out=self.g).relu_()
+        return torch.mul(self.g, outer[1], out=self.dg).sum(-1).add_(outer[2].squeeze(-1))
 
     @torch.no_grad()
     def predict(self) -> Tensor:
@@ -114,58 +124,65 @@ class HandGradient:
         return self._forward(None)
 
     @torch.no_grad()
-    def __call__(self, noise: Tensor) -> Tensor:
-        """Return the weighted terms (T, K), in the order of ``names``, for noise ε (K, n, d)."""
+    def __call__(self, noise: Tensor, terms: bool = True) -> Tensor:
+        """Return the weighted terms (T, K), in the order of ``names``, for noise ε (K, n, d), or one for all (1, n, d).
+
+        Without ``terms`` only the first: the gradient needs none of them.
+        """
         net, n = self.net, self.y.shape[1]
-        first, mean, spread = net.hidden, net.mean, net.log_variance
-        inner, outer = net.decoder_hidden, net.decoder_out
+        first, mean, spread, inner, outer = self.layers
         h, mu, s, sd, z, g, t, u = self.h, self.mu, self.s, self.sd, self.z, self.g, self.t, self.u
+        turned_h, turned_z, turned_ax = self.turned
         error = self._forward(noise).sub_(self.y)
         torch.bmm(self.laplacian, z, out=self.lz)
 
         # The terms.
         weighted = error * self.share
-        divergence = torch.mul(mu, mu, out=t).addcmul_(sd, sd).sub_(s).sum((1, 2)) - mu[0].numel()
-        terms = [
-            (weighted * error).sum(-1),
-            self.lam.view(-1) * torch.mul(z, self.lz, out=u).sum((1, 2)),
-            self.beta / n * 0.5 * divergence,
-        ]
+        found = [(weighted * error).sum(-1)]
+        if terms:
+            s.add_(spread[2])
+            divergence = torch.mul(mu, mu, out=t).addcmul_(sd, sd).sub_(s).sum((1, 2)) - mu[0].numel()
+            found += [
+                self.lam.view(-1) * torch.mul(z, self.lz, out=u).sum((1, 2)),
+                self.beta / n * 0.5 * divergence,
+            ]
 
         # Backward: the decoder,
         df = weighted.mul_(2).unsqueeze(-1)
-        torch.sum(torch.mul(g, df, out=self.dg), 1, out=outer.weight.grad.squeeze(-1))
-        torch.sum(df, 1, keepdim=True, out=outer.bias.grad)
-        _threshold_backward(torch.mul(df, outer.weight.transpose(1, 2), out=self.dg), g, 0, grad_input=self.dg)
-        torch.bmm(z.transpose(1, 2), self.dg, out=inner.weight.grad)
-        torch.sum(self.dg, 1, keepdim=True, out=inner.bias.grad)
-        dz = self.lz.mul_(2 * self.lam).baddbmm_(self.dg, inner.weight.transpose(1, 2))
+        torch.sum(torch.mul(g, df, out=self.dg), 1, out=outer[3].squeeze(-1))
+        torch.sum(df, 1, keepdim=True, out=outer[4])
+        _threshold_backward(torch.mul(df, outer[1], out=self.dg), g, 0, grad_input=self.dg)
+        torch.bmm(turned_z, self.dg, out=inner[3])
+        torch.sum(self.dg, 1, keepdim=True, out=inner[4])
+        dz = self.lz.mul_(2 * self.lam).baddbmm_(self.dg, inner[1])
         if net.to_expression is not None:
             third = net.to_expression
             dx = torch.baddbmm(third.bias, z, third.weight, out=self.dx).sub_(self.x)
-            terms.append(self.gamma * dx.square().mean((1, 2)))
+            if terms:
+                found.append(self.gamma * dx.square().mean((1, 2)))
             dx.mul_(2 * self.gamma / dx[0].numel())
-            torch.bmm(z.transpose(1, 2), dx, out=third.weight.grad)
+            torch.bmm(turned_z, dx, out=third.weight.grad)
             torch.sum(dx, 1, keepdim=True, out=third.bias.grad)
             dz.baddbmm_(dx, third.weight.transpose(1, 2))
 
         # the posterior,
-        torch.add(dz, mu, alpha=self.beta / n, out=self.dmu)
-        half = 0.5 * self.beta / n
-        torch.mul(dz, self.step, out=self.ds).mul_(0.5).addcmul_(sd, sd, value=half).sub_(half)
-        torch.sum(self.dmu, 1, keepdim=True, out=mean.bias.grad)
-        torch.sum(self.ds, 1, keepdim=True, out=spread.bias.grad)
+        # Twice ∂log σ², to be halved where it is multiplied anyway.
+        whole, ds, dmu = self.beta / n, self.step, dz
+        ds.mul_(dz).addcmul_(sd, sd, value=whole).sub_(whole)
+        dmu.add_(mu, alpha=whole)
+        torch.sum(dmu, 1, keepdim=True, out=mean[4])
+        torch.sum(ds, 1, keepdim=True, out=spread[4]).mul_(0.5)
 
         # the encoder.
-        torch.bmm(self.normalised, self.dmu, out=t)
-        torch.bmm(self.normalised, self.ds, out=u)
-        torch.bmm(h.transpose(1, 2), t, out=mean.weight.grad)
-        torch.bmm(h.transpose(1, 2), u, out=spread.weight.grad)
-        dh = torch.bmm(t, mean.weight.transpose(1, 2), out=self.dh).baddbmm_(u, spread.weight.transpose(1, 2))
+        torch.bmm(self.normalised, dmu, out=t)
+        torch.bmm(self.normalised, ds, out=u)
+        torch.bmm(turned_h, t, out=mean[3])
+        spread[3].baddbmm_(turned_h, u, beta=0, alpha=0.5)
+        dh = torch.bmm(t, mean[1], out=self.dh).baddbmm_(u, spread[1], alpha=0.5)
         _threshold_backward(dh, h, 0, grad_input=dh)
-        torch.bmm(self.ax.transpose(1, 2), dh, out=first.weight.grad)
-        torch.sum(dh, 1, keepdim=True, out=first.bias.grad)
-        return torch.stack(terms)
+        torch.bmm(turned_ax, dh, out=first[3])
+        torch.sum(dh, 1, keepdim=True, out=first[4])
+        return torch.stack(found)
 
 
 def serves(kind: type[CrossScaleNet]) -> bool:

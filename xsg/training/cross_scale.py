@@ -375,8 +375,10 @@ class Copies(NamedTuple):
     reads: str = ""  # the network's equations where refit was called
 
 
-def train_copies(copies: Copies, progress: bool = False, keep: bool = False) -> tuple[CrossScaleNet, Trained, Target]:
-    """Train K copies side by side; ``keep`` as in `xsg.training.engine.train`."""
+def train_copies(
+    copies: Copies, progress: bool = False, keep: bool = False, history: bool = True
+) -> tuple[CrossScaleNet, Trained, Target]:
+    """Train K copies side by side; ``keep`` and ``history`` as in `xsg.training.engine.train`."""
     params = copies.params
     target = standardise(copies.y, copies.masks, copies.seeds, params["validation"], copies.pairs)
     generators = [torch.Generator().manual_seed(int(seed)) for seed in copies.seeds]
@@ -399,6 +401,7 @@ def train_copies(copies: Copies, progress: bool = False, keep: bool = False) -> 
             patience=params["patience"],
             progress=progress,
             keep=keep,
+            history=history,
             smoothness=torch.tensor(copies.smoothness, dtype=torch.float32),
             beta=params["beta"],
             gamma=params["gamma"],

@@ -92,18 +92,18 @@ class _Autograd:
         self.propagate = lambda h: first if h is x else passing(h)
         self.names: list[str] = []
 
-    def __call__(self, noise: Tensor) -> Tensor:
+    def __call__(self, noise: Tensor, terms: bool = True) -> Tensor:
         wiring = self.wiring
         output = self.net(self.x, self.propagate, noise)
-        terms = self.net.loss(output, self.y, self.weight, wiring.edges, wiring.edge_weight, x=self.x, **self.loss)
-        self.names = list(terms)
-        for name, term in terms.items():
+        found = self.net.loss(output, self.y, self.weight, wiring.edges, wiring.edge_weight, x=self.x, **self.loss)
+        self.names = list(found)
+        for name, term in found.items():
             if getattr(term, "shape", None) != self.y.shape[:1]:
                 raise ValueError(
                     f"the term {name!r} of {type(self.net).__name__}.loss is {str(getattr(term, 'shape', term))[:60]}; "
                     f"expected a tensor ({len(self.y)},), a number for each copy: sum over regions and programs only."
                 )
-        stacked = torch.stack(list(terms.values()))
+        stacked = torch.stack(list(found.values()))
         self.net.zero_grad(set_to_none=False)
         stacked.sum().backward()
         return stacked.detach()
@@ -137,6 +137,38 @@ def _gather(net: CrossScaleNet) -> Tensor:
     return flat
 
 
+class _Adam:
+    """Adam on one tensor and its gradient: the fused step of `torch.optim.Adam`, without the search for what to step.
+
+    For a hundred small models the search takes half as long as the step.
+    """
+
+    def __init__(self, flat: Tensor, lr: float):
+        self.flat, self.lr = [flat], lr
+        self.means, self.squares = [torch.zeros_like(flat)], [torch.zeros_like(flat)]
+        self.steps = [torch.zeros((), device=flat.device)]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Go one step."""
+        self.steps[0] += 1
+        torch._fused_adam_(
+            self.flat,
+            [self.flat[0].grad],
+            self.means,
+            self.squares,
+            [],
+            self.steps,
+            lr=self.lr,
+            beta1=0.9,
+            beta2=0.999,
+            weight_decay=0.0,
+            eps=1e-8,
+            amsgrad=False,
+            maximize=False,
+        )
+
+
 def train(
     net: CrossScaleNet,
     x: Tensor,
@@ -151,6 +183,7 @@ def train(
     patience: int = 50,
     progress: bool = False,
     keep: bool = False,
+    history: bool = True,
     **loss: float | Tensor,
 ) -> Trained:
     """Minimise the loss of all K copies together; x (n, q) or (K, n, q); y, weight and validation (K, n).
@@ -159,7 +192,7 @@ def train(
     parameter: K copies are trained exactly as they would be alone. With ``validation`` (1 where a region judges, never
     where it trains) each copy ends in its state of least validation error, and is left alone once it has not improved
     for ``patience`` epochs; training stops when that is so for all. Copies whose generators are of one seed are given
-    the same noise, drawn once.
+    the same noise, drawn once. Without ``history`` only the first term of the loss is worked out and noted.
 
     Ctrl-C ends training and is raised; with ``keep``, once an epoch is finished, the network is left in its best state
     instead, with a warning.
@@ -173,7 +206,8 @@ def train(
     seeds = [generator.initial_seed() for generator in generators]
     first = {seed: seeds.index(seed) for seed in seeds}
     row = torch.tensor([list(first).index(seed) for seed in seeds])
-    optimiser = torch.optim.Adam([flat], lr=lr, fused=True)
+    row = row if len(first) > 1 else slice(None)  # one seed: one noise for all
+    optimiser = _Adam(flat, lr)
     judged = validation is not None
     with Loop(
         net,
@@ -191,10 +225,10 @@ def train(
             if epoch % _NOISE_BLOCK == 0:
                 draws = [torch.randn(_NOISE_BLOCK, n, latent, generator=generators[k]) for k in first.values()]
                 noise = torch.stack(draws).to(x.device)
-            terms = gradient(noise[row, epoch % _NOISE_BLOCK])
-            loop.look(gradient.names, terms)
+            terms = gradient(noise[row, epoch % _NOISE_BLOCK], history)
+            names, error = gradient.names[: len(terms)], None
+            loop.look(names, terms)
             optimiser.step()
-            names, error = gradient.names, None
             if judged:
                 error = ((y - gradient.predict()).square() * validation).sum(-1) / validation.sum(-1)
                 names, terms = [*names, "validation"], torch.cat([terms, error[None]])

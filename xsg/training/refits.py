@@ -279,7 +279,7 @@ def _predict(copies: Copies) -> np.ndarray:
             f"{copies.net.__name__} has another loss in this process than where refit was called. What is changed in "
             "place does not travel: write a class of your own, class Net(CrossScaleNet), and a model with NET = Net."
         )
-    _, trained, target = train_copies(copies)
+    _, trained, target = train_copies(copies, history=False)
     return target.mean + target.sd * trained.predicted.numpy()
 
 
