@@ -82,6 +82,7 @@ def test_kriging_like_scikit_learn(monkeypatch):
         process = GaussianProcessRegressor(kernel, optimizer=None)
         return process.fit(where[~fold], y[~fold] - y[~fold].mean())
 
+    monkeypatch.setattr(baselines, "SIDES", (0.0,))
     chosen = baseline("position (kriging)", x, maps, DK, FOLDS)
     y, fold = maps.to_numpy()[0], FOLDS[0]
     # scikit-learn's likelihood at the best of many variances, for each cell of the grid
@@ -110,7 +111,7 @@ def test_position_and_genes_like_scikit_learn(monkeypatch):
     monkeypatch.setattr(baselines, "SHARES", (0.0,))
     assert np.allclose(baseline("position + genes", x, maps, DK, FOLDS), alone)
 
-    for settings, values in {"LENGTHS": (33.0,), "NUGGETS": (0.2,), "SHARES": (0.3,)}.items():
+    for settings, values in {"LENGTHS": (33.0,), "NUGGETS": (0.2,), "SHARES": (0.3,), "SIDES": (0.0,)}.items():
         monkeypatch.setattr(baselines, settings, values)
     found = baseline("position + genes", x, maps, DK, FOLDS)
     folded = x.groupby(PAIRS).transform("mean").to_numpy()  # these folds keep homologues together
@@ -123,6 +124,29 @@ def test_position_and_genes_like_scikit_learn(monkeypatch):
             process = GaussianProcessRegressor(looked_up + WhiteKernel(0.2), optimizer=None)
             process.fit(rows[~fold], y[~fold] - y[~fold].mean())
             assert np.allclose(row[fold], y[~fold].mean() + process.predict(rows[fold]), atol=1e-8)
+
+
+def test_place_tells_the_sides_apart_where_they_differ():
+    """A map with a patch on one side only is told by place; without the second process it would be taken for equal."""
+    position = DK.table.loc[REGIONS]
+    patch = np.exp(-((position.y - 10) ** 2 + (position.z + 20) ** 2) / 1500) * (position.x < 0)
+    x = genes()
+    told = r_squared(patch, baseline("position (kriging)", x, patch, DK, FOLDS)[0])
+    assert told > 0.5
+    mirrored = (patch + patch.groupby(PAIRS).transform("sum")).rename("y")  # unlike still
+    both = patch.groupby(PAIRS).transform("mean")
+    assert np.allclose(
+        baseline("position (kriging)", x, both, DK, FOLDS)[0],
+        baseline("position (kriging)", x, pd.DataFrame([both, mirrored], ["a", "b"]), DK, FOLDS)[0],
+    )
+
+
+def test_the_second_process_is_what_tells_them(monkeypatch):
+    position = DK.table.loc[REGIONS]
+    patch = np.exp(-((position.y - 10) ** 2 + (position.z + 20) ** 2) / 1500) * (position.x < 0)
+    whole = r_squared(patch, baseline("position (kriging)", genes(), patch, DK, FOLDS)[0])
+    monkeypatch.setattr(baselines, "SIDES", (0.0,))
+    assert r_squared(patch, baseline("position (kriging)", genes(), patch, DK, FOLDS)[0]) < whole - 0.2
 
 
 def test_genes_add_to_place_only_where_they_make_the_map():

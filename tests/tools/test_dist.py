@@ -45,7 +45,7 @@ def test_the_wheel_asks_only_for_what_it_needs_to_run(dist):
     assert (
         always & {"jupyter-book", "jupytext", "papermill", "nbval", "pytest", "ruff", "dask", "neuroHarmonize"} == set()
     )
-    assert set(meta.get_all("Provides-Extra")) == {"book", "harmonize", "test"}
+    assert set(meta.get_all("Provides-Extra")) == {"book", "cohorts", "test"}
     assert meta["Requires-Python"] == ">=3.11"
     assert meta["Description-Content-Type"] == "text/markdown"
     entry = archive.read(name.replace("METADATA", "entry_points.txt")).decode()

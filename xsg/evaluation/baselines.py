@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 
 from xsg import names as naming
 from xsg.atlas import Parcellation, homologous_pairs
+from xsg.atlas.pairs import find_pairs
 from xsg.check import align, choice, constant, folds, rows_of, series, some
 from xsg.data.cortex import Cortex
 from xsg.training import CrossScaleVAE, held_out_mean, refit
@@ -38,6 +39,7 @@ PENALTIES = np.logspace(-2, 2, 9)  # of ridge, per gene
 COMPONENTS = 5  # of partial least squares, at most
 LENGTHS = (10.0, 20.0, 40.0, 80.0, 160.0)  # mm; of the Gaussian process
 NUGGETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # variance of the noise over that of the process
+SIDES = (0.0, 0.1, 0.5)  # variance of what the hemispheres differ in over that of what they share
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the genes in the variance of the process
 _INNER_FOLDS = 5
 _FEWEST = 5  # training regions, as for the model
@@ -54,8 +56,10 @@ class Baseline(BaseEstimator):
         - ``"contralateral copy"``: the value of the homologous region, where that one trains; else the mean of the
           training regions (so under a split that keeps homologues together it is the mean).
         - ``"position (kriging)"``: no genes; a Gaussian process over where regions lie, in mm and with the hemispheres
-          folded onto one; Matérn kernel (ν = 3/2) plus nugget. Length and nugget are those of `LENGTHS` and `NUGGETS`
-          with the largest marginal likelihood, the variance profiled out. (Rasmussen & Williams 2006)
+          folded onto one; Matérn kernel (ν = 3/2) plus nugget. With it goes a second process, by which the hemispheres
+          differ: it adds on one side what it takes on the other (not where all homologues that train share their
+          values). Length, nugget and how much the sides differ are those of `LENGTHS`, `NUGGETS` and `SIDES` with the
+          largest marginal likelihood, the variance profiled out. (Rasmussen & Williams 2006)
         - ``"position + genes"``: the same process with a share of its variance, of `SHARES`, given to a linear kernel
           of all genes (their z-scores Z over the training regions, ZZᵀ / p). Genes, too, are folded onto one
           hemisphere: homologues that are in training or held out together have their mean expression, or no gene
@@ -227,16 +231,15 @@ def _contralateral_copy(expression: pd.DataFrame, parcellation: Parcellation) ->
     return predict
 
 
-def _distances(regions: pd.Index, parcellation: Parcellation) -> np.ndarray:
-    """Distances in mm, (n, n), the right hemisphere folded onto the left."""
-    where = parcellation.table.loc[regions, ["x", "y", "z"]].to_numpy()
-    where = np.column_stack([np.abs(where[:, 0]), where[:, 1:]])
-    return np.linalg.norm(where[:, None] - where[None], axis=-1)
-
-
-def _matern(distance: np.ndarray, length: float) -> np.ndarray:
-    scaled = np.sqrt(3) * distance / length
-    return (1 + scaled) * np.exp(-scaled)
+def _place_kernels(regions: pd.Index, parcellation: Parcellation) -> list[np.ndarray]:
+    """Kernels (n, n) of place alone: the right hemisphere folded onto the left, and more or less unlike it."""
+    table = parcellation.table.loc[regions]
+    where = np.column_stack([np.abs(table["x"]), table["y"], table["z"]])
+    side = np.where(table["hemisphere"] == "R", 1.0, -1.0)
+    distance = np.linalg.norm(where[:, None] - where[None], axis=-1)  # mm
+    scaled = [np.sqrt(3) * distance / length for length in LENGTHS]
+    shared = [(1 + each) * np.exp(-each) for each in scaled]  # Matérn, ν = 3/2
+    return [each * ((1 + unlike * np.outer(side, side)) / (1 + unlike)) for unlike in SIDES for each in shared]
 
 
 def _likeliest(kernels: Iterable[np.ndarray], y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
@@ -257,31 +260,40 @@ def _likeliest(kernels: Iterable[np.ndarray], y: np.ndarray, train: np.ndarray, 
     return mean + found
 
 
-def _position(expression: pd.DataFrame, parcellation: Parcellation) -> _Predict:
-    distance = _distances(expression.index, parcellation)
+def _place(expression: pd.DataFrame, parcellation: Parcellation, mixed: Callable) -> _Predict:
+    """Make a predictor by processes over place, with whatever ``mixed(places, train)`` makes of its kernels."""
+    places = _place_kernels(expression.index, parcellation)
+    left = np.flatnonzero((twin := find_pairs(expression.index, parcellation).twin) > np.arange(len(expression)))
 
     def predict(y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
-        return _likeliest((_matern(distance, length) for length in LENGTHS), y, train, test)
+        known, value = left[train[left] & train[twin[left]]], np.zeros((len(y), len(train)))
+        value[:, train] = y
+        equal = (value[:, known] == value[:, twin[known]]).all(axis=1)  # an average of both sides
+        found = np.empty((len(y), test.sum()))
+        for which, several in ((equal, places[: len(LENGTHS)]), (~equal, places)):
+            if which.any():
+                found[which] = _likeliest(mixed(several, train), y[which], train, test)
+        return found
 
     return predict
+
+
+def _position(expression: pd.DataFrame, parcellation: Parcellation) -> _Predict:
+    return _place(expression, parcellation, lambda places, train: places)
 
 
 def _position_and_genes(expression: pd.DataFrame, parcellation: Parcellation) -> _Predict:
-    x, distance = expression.to_numpy(dtype=float), _distances(expression.index, parcellation)
-    pairs = homologous_pairs(expression.index, parcellation)
+    x, pairs = expression.to_numpy(dtype=float), homologous_pairs(expression.index, parcellation)
 
-    def predict(y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+    def mixed(places: list[np.ndarray], train: np.ndarray) -> Iterable[np.ndarray]:
         together = (pairs[:, None] == pairs) & (train[:, None] == train)
         z = z_scores(together @ x / together.sum(axis=1, keepdims=True), train)
         genes = z @ z.T / x.shape[1]
-        kernels = (
-            (1 - share) * _matern(distance, length) + share * genes
-            for share in SHARES
-            for length in (LENGTHS if share < 1 else LENGTHS[:1])  # without place there is no length
-        )
-        return _likeliest(kernels, y, train, test)
+        for share in SHARES:
+            for place in places if share < 1 else places[:1]:  # at 1, place is out
+                yield (1 - share) * place + share * genes
 
-    return predict
+    return _place(expression, parcellation, mixed)
 
 
 def _principal_component(expression: pd.DataFrame, parcellation: Parcellation) -> _Predict:
