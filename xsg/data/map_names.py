@@ -12,6 +12,7 @@ import pandas as pd
 
 from xsg import names as naming
 from xsg.check import some
+from xsg.data.atlases import ATLASES, likeliest_atlas
 from xsg.data.map_values import Reading, shown
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _DEEP = {
     "hipp": "hippocampus",
     "globuspallidus": "pallidum",
 }
+_NETWORKS = re.compile(r"\d+Networks")  # Schaefer's regions of seven networks are others than those of seventeen
 # Totals, and what lies beside the cortex, as FreeSurfer and ENIGMA write them.
 _TOTAL = re.compile(
     r"(?:[lr]h?)?(?:mean\w*|total\w*|\w*thickness|\w*surfarea|whitesurfarea\w*|e?tiv|\w*icv|\w*intracranial\w*|brainseg\w*|"
@@ -70,6 +72,8 @@ def rows_by_name(names: Iterable[object], regions: pd.Index) -> dict:
 def meant(name: object, regions: pd.Index) -> str | None:
     """Return the region that a name means, or None."""
     text = str(name).strip()
+    if (networks := _NETWORKS.match(text)) and not str(regions[0]).startswith(networks[0]):
+        return None
     known = _keys(tuple(regions))
     for each in (text, _MEASURE.sub("", text)):
         if each in regions:
@@ -96,6 +100,16 @@ def total(name: object) -> bool:
     """
     bare = re.sub(r"[^0-9a-z]", "", naming.stem(str(name)))
     return bool(_TOTAL.fullmatch(bare) or _TOTAL.fullmatch(re.sub(r"[^0-9a-z]", "", str(name).casefold())))
+
+
+def other_atlas(names: pd.Index, parcellation: Parcellation) -> str:
+    """Say which atlas names are of, if not of the one given; "" if they are, or none fits.
+
+    Schaefer's atlases share most of their names, and mean other places by them.
+    """
+    base = shown(parcellation).partition("+")[0]
+    best = (likeliest_atlas(names) or base).partition("+")[0]
+    return f"They look like those of atlas={best!r}." if base in ATLASES and best != base else ""
 
 
 def by_name(values: pd.Series, parcellation: Parcellation, what: str, others: bool = False) -> Reading:
@@ -128,22 +142,21 @@ def by_name(values: pd.Series, parcellation: Parcellation, what: str, others: bo
     if twice:
         same = [name for name in values.index if found.get(name) == found.get(twice[0], twice[0])]
         raise ValueError(f"{what}: region {twice[0]!r} comes twice (rows {some(same)}). Keep one.")
-    if len(found) < min(4, len(regions)) or (odd and not others and len(odd) > len(found)):
+    other = other_atlas(values.index, parcellation)
+    if other or len(found) < min(4, len(regions)) or (odd and not others and len(odd) > len(found)):
         raise ValueError(
-            f"{what}: {len(found)} of its {len(values)} names are regions of {shown(parcellation)!r}, which are called "
-            "like "
-            f"{regions[0]!r} and {regions[-1]!r}; there are {some(odd or rest)}. Is it another atlas (atlas=)? Names "
-            "need "
-            "the hemisphere, e.g. L_, lh_ or a column of its own."
+            f"{what}: {len(found)} of its {len(values)} names are regions of {shown(parcellation)!r}, such as "
+            f"{regions[0]!r} and {regions[-1]!r}; there are {some(odd or rest or values.index)}. "
+            + (other or "Is it another atlas (atlas=)? Names need the hemisphere: L_, lh_ or a column of its own.")
         )
     if odd and not others:
         near = naming.nearest(odd[0], regions.difference(list(found.values()), sort=False))
         raise ValueError(
-            f"{what}: {some(odd)} {'is no region' if len(odd) == 1 else 'are no regions'} of {shown(parcellation)!r}."
+            f"{what}: {some(odd)} {'is no region' if len(odd) == 1 else 'are no regions'} of {shown(parcellation)!r}. "
             + (
-                f" Did you mean {near!r} by {str(odd[0])!r}?"
+                f"Did you mean {near!r} by {str(odd[0])!r}?"
                 if near
-                else " Leave such rows out, or choose another atlas."
+                else "Leave such rows out, or choose another atlas."
             )
         )
     kept = values[[name for name in values.index if name in found]]

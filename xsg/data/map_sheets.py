@@ -24,27 +24,33 @@ def any_table(source: object, name: str) -> pd.DataFrame:
     if isinstance(source, pd.Series):
         source = source.to_frame(source.name if source.name is not None else "value")
     if isinstance(source, pd.DataFrame):
-        bare = isinstance(source.index, pd.RangeIndex)
-        table = source if bare else source.reset_index(names=_free(source, "region"))
+        numbered = not isinstance(source.index, pd.MultiIndex) and source.index.dtype.kind in "iuf"
+        table = source.reset_index(drop=True) if numbered else source.reset_index(names=_free(source))
         texts = any(dtype.kind in "OUS" or str(dtype) in ("str", "string", "category") for dtype in table.dtypes)
-        if bare and not texts and not any(naming.side(column) for column in table.columns):
+        if not texts and not any(naming.side(column) for column in table.columns):
             raise TypeError(f"{name}: its rows and columns have no region names. {BARE}")
-        table = table.set_axis([str(column).strip() for column in table.columns], axis=1)
-        return table
+        return table.set_axis([str(column).strip() for column in table.columns], axis=1)
     instance(source, (str, Path), name, "a file, a Series or a DataFrame with region names", BARE)
     path = Path(source)
     if path.suffix.lower() in (".xlsx", ".xlsm"):
         return _workbook(path)
-    text = read_text(path, "a table of text, or an image with its usual ending (.nii.gz, .gii, .mgh)")
-    if text.lstrip("\ufeff").startswith("# "):
-        return _statistics(text, path)
+    text = read_text(path, "a table of text, or an image with its usual ending (.nii.gz, .gii, .mgh)").lstrip("\ufeff")
+    if re.match(r"#.*\n(?:#.*\n)*# ColHeaders ", text):
+        return _statistics(text)
+    lines = [line for line in text.split("\n") if line.strip()][:2]
+    parts = [len(re.findall(r"[,;\t]", line)) for line in lines]
+    if lines and (lines[0].startswith("#") or (len(lines) > 1 and not parts[0] and parts[1])):
+        raise ValueError(
+            f"{path}: its first line, {lines[0][:60]!r}, is no header of a table. Remove what stands above the "
+            "names of the columns."
+        )
     return _headed(_text(path, text))
 
 
-def _free(table: pd.DataFrame, name: str) -> list[str] | str:
+def _free(table: pd.DataFrame) -> list[str]:
     """Return names for the levels of the index that no column has."""
-    names = [str(level or name) for level in table.index.names]
-    return [f"{each} (row)" if each in table.columns or names.count(each) > 1 else each for each in names]
+    levels = [str(name) if name is not None else f"row name {place}" for place, name in enumerate(table.index.names)]
+    return [f"{level} (row)" if level in table.columns else level for level in levels]
 
 
 def _text(path: Path, text: str) -> pd.DataFrame:
@@ -62,9 +68,10 @@ def _headed(table: pd.DataFrame) -> pd.DataFrame:
     """Give a table without a header one: its first line is a region and a number."""
     first = [str(name) for name in table.columns]
     numbers = [bool(re.fullmatch(r"[-+]?\d*[.,]?\d+(?:e[-+]?\d+)?", name, re.IGNORECASE)) for name in first]
-    if not any(numbers[1:]) or numbers[0] or not len(table):
+    named = [naming.side(name) is not None for name in first]
+    if not any(numbers) or sum(named) != 1 or not len(table):
         return table
-    names = ["region", *(f"column {place}" for place in range(1, len(first)))]
+    names = [f"column {place}" for place in range(1, len(first) + 1)]
     whole = pd.DataFrame([first, *table.to_numpy().tolist()], columns=names)
     whole.attrs = dict(table.attrs)
     return whole
@@ -98,15 +105,11 @@ def _workbook(path: Path) -> pd.DataFrame:
     return sheet.iloc[1:].set_axis(head, axis=1).reset_index(drop=True)
 
 
-def _statistics(text: str, path: Path) -> pd.DataFrame:
+def _statistics(text: str) -> pd.DataFrame:
     """Read FreeSurfer's own lh.aparc.stats or aseg.stats of one person."""
-    header = re.search(r"^# ColHeaders\s+(.+)$", text, re.MULTILINE)
-    if not header:
-        raise ValueError(f"{path} begins with comments and has no '# ColHeaders' line; is it FreeSurfer's .stats file?")
+    header = re.search(r"^# ColHeaders\s+(.+)$", text, re.MULTILINE)[1].split()
     rows = [line.split() for line in text.split("\n") if line.strip() and not line.startswith("#")]
-    table = pd.DataFrame(rows, columns=header[1].split())
+    table = pd.DataFrame(rows, columns=header)
     if hemisphere := re.search(r"^# hemi\s+(\w+)", text, re.MULTILINE):
         table.insert(0, "hemi", hemisphere[1])
-    if "Index" in table:
-        table = table.drop(columns=["Index", "SegId"], errors="ignore")
-    return table
+    return table.drop(columns=["Index", "SegId"], errors="ignore")

@@ -105,8 +105,8 @@ def from_vertices(
     if name == "fs_LR 32k" and not parcellation.name.startswith("schaefer"):
         notes.append(
             f"The labels of {shown(parcellation)} were carried over from fsaverage5 by the nearest vertex; for "
-            "Schaefer's 100 to 400 parcels, whose labels are known on both, 87 to 77 % of vertices agree, the rest lies "
-            "at borders."
+            "Schaefer's 100 to 400 parcels, whose labels are known on both, 87 to 77 % of vertices agree, the rest "
+            "lies at borders."
         )
     if space is not None:
         _refuse_other_mesh(space, name, what)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from xsg import names as naming
 from xsg.check import MISSING_TEXT, some
-from xsg.data.map_names import by_name, rows_by_name, subcortex
+from xsg.data.map_names import by_name, other_atlas, rows_by_name, subcortex
 from xsg.data.map_sheets import any_table
 from xsg.data.map_values import Reading, p_values, shown
 from xsg.data.tables import floats, fold, uncoded
@@ -29,6 +29,11 @@ _UNITS = {
     "mm": "thickness thickavg meanthickness thicknessmm mm",
 }
 UNITS = {spelling: unit for unit, spellings in _UNITS.items() for spelling in spellings.split()}
+_MEASURES = (
+    ("mm", "thickness", {"thickness", "thickavg", "meanthickness", "thicknessmm", "mm"}, 8),
+    ("mm²", "areas", {"area", "surfarea"}, np.inf),
+    ("mm³", "volumes", {"volume", "grayvol", "volumemm3"}, np.inf),
+)
 # Columns that tell a table's source, the column of its effect, and what that is: patients minus controls, so that more
 # is more tissue.
 _KNOWN = {
@@ -83,8 +88,6 @@ def read_tables(
                 f"{what}: the tables measure different things ({whole.unit} and {other.unit}); a map has one unit."
             )
     inside = whole.values.dropna()
-    if not inside.any() or np.ptp(inside) == 0:
-        raise ValueError(f"{what}: all values are {inside.iloc[0]:g}; expected a map that differs between regions.")
     whole.warnings += p_values(str(columns[0]), inside.to_numpy()) or p_values(what, inside.to_numpy())
     return whole
 
@@ -132,7 +135,7 @@ def _hint(cells: list, parcellation: Parcellation) -> str:
     bare = {naming.stem(region) for region in parcellation.regions} & {naming.stem(cell) for cell in cells}
     if len(bare) > 3:
         return "They lack the hemisphere: write L_ or lh_ before them, or give it in a column 'hemisphere'."
-    return "Is it another atlas (atlas=)?"
+    return other_atlas(pd.Index(cells), parcellation) or "Is it another atlas (atlas=)?"
 
 
 def _floats(cells: pd.Series, table: pd.DataFrame, name: str) -> pd.Series:
@@ -198,6 +201,9 @@ def _column(table: pd.DataFrame, used: set, name: str, which: object) -> tuple[o
             return folded[fold(effect)], []
     if "both" in used:
         return _pair(table), []
+    rest = [column for column in table if column not in used and table[column].map(_filled).any()]
+    if len(rest) == 1:
+        return rest[0], []
     there = [
         c
         for c in table
@@ -266,13 +272,16 @@ def _describe(reading: Reading, table: pd.DataFrame, values: pd.Series, column: 
             reading.notes.append("Summary table of patients minus controls: above zero is more tissue in patients.")
             return
     reading.unit = UNITS.get(fold(column))
-    there = values.dropna()
+    if reading.unit not in (None, "mm"):
+        return
+    first = fold(table.columns[0])  # lh.aparc.thickness, Measure:volume
     measured = {
-        fold(table.columns[0]).rpartition("aparc")[2],
-        *(fold(str(n).rpartition("_")[2]) for n in values.index[:5]),
-    }
-    if reading.unit in (None, "mm"):
-        thick = bool({"thickness", "thickavg"} & measured) or reading.unit == "mm" or fold(column) == "thickavg"
-        reading.unit = "mm" if thick and ((there > 0) & (there <= 8)).all() else None
-        if reading.unit:
-            reading.hint = " These look like thickness in mm, of which more is more tissue: positive='gain'."
+        fold(column), first.rpartition("aparc")[2], first.removeprefix("measure"),
+        *(fold(str(name).rpartition("_")[2]) for name in values.index[:5]),
+    }  # fmt: skip
+    reading.unit = None
+    there = reading.values.dropna()
+    for unit, what, words, most in _MEASURES:
+        if measured & words and ((there > 0) & (there <= most)).all():
+            reading.unit = unit
+            reading.hint = f" These look like {what} in {unit}, of which more is more tissue: positive='gain'."

@@ -16,7 +16,7 @@ from xsg.check import choice, instance, number, some, warn
 from xsg.check.values import BARE
 from xsg.data.atlases import atlas_name, load_atlas
 from xsg.data.map_cifti import read_cifti
-from xsg.data.map_files import kind, stem
+from xsg.data.map_files import kind, load_image, stem
 from xsg.data.map_surfaces import read_surfaces
 from xsg.data.map_tables import read_tables
 from xsg.data.map_values import Reading
@@ -220,7 +220,9 @@ def _home(source: object) -> object:
 def _sort(source: object) -> str:
     """Return what a file or an object is."""
     if isinstance(source, (str, Path)):
-        return kind(Path(source))
+        sort = kind(Path(source))
+        # A CIFTI file is a NIfTI-2 file by its name as well.
+        return "cifti" if sort == "volume" and _is_cifti(load_image(source, Path(source).name)) else sort
     if isinstance(source, (pd.Series, pd.DataFrame, dict)):
         return "table"
     names = [each.__name__ for each in type(source).__mro__]
@@ -233,6 +235,10 @@ def _sort(source: object) -> str:
         if name in names:
             return sort
     raise TypeError(f"source: expected a file, an image, a Series or a DataFrame, got {type(source).__name__}. {BARE}")
+
+
+def _is_cifti(image: object) -> bool:
+    return any(each.__name__ == "Cifti2Image" for each in type(image).__mro__)
 
 
 def _called(files: dict) -> str:
@@ -275,6 +281,9 @@ def _covered(
             "(the "
             f"most is {most:.0%}). Is it in the right space, and the mask the right one? coverage= lowers the share."
         )
+    kept = reading.values[there]
+    if np.ptp(kept) <= 1e-9 * np.abs(kept).max():
+        raise ValueError(f"{what}: all regions have the value {kept.iloc[0]:g}; expected a map that differs.")
     if len(absent):
         shares = reading.coverage[absent]
         below = absent[(shares > 0) & (shares < least)]
@@ -293,7 +302,7 @@ def _covered(
         sentence = f"Regions without a value, {len(absent)} of {len(there)}: {'; '.join(parts)}."
         notes.append(sentence)
         warn(f"{what}: {sentence[0].lower()}{sentence[1:]}")
-    return reading.values[there], reading.coverage[there], notes
+    return kept, reading.coverage[there], notes
 
 
 def _turned(values: pd.Series, positive: str | None, hint: str, what: str) -> tuple[str | None, pd.Series, str]:
