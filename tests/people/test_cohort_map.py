@@ -240,6 +240,14 @@ def test_a_cortex_with_people_is_judged_person_by_person(people):
     assert told.p_value.isna().all()
 
 
+def test_few_people_are_not_judged_and_it_is_said(people):
+    few = people.part(pd.concat([people.table.query(f"group == {g!r}").head(12) for g in ("AD", "CN")]).index)
+    found = few.contrast("group", "AD", "CN")
+    assert found.people is None
+    assert any("Single people are not judged" in line for line in found.map.attrs["provenance"])
+    assert found.reliability < 1
+
+
 def test_evaluate_takes_a_map_of_people_as_it_is(real_data):
     from sklearn.linear_model import Ridge
 

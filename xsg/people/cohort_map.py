@@ -167,16 +167,22 @@ class CohortMap:
         return deviations(self.cohort, self.reference, columns, without=self._used)
 
     @cached_property
-    def people(self) -> pd.DataFrame:
+    def people(self) -> pd.DataFrame | None:
         """What a prediction of this map is to be judged on, person by person: deviations of one half of the people.
 
         Those who are not of the reference, against the norm of their own half's reference; ``attrs["map"]`` is the map
         of the other half, so that who is judged took no part in what a model is trained on, nor did the controls they
-        are compared with. Rows are numbered: nobody is named.
+        are compared with. Rows are numbered: nobody is named. None, and a line of the provenance, where half of the
+        people are too few for a map and a norm.
         """
-        other, mine = self.halves()
         columns = None if isinstance(self.covariates, str) else self.covariates
-        found = deviations(mine.cohort, mine.reference, columns, without=self._used)
+        try:
+            other, mine = self.halves()
+            found = deviations(mine.cohort, mine.reference, columns, without=self._used)
+        except ValueError as error:
+            told = self.map.attrs["provenance"]
+            told.append(f"Single people are not judged, as half of them are too few: {error}")
+            return None
         z = found.z[~found.reference]
         z = z.set_axis(pd.RangeIndex(1, len(z) + 1, name="person"), axis=0)
         z.attrs = {

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _KNOTS = 4
 _SPLINE = 100  # people of a reference from which age enters by a spline; with fewer it is a line
-_FEWEST = 10  # people that a norm is made of, beside those that its coefficients take
+_FEWEST = 8  # people that a norm is made of, beside those that its coefficients take
 _BEYOND = 1.96
 
 
@@ -98,7 +98,7 @@ def deviations(
     Raises
     ------
     ValueError
-        A reference of under 10 people beside the coefficients.
+        A reference of under 8 people beside the coefficients.
 
     References
     ----------

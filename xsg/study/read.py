@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import tomllib
 from pathlib import Path
 
@@ -19,8 +17,19 @@ from xsg.data.gene_names import gene_names
 from xsg.data.tables import counted, find_table, floats, fold, labels, read_table, uncoded
 from xsg.files import read_text
 from xsg.people.adni_tables import sexes
+from xsg.study.cohort import cohort_cortex
+from xsg.study.write import write_template as write_template
 
-_KNOWN = {"name": str, "simulated": bool, "unit": str, "patients": str, "controls": str, "adjust": list}
+_KNOWN = {
+    "name": str,
+    "simulated": bool,
+    "unit": str,
+    "patients": str,
+    "controls": str,
+    "adjust": list,
+    "cohort": dict,
+    "map": dict,
+}
 _COVARIATES = ("age", "sex", "site")
 # What other programmes put beside the genes: numbers of rows and of regions.
 _NO_GENE = {"label", "labels", "id", "index"}
@@ -53,6 +62,10 @@ def read_study(folder: str | Path) -> Cortex:
         - ``study.toml``, optional: ``name``; ``simulated = true`` where any of it is; ``unit`` of the thinning;
           ``patients``, ``controls`` and ``adjust`` for a cohort.
 
+        Or a cohort as FreeSurfer and BIDS write it, which `xsg.study.cohort.write_study_from` begins: tables of the
+        regions and of the people, and a ``study.toml`` whose ``[cohort]`` holds what `xsg.read_cohort` takes and whose
+        ``[map]`` says what is asked of it. Genes are then those of the atlas.
+
     Returns
     -------
     Cortex
@@ -76,6 +89,8 @@ def read_study(folder: str | Path) -> Cortex:
     """
     folder = Path(folder)
     options = _options(folder)
+    if "cohort" in options:
+        return cohort_cortex(folder, options)
     places = _places(folder)
     name = options.get("name", folder.resolve().name)
     parcellation = _parcellation(folder, name, places)
@@ -99,59 +114,6 @@ def read_study(folder: str | Path) -> Cortex:
     return Cortex(name, *tables, graph, parcellation, provenance, simulated, cohort=cohort)
 
 
-def write_template(folder: str | Path) -> Path:
-    """Write a new study with a simulated example, which `read_study` reads as it is.
-
-    Raises
-    ------
-    ValueError
-        If the folder exists and is not empty: nothing is ever overwritten.
-    """
-    from xsg.simulate.cortex import simulate_cortex
-
-    folder = Path(folder)
-    try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise ValueError(f"{folder} exists and is not empty; name a folder that is not there yet.")
-    except OSError as error:
-        raise _unwritten(folder, error) from None
-    cortex = simulate_cortex(seed=0, n_genes=60, n_controls=120, n_patients=80)
-    parcellation, cohort = cortex.parcellation, cortex.cohort
-    subjects = cohort.subjects[cohort.subjects["group"].isin(["NC", "AD"])]
-    tables = {
-        "regions.csv": parcellation.table[["hemisphere", "x", "y", "z", "lobe"]].round(2),
-        "labels.csv": pd.Series([*parcellation.regions, ""], name="region").iloc[parcellation.labels],
-        "expression.csv": cortex.expression.round(4),
-        "cohort.csv": subjects.join(cohort.thickness.round(3)).rename_axis("subject"),
-    }
-    here = Path(__file__).with_name("template")
-    made = next((each for each in [*reversed(folder.parents), folder] if not each.exists()), None)
-    part = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name[:50]}.", dir=folder.parent))  # moved when it is whole
-        for name, table in tables.items():
-            table.to_csv(part / name, index=name != "labels.csv")
-        for source in sorted(path for path in here.iterdir() if path.is_file()):  # no __pycache__, which pip makes
-            (part / source.name).write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
-        part.chmod(folder.stat().st_mode if folder.exists() else 0o755)
-        if folder.exists():
-            folder.rmdir()
-        part.rename(folder)
-    except BaseException as error:
-        for each in (part, made if made and made != folder else None):
-            if each:
-                shutil.rmtree(each, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise _unwritten(folder, error) from None
-        raise
-    return folder
-
-
-def _unwritten(folder: Path, error: OSError) -> ValueError:
-    return ValueError(f"{folder} cannot be written ({error.strerror}); name a folder where you may write.")
-
-
 def _options(folder: Path) -> dict:
     """Read study.toml, where there is one."""
     if not folder.is_dir():
@@ -167,6 +129,7 @@ def _options(folder: Path) -> dict:
         kind = _KNOWN[option]
         if not isinstance(value, kind):
             wanted = {bool: "true or false, without quotes", str: 'text, such as "mm"', list: 'a list, such as ["age"]'}
+            wanted[dict] = f"a section, [{option}]"
             raise ValueError(f"{path}: {option} is {value!r}; expected {wanted[kind]}.")
     for each in options.get("adjust", []):
         choice(each, _COVARIATES, f"{path}: adjust")

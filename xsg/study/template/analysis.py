@@ -31,6 +31,11 @@ if __name__ == "__main__":
         report.save(out / f"report_{split}.png")
         told.append(repr(report))
         print(report)
+        if report.people:  # of a cohort: what single people show of it
+            told.append(repr(report.people))
+            print(report.people)
+            with whole(out / f"people_{split}.png") as part:
+                report.people.plot().savefig(part)
 
         # Held-out predictions of every method, and the map of the one that did best, to be looked at.
         report.predictions.to_csv(out / f"predictions_{split}.csv")
