@@ -178,7 +178,7 @@ def test_what_cannot_be_estimated_is_refused(people):
     with pytest.raises(ValueError, match="covariates 'age \\+ wrong'"):
         people.slope("eTIV", "age + wrong")
     with pytest.raises(ValueError, match="people with"):
-        deviations(people, pd.Series(np.arange(90) < 15, table.index))
+        deviations(people, pd.Series(np.arange(90) < 11, table.index))
 
 
 def test_all_of_one_sex_and_a_site_of_one_are_told_not_refused(people):
@@ -207,7 +207,7 @@ def test_harmonising_names_what_it_needs(people, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "neuroHarmonize", None)
     shared = (people.values, people.table, "thickness", "mm", "desikan", "gain", "harmonize")
-    with pytest.raises(ImportError, match=r"xsg\[cohorts\]"):
+    with pytest.raises(ImportError, match=r"xsg\[harmonize\]"):
         People(*shared).contrast("group", "AD", "CN")
 
 
@@ -238,6 +238,35 @@ def test_a_cortex_with_people_is_judged_person_by_person(people):
     told = xsg.evaluate(Ridge(), same, n_nulls=0, n_dealings=1, baselines=False, progress=False).people
     assert told.circular is None
     assert told.p_value.isna().all()
+
+
+def test_what_is_harmonised_keeps_the_question_and_its_covariates(people, monkeypatch):
+    """A stand-in takes the means of sites out, beyond what it was told to keep."""
+    import sys
+    from types import SimpleNamespace
+
+    asked = []
+
+    def learn(values, covariates):
+        asked.append(covariates)
+        x = pd.get_dummies(covariates, dtype=float).to_numpy()
+        kept = covariates.drop(columns="SITE").to_numpy(float)
+        beta = np.linalg.lstsq(np.column_stack([x]), values, rcond=None)[0]
+        return {}, values - x[:, kept.shape[1] :] @ beta[kept.shape[1] :]
+
+    monkeypatch.setitem(sys.modules, "neuroHarmonize", SimpleNamespace(harmonizationLearn=learn))
+    shared = (people.values, people.table, "thickness", "mm", "desikan", "gain")
+    found = People(*shared, "harmonize").contrast("group", "AD", "CN")
+    covariates = asked[0]
+    assert set(covariates["SITE"]) == {"a", "b", "c"}
+    assert (covariates["x0"] == (people.table["group"] == "AD")).all()
+    assert covariates.shape[1] == 4  # the question, age, sex and site
+    assert np.allclose(found.map, People(*shared).contrast("group", "AD", "CN").map)
+    assert found.dof == 86
+    assert any("3 sites taken out of all 90 people" in line for line in found.provenance)
+    few = People(people.values, people.table.assign(site="a"), *shared[2:], "harmonize")
+    with pytest.raises(ValueError, match="two sites or more"):
+        few.contrast("group", "AD", "CN")
 
 
 def test_few_people_are_not_judged_and_it_is_said(people):

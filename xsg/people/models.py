@@ -221,7 +221,7 @@ def harmonised(people: People, protected: pd.DataFrame) -> tuple[pd.DataFrame, l
         from neuroHarmonize import harmonizationLearn
     except ImportError as error:
         raise ImportError(
-            "site='harmonize' needs neuroHarmonize: pip install 'xsg[cohorts]'. site='covariate' needs nothing."
+            "site='harmonize' needs neuroHarmonize: pip install 'xsg[harmonize]'. site='covariate' needs nothing."
         ) from error
     if "site" not in people.table:
         raise ValueError(f"site='harmonize': no column 'site' among {some(people.table, 12)}.")
@@ -240,5 +240,8 @@ def harmonised(people: People, protected: pd.DataFrame) -> tuple[pd.DataFrame, l
         SITE=site.to_numpy(str)
     )
     _, found = harmonizationLearn(values.to_numpy(float), covariates.reset_index(drop=True))
-    notes.append(f"Site effects of {site.nunique()} sites taken out by ComBat, protecting what is estimated.")
+    notes.append(
+        f"Site effects of {site.nunique()} sites taken out of all {len(values)} people by ComBat, keeping what is "
+        "estimated and its covariates; standard errors do not know of it."
+    )
     return pd.DataFrame(found, values.index, values.columns), notes

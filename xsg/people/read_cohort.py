@@ -203,7 +203,7 @@ def read_cohort(
         leaves.
     site
         ``"covariate"``: a level for each site in every model; ``"harmonize"``: ComBat by neuroHarmonize before
-        (``pip install xsg[cohorts]``), which keeps what is estimated and its covariates; None: sites are ignored.
+        (``pip install xsg[harmonize]``), which keeps what is estimated and its covariates; None: sites are ignored.
     atlas
         Name or parcellation that the columns belong to.
     measure
