@@ -268,3 +268,41 @@ def test_real_people(real_data):
     norm = found.deviations()
     assert norm.summary["sd"] == pytest.approx(1, abs=0.03)
     assert "IXI0" not in repr(found) + repr(slope) + repr(norm) + repr(slope.people)
+
+
+@pytest.mark.parametrize(
+    ("atlas", "called"),
+    [
+        ("schaefer100", "{side}_{region}_thickness"),
+        ("schaefer100", "{side}_7Networks_{region}_thickness"),
+        ("glasser360", "{side}_{region}_ROI_thickness"),
+    ],
+)
+def test_other_atlases_as_freesurfer_names_them(real_data, atlas, called):
+    from xsg.data.atlases import load_atlas
+
+    regions = load_atlas(atlas).regions
+    halves = []
+    for side, letter in (("lh", "L"), ("rh", "R")):
+        mine = [region for region in regions if load_atlas(atlas).table.loc[region, "hemisphere"] == letter]
+        table = pd.DataFrame(np.random.default_rng(0).uniform(2, 3, (N, len(mine))), IDS)
+        table.columns = [called.format(side=side, region=region) for region in mine]
+        halves.append(table.rename_axis(f"{side}.parc.thickness"))
+    found = read_cohort(halves, pd.DataFrame({"participant_id": IDS, "age": 50.0}), atlas=atlas)
+    assert found.values.columns.equals(pd.Index(regions))
+    assert found.atlas == atlas
+
+
+def test_volumes_below_the_cortex():
+    table = pd.DataFrame(
+        {
+            "Measure:volume": IDS,
+            "Left-Hippocampus": 4000.0 + np.arange(N),
+            "Right-Thalamus-Proper": 7000.0 - np.arange(N),
+        }
+    ).assign(EstimatedTotalIntraCranialVol=1.5e6 + np.arange(N), **{"Brain-Stem": 2e4})
+    people = pd.DataFrame({"participant_id": IDS, "age": 50.0 + np.arange(N)})
+    found = read_cohort(table, people, atlas="desikan+subcortex", measure="volume")
+    assert set(found.values) == {"L_hippocampus", "R_thalamus"}
+    assert found.unit == "mm³"
+    assert found.table["EstimatedTotalIntraCranialVol"].max() == 1.5e6 + N - 1

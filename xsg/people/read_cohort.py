@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from xsg.atlas import Parcellation, load_parcellation
+from xsg.atlas import Parcellation
 from xsg.check import choice, constant, instance, plausible, some
+from xsg.data.atlases import atlas_name, region_names
 from xsg.data.cohort import Cohort
 from xsg.data.tables import counted, fold
 from xsg.people import tables
@@ -324,7 +325,8 @@ def _atlas(atlas: str | Parcellation) -> tuple[str, pd.Index]:
     """Return an atlas's name and regions."""
     if isinstance(atlas, Parcellation):
         return atlas.name, atlas.regions
-    return atlas, load_parcellation("dk" if atlas == "desikan" else atlas).regions
+    name = atlas_name(atlas)
+    return name, pd.Index(region_names(name))
 
 
 def _half(
