@@ -86,6 +86,11 @@ def test_two_files_of_one_hemisphere_are_refused_and_swapped_ones_read_by_name(t
     (left, right), people = write()
     with pytest.raises(ValueError, match="34 regions twice: hemisphere L"):
         read_cohort((left, left), people)
+    copied = pd.read_csv(left, sep="\t").rename(columns=lambda name: name.replace("lh", "rh"))
+    with pytest.raises(ValueError, match="hold the same numbers"):
+        read_cohort((left, copied), people)
+    with pytest.raises(ValueError, match="says hemisphere R, its columns are of the other"):
+        read_cohort((left, copied.rename(columns=lambda name: name.replace("rh_", "lh_"))), people)
     swapped, plain = read_cohort((right, left), people).values, read_cohort((left, right), people).values
     assert swapped.loc[plain.index].equals(plain)
 
@@ -237,6 +242,8 @@ def test_what_is_no_cohort_is_refused(tables):
         read_cohort((made["lh"],) * 3, made["people"])
     with pytest.raises(ValueError, match="Say which it is: id="):
         read_cohort(*write(people=made["people"].rename(columns={"participant_id": "pseudonym"})))
+    with pytest.raises(ValueError, match="look like those of atlas='desikan'"):
+        read_cohort((made["lh"], made["rh"]), made["people"], atlas="glasser360")
     assert len(read_cohort(made["lh"], made["people"].rename(columns={"participant_id": "id"}), id="id").values) == N
 
 
@@ -285,7 +292,7 @@ def test_other_atlases_as_freesurfer_names_them(real_data, atlas, called):
     halves = []
     for side, letter in (("lh", "L"), ("rh", "R")):
         mine = [region for region in regions if load_atlas(atlas).table.loc[region, "hemisphere"] == letter]
-        table = pd.DataFrame(np.random.default_rng(0).uniform(2, 3, (N, len(mine))), IDS)
+        table = pd.DataFrame(np.random.default_rng(len(halves)).uniform(2, 3, (N, len(mine))), IDS)
         table.columns = [called.format(side=side, region=region) for region in mine]
         halves.append(table.rename_axis(f"{side}.parc.thickness"))
     found = read_cohort(halves, pd.DataFrame({"participant_id": IDS, "age": 50.0}), atlas=atlas)

@@ -164,7 +164,7 @@ class People:
             told = counted(values.dropna().map("{:g}".format)) if few else f"{values.min():.3g} to {values.max():.3g}"
             return f"{column}: {told}{gone}"
         levels = values.dropna()
-        told = counted(levels, 6) if levels.nunique() < len(levels) / 2 else f"{levels.nunique()} labels"
+        told = counted(levels, 6) if levels.nunique() <= min(12, len(levels) / 2) else f"{levels.nunique()} labels"
         return f"{column}: {told}{gone}"
 
 
@@ -364,6 +364,8 @@ def _both(halves: list, notes: list[str]) -> list[tuple[pd.DataFrame, pd.DataFra
             "left and the right one."
         )
     rows, places, _ = tables.join(left.index, right.index)
+    if left.shape == right.shape and np.array_equal(left.to_numpy(), right.to_numpy(), equal_nan=True):
+        raise ValueError("thickness: the left and the right table hold the same numbers. Is one a copy of the other?")
     if not len(rows):
         raise ValueError(
             f"thickness: nobody is in both tables; people are called like {tables.style(left.index[0])!r} and "

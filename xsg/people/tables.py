@@ -14,6 +14,7 @@ import pandas as pd
 
 from xsg import names
 from xsg.check import MISSING_CODES, instance, some
+from xsg.data.atlases import likeliest_atlas
 from xsg.data.tables import floats, fold, labels, read_table, uncoded
 
 _IDS = ("participantid", "subjectid", "subject", "subjid", "subid", "sub", "id", "rid", "ptid", "participant", "eid")
@@ -86,7 +87,8 @@ def load(
     if table.empty:
         raise ValueError(f"{what} has a header and no rows.")
     column = _id_column(table, id, what)
-    side = re.match(r"([lr]h)\.", column, re.IGNORECASE) or _SIDE_OF_FILE.search(what)
+    headed = re.match(r"([lr]h)\.", column, re.IGNORECASE)
+    side = headed or _SIDE_OF_FILE.search(what)
     ids = table[column].map(lambda value: str(value).strip().removesuffix(".0") if pd.notna(value) else "")
     if (ids == "").any():
         raise ValueError(f"{what}: line {ids.index[ids == ''][0]} names no person in column {column!r}.")
@@ -120,6 +122,7 @@ def load(
     rest.attrs = {
         "what": what,
         "side": names.SIDES[side[1].lower()] if side else None,
+        "headed": bool(headed),
         "who": who["person"].to_list(),
         "style": style(ids.iloc[0]),
         "delimiter": table.attrs.get("delimiter"),
@@ -203,10 +206,17 @@ def regions_of(table: pd.DataFrame, regions: pd.Index, measure: str) -> tuple[di
             raise ValueError(f"{what}: columns {some(columns)} are one region. Keep one.")
     found = {columns[0]: meant[name] for name, columns in bare.items() if name in meant}
     others += [column for name, columns in bare.items() if name not in meant for column in columns]
+    if other := [name for name in found if table.attrs["headed"] and names.side(found[name]) != side]:
+        raise ValueError(
+            f"{what}: its first column says hemisphere {side}, its columns are of the other, such as {other[0]!r}. Has "
+            "a header been copied?"
+        )
     if not found:
         hint = f" Columns are of {' and '.join(sorted(seen))}: give measure={sorted(seen)[0]!r}." if seen else ""
         if not side and names.translate([f"L_{name}" for name in bare], regions):
             hint = " Nothing tells their hemisphere: write lh_ or rh_ before them, or name the file so."
+        elif not hint and (likely := likeliest_atlas(bare)):
+            hint = f" They look like those of atlas={likely!r}."
         raise ValueError(
             f"{what}: no column is named as a region, such as {regions[0]!r} or 'lh_bankssts_thickness'; there are "
             f"{some(table.columns)}.{hint}"
