@@ -244,19 +244,24 @@ def _place_kernels(regions: pd.Index, parcellation: Parcellation) -> list[np.nda
 
 def _likeliest(kernels: Iterable[np.ndarray], y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
     """Predictions (M, t) of Gaussian processes, for each map with the kernel (n, n) and nugget likeliest of all."""
-    mean = y.mean(axis=1, keepdims=True)
-    best, found = np.full(len(y), -np.inf), np.zeros((len(y), test.sum()))
-    for kernel in kernels:
+    mean, nuggets = y.mean(axis=1, keepdims=True), np.array(NUGGETS)
+    best, parts = np.full(len(y), -np.inf), []
+    which, nugget = np.zeros(len(y), dtype=int), np.empty(len(y))
+    for number, kernel in enumerate(kernels):
         values, vectors = np.linalg.eigh(kernel[np.ix_(train, train)])
-        turned, across = (y - mean) @ vectors, vectors.T @ kernel[np.ix_(train, test)]
-        for nugget in NUGGETS:
-            # At its most likely variance, yᵀ K⁻¹ y / m, the log likelihood is this up to a constant; the prediction
-            # does not depend on the variance.
-            spread = (turned**2 / (values + nugget)).mean(axis=1)
-            score = -len(values) * np.log(spread) - np.log(values + nugget).sum()
-            better = score > best
-            best[better] = score[better]
-            found[better] = (turned[better] / (values + nugget)) @ across
+        parts.append((values, vectors, vectors.T @ kernel[np.ix_(train, test)]))
+        noisy = values[:, None] + nuggets
+        # At its most likely variance, yᵀ K⁻¹ y / m, the log likelihood is this up to a constant; the prediction does
+        # not depend on the variance.
+        spread = ((y - mean) @ vectors) ** 2 @ (1 / noisy) / len(values)
+        score = -len(values) * np.log(spread) - np.log(noisy).sum(axis=0)
+        most = score.max(axis=1)
+        better = most > best
+        best[better], which[better], nugget[better] = most[better], number, nuggets[score[better].argmax(axis=1)]
+    found = np.empty((len(y), test.sum()))
+    for number in np.unique(which):
+        rows, (values, vectors, across) = which == number, parts[number]
+        found[rows] = ((y - mean)[rows] @ vectors / (values + nugget[rows, None])) @ across
     return mean + found
 
 
