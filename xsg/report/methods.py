@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -46,6 +47,7 @@ _SOFTWARE = {
     "nilearn": "nilearn {} [@Abraham2014]",
     "brainspace": "BrainSpace {} [@VosDeWael2020]",
 }
+_ACCENTS = dict(zip("`'^~=.\"v", "\u0300\u0301\u0302\u0303\u0304\u0307\u0308\u030c", strict=True))
 _MARK = re.compile(r" ?\[(@[^\]]+)\]")
 
 
@@ -58,7 +60,9 @@ def library() -> dict[str, str]:
 
 def _field(key: str, name: str) -> str:
     found = re.search(rf"^  {name} = \{{(.*)\}},?$", library()[key], re.M)
-    return found[1].replace("{", "").replace("}", "").replace("--", "–") if found else ""
+    text = re.sub(r"[{}]", "", found[1]).replace("--", "–") if found else ""
+    accented = re.sub(r"\\([`'^~=.\"v]) ?(\w)", lambda each: each[2] + _ACCENTS[each[1]], text)
+    return unicodedata.normalize("NFC", accented)
 
 
 def _surnames(key: str) -> list[str]:
@@ -114,7 +118,7 @@ def _named_in(text: str) -> set[str]:
     found = set()
     for key in library():
         doi, year = _field(key, "doi"), _field(key, "year")
-        named = rf"\b{re.escape(_surnames(key)[0])}\b[^.;()]{{0,30}}\b{year}\b"
+        named = rf"\b{re.escape(_surnames(key)[0])}( et al\.?|,? (&|and) [\w-]+)?,? \(?{year}\b"
         if (doi and doi in text) or re.search(named, text):
             found.add(key)
     return found

@@ -179,8 +179,8 @@ def _map(report: Report, which: str, column: str) -> str:
     caption = f"Highest: {', '.join(ends[:-4:-1])}. Lowest: {', '.join(ends[:3])}. "
     caption += f"The prediction is of regions that were not trained on (R² = {plain(report.score(which))}"
     caption += (f", r = {plain(r)}" if np.isfinite(r) else "") + "); both maps share one scale."
-    missing = len(report.parcellation.regions) - len(observed) if report.parcellation is not None else 0
-    caption += f" Grey: no value ({missing} of the atlas's regions)." if missing > 0 else ""
+    if painted and (missing := [name for name in _without(report) if name not in pictures.below_cortex(report)]):
+        caption += f" Grey: no value ({len(missing)} of the atlas's regions)."
     return _section("The map", f"<figure>{''.join(parts)}<figcaption>{_text(caption)}</figcaption></figure>")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -88,6 +89,8 @@ def draw(report: Report, width: float = 8, in_page: bool = False) -> Figure:
     below.set(xlim=(np.nanmin(shown) - 0.05, 1.05), xlabel=f"R² ({what}; bar: 95 % over pairs)")
     if in_page:
         below.set_xlabel("R²")
+        labels = [textwrap.fill(label.get_text(), round(5 * width)) for label in below.get_yticklabels()]
+        below.set_yticks(below.get_yticks(), labels)
         if len(report.null):
             figure.legend(*above.get_legend_handles_labels(), loc="outside upper left", ncols=2, fontsize=9)
             above.get_legend().remove()
@@ -202,12 +205,15 @@ def unit(report: Report) -> str:
     return report.record.get("data", {}).get("unit") or "value"
 
 
-def deep(report: Report) -> list[str]:
-    """Return the regions of a report that lie below the cortex."""
+def below_cortex(report: Report) -> set[str]:
+    """Return the regions of a report's atlas that lie below the cortex."""
     deep = getattr(report.parcellation, "subcortical", None)
-    if deep is None:
-        return []
-    below = set(report.parcellation.regions[np.asarray(deep)])
+    return set() if deep is None else set(report.parcellation.regions[np.asarray(deep)])
+
+
+def deep(report: Report) -> list[str]:
+    """Return the regions of a report that lie below the cortex, in its order."""
+    below = below_cortex(report)
     return [region for region in report.predictions.index if region in below]
 
 

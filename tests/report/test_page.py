@@ -1,0 +1,155 @@
+"""The page of a report: one file, everything in it, nothing loaded, whatever a map is called."""
+
+import base64
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from types import SimpleNamespace
+
+import matplotlib
+
+matplotlib.use("Agg")
+import numpy as np
+import pytest
+
+from xsg.report.page import page as write
+
+
+class Read(HTMLParser):
+    """Collects tags with their attributes, headings, and the text that is seen."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.tags, self.headings, self.seen, self.open = [], [], [], []
+        self.feed(text)
+        self.seen = " ".join(" ".join(self.seen).split())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in ("meta", "img", "br", "use", "path", "link"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        while self.open and self.open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] in ("h1", "h2", "h3"):
+            self.headings.append((self.open[-1], data.strip()))
+        if not {"style", "title"} & set(self.open):
+            self.seen.append(data)
+
+    def all(self, tag: str) -> list[dict]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def read(page) -> Read:
+    return Read(page)
+
+
+def test_it_loads_nothing_and_runs_nothing(page, read):
+    kinds = {name for name, _ in read.tags}
+    assert not kinds & {"script", "link", "iframe", "object", "embed", "base"}
+    assert all(picture["src"].startswith("data:image/png;base64,") for picture in read.all("img"))
+    assert not re.search(r"url\((?!#)|@import|\bon\w+=", page)
+    outside = [link["href"] for link in read.all("a") if not link["href"].startswith("data:")]
+    assert outside
+    assert all(address.startswith("https://doi.org/") for address in outside)  # references, only followed when asked
+    assert len(page) < 1.5e6
+
+
+def test_names_are_text(page, read, make):
+    assert "<b>" not in page
+    assert "thinning in <b>aged</b> & young" in read.seen
+    assert "<negative>" not in page
+    hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+    report = make({hostile: 0.4, "ridge": 0.3}, (np.nan,) * 6, cortex=hostile, notes=[hostile], split="spatial")
+    report = replace(
+        report,
+        record={"data": {"map": hostile, "unit": hostile, "coverage": {hostile: 0.1}}, "date": hostile},
+        settings={"command": hostile, "model": {"class": hostile, "params": {hostile: hostile}}},
+    )
+    found = Read(write(report, downloads={hostile: hostile}))
+    assert not found.all("script")
+    assert all("onerror" not in picture for picture in found.all("img"))
+    assert "<script>" not in write(report)
+
+
+def test_headings_tables_and_pictures_are_told(read):
+    levels = [int(tag[1]) for tag, _ in read.headings]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    titles = [title for tag, title in read.headings if tag == "h2"]
+    assert titles[:3] == ["Do genes say anything about it that place does not?", "The map", "What its R² is worth"]
+    assert titles[3:6] == ["Beside simpler methods", "By split", "What to report"]
+    assert titles[6:] == ["Coverage and warnings", "Methods", "References", "To run it again"]
+    assert {head.get("scope") for head in read.all("th")} == {"col", "row"}
+    assert all(picture["alt"] for picture in read.all("img"))
+    assert len(read.all("img")) == 8  # four views of each map
+    told = next(each["aria-label"] for each in read.all("div") if each.get("role") == "img")
+    assert "In-sample R² 0.90. Held-out R² 0.41, 95 % interval 0.21 to 0.61." in told
+    assert "position + genes 0.45, ridge 0.38" in told
+    assert read.all("html")[0]["lang"] == "en"
+
+
+def test_it_says_the_numbers(read):
+    seen = read.seen.replace("\u00a0", " ")
+    assert "Yes Genes add to place: position and genes together predict regions held out with R² = 0.45" in seen
+    assert "(+0.15, 95 % +0.05 to +0.25, p = 0.050)" in seen
+    assert "With the split 'spatial', another answer: no sign of it." in seen
+    assert "To predict this map use position + genes (held-out R² = 0.45)" in seen
+    assert "L_insula 62%" in seen
+    assert "Highest: R_lingual (2), R_cuneus (1.5)" in seen
+    assert "Lowest: L_insula (−1)" in seen
+    assert "9 November 2026" in seen
+    assert "Larger values mean more loss." in seen
+    assert "Warnings 3 of 7 are <negative>." in seen
+    assert "Grey: no value (61 of the atlas's regions)" in seen
+
+
+def test_what_is_there_can_be_taken_along(read):
+    found = {link["download"]: link["href"].split("base64,")[1] for link in read.all("a") if "download" in link}
+    assert {name: base64.b64decode(text).decode() for name, text in found.items()} == {
+        "report.csv": "a,b\n",
+        "report.bib": "@misc{}",
+    }
+
+
+def test_a_report_of_little_is_a_page_all_the_same(make):
+    """Made by hand, as in older versions: no atlas, no settings, no baselines, no null."""
+    bare = make(
+        {"My model": 0.41},
+        gain=(np.nan,) * 6,
+        null=make().null.iloc[:0],
+        p_value=make().p_value * np.nan,
+        n_nulls=0,
+        notes=[],
+        settings={},
+        record={},
+        parcellation=None,
+    )
+    found = Read(write(bare))
+    assert not found.all("img")
+    assert "The map" not in [title for _, title in found.headings]
+    assert "Not asked" in found.seen
+    assert "One split was run." in found.seen
+    assert "nothing simpler was judged beside it" in found.seen
+
+
+def test_regions_below_the_cortex_and_regions_never_held_out(make):
+    whole = make()
+    guess = whole.predictions.assign(**{"position + genes": [np.nan, np.nan, *range(5)]})
+    half = replace(whole, predictions=guess)
+    assert len(Read(write(half)).all("img")) == 8
+    deep = SimpleNamespace(regions=guess.index, subcortical=np.ones(7, bool), labels=None, name="deep")
+    found = Read(write(replace(whole, parcellation=deep)))
+    assert not found.all("img")
+    assert ("h3", "Below the cortex") in found.headings
+    told = [each["aria-label"] for each in found.all("div") if each.get("role") == "img"]
+    assert told[0].startswith("L_insula: observed −1.00, predicted −0.45")
