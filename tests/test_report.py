@@ -17,13 +17,14 @@ import matplotlib.pyplot as plt
 import xsg
 from xsg.atlas import homologous_pairs
 from xsg.evaluation.baselines import BASELINES, Baseline, baseline
+from xsg.evaluation.dealings import deal, given_out
 from xsg.evaluation.intervals import GAIN, bootstrap
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import null_maps, p_text, p_value
 from xsg.evaluation.splits import LeakWarning, homologous
 from xsg.report import STATISTICS
 from xsg.training import CrossScaleVAE, cross_val_predict, refit
-from xsg.trial import _dealings, _given_out, evaluate
+from xsg.trial import evaluate
 
 SMALL = {"latent": 8, "hidden": 32, "decoder": 16, "lr": 1e-2}
 QUICK = CrossScaleVAE(**SMALL, epochs=5)
@@ -88,7 +89,7 @@ def test_numbers_are_those_of_the_parts(cortex, report):
     assert report.null.shape == (39, 4)
     for name, p in report.p_value.items():
         assert p == (1 + (report.null[name] >= report.seeds.loc[0, name]).sum()) / 40
-    null, which = null_maps(y, cortex.parcellation, n=39, progress=False), _given_out(39, 5, 0)
+    null, which = null_maps(y, cortex.parcellation, n=39, progress=False), given_out(39, 5, 0)
     assert sorted(np.bincount(which)) == [7, 8, 8, 8, 8]
     for number in (7, 8):
         given = cortex.expression, null.iloc[number], cortex.graph
@@ -120,7 +121,7 @@ def test_gain_is_what_the_table_says_and_what_spun_maps_give(cortex, report):
     assert 0 < gain["low"] < gain["value"] < gain["high"]
     assert gain["lowest"] == (each[both] - each[place]).min() <= gain["value"] <= gain["highest"]
     null = null_maps(cortex.thinning, cortex.parcellation, n=39, progress=False)
-    which, chance = _given_out(39, 5, 0), np.empty(39)
+    which, chance = given_out(39, 5, 0), np.empty(39)
     for k, values in enumerate(null.to_numpy()):
         given = cortex.expression, pd.Series(values, cortex.regions), cortex.parcellation
         folds = homologous(cortex.regions, seed=which[k])
@@ -143,7 +144,7 @@ def test_genes_are_seldom_said_to_add_to_a_map_that_ignores_them(cortex):
         guess = baseline(name, cortex.expression, maps, cortex.parcellation, folds)
         scores[which, dealing] = [r_squared(m, g) for m, g in zip(maps.to_numpy(), guess, strict=True)]
     observed, each = np.subtract(*np.median(scores, axis=1)), np.subtract(*scores)
-    null = each[_given_out(n, 5, 0), np.arange(n)]
+    null = each[given_out(n, 5, 0), np.arange(n)]
     p = np.array([p_value(value, np.delete(null, k)) for k, value in enumerate(observed)])
     for level, fewest in ((0.05, 0.01), (0.1, 0.04), (0.2, 0.1)):  # where genes get no share, p is large
         assert fewest < (p <= level).mean() <= level + 0.02, level  # of 2,000 maps: 0.035 to 0.0495 at 0.05
@@ -176,7 +177,7 @@ def test_a_null_on_one_dealing_raises_no_false_alarms_for_a_median_over_five(cor
         folds = homologous(cortex.regions, seed=dealing)
         guess = baseline("ridge", cortex.expression, maps, cortex.parcellation, folds)
         scores[dealing] = [r_squared(m, g) for m, g in zip(maps.to_numpy(), guess, strict=True)]
-    observed, null = np.median(scores, axis=0), scores[_given_out(500, 5, 0), np.arange(500)]
+    observed, null = np.median(scores, axis=0), scores[given_out(500, 5, 0), np.arange(500)]
     p = np.array([p_value(value, np.delete(null, k)) for k, value in enumerate(observed)])
     for level, fewest in ((0.05, 0.02), (0.1, 0.05), (0.2, 0.12)):
         assert fewest < (p <= level).mean() <= level + 0.01, level
@@ -342,12 +343,12 @@ def test_one_hemisphere_and_another_parcellation(cortex):
 def test_a_split_that_leaks_says_so_once(cortex, action, told):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter(action)
-        assert len(_dealings("random", cortex, None, 0)) == 5
+        assert len(deal("random", cortex, None, 0)) == 5
     assert len(caught) == told
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(LeakWarning):
-            _dealings("random", cortex, 5, 0)
+            deal("random", cortex, 5, 0)
 
 
 def test_a_split_that_leaks_says_so(cortex):

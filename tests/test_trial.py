@@ -1,6 +1,11 @@
 """How a trial is run: nulls stopped early, what it notes, and that it can be run again from what it kept."""
 
+import inspect
 import json
+import re
+import subprocess
+import sys
+import time
 import warnings
 from dataclasses import replace
 
@@ -10,6 +15,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 import xsg
+from xsg import trial
 from xsg.evaluation.splits import LeakWarning
 from xsg.report import STATISTICS
 from xsg.training import CrossScaleVAE
@@ -68,7 +74,8 @@ def test_a_report_says_what_it_takes_to_run_it_again(cortex):
     settings = json.loads(json.dumps(report.settings))
     assert settings["model"]["class"] == "sklearn.linear_model._ridge.Ridge"
     assert settings["model"]["params"]["alpha"] == 3.0
-    given = {name: value for name, value in settings.items() if name != "model"}
+    given = {name: settings[name] for name in inspect.signature(xsg.evaluate).parameters if name in settings}
+    del given["model"]
     assert given["seed"] == 4
     assert given["split"] == "homologous"  # what was found is said
     again = xsg.evaluate(Ridge(**settings["model"]["params"]), cortex, **given, progress=False)
@@ -95,3 +102,54 @@ def test_what_is_wrong_is_named(cortex):
         xsg.evaluate(Ridge(), cortex, stop_after=0)
     with pytest.raises(ValueError, match=r"n_nulls is 10: .* p ≤ 0\.05 is out of reach"):
         xsg.evaluate(Ridge(), cortex, n_nulls=10, stop_after=5)
+
+
+CUT = """
+import sys, xsg
+cortex = xsg.load_cortex("simulated", n_genes=30)
+model = xsg.CrossScaleVAE(latent=4, hidden=8, decoder=8, epochs=60)
+report = xsg.evaluate(model, cortex, n_nulls=60, n_dealings=2, baselines=False, progress=False, checkpoint=sys.argv[1])
+report.null.to_csv(sys.argv[2])
+"""
+
+
+def test_a_run_killed_in_the_middle_of_its_nulls_goes_on_from_there(tmp_path):
+    """Kill the process outright, no Ctrl-C: what was kept is whole, is not trained again, and the end is the same."""
+    kept = tmp_path / "kept"
+
+    def begin(folder):
+        return subprocess.Popen([sys.executable, "-c", CUT, folder, tmp_path / f"{folder.name}.csv"])
+
+    run = begin(kept)
+    while run.poll() is None and not (kept.is_dir() and len([*kept.glob("*.safetensors")]) >= 4):
+        time.sleep(0.01)  # the first chunk is the real map's
+    run.kill()
+    run.wait()
+    before = {file: file.stat().st_mtime_ns for file in kept.glob("*.safetensors")}
+    assert not (tmp_path / "kept.csv").exists()
+    assert begin(kept).wait() == 0
+    after = {file: file.stat().st_mtime_ns for file in kept.glob("*.safetensors")}
+    assert len(after) > len(before) >= 4
+    assert before.items() <= after.items()
+    assert begin(tmp_path / "whole").wait() == 0
+    assert (tmp_path / "kept.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_processes_change_nothing_but_the_time(cortex):
+    given = {"n_nulls": 19, "baselines": False, "progress": False, "n_dealings": 2}
+    alone, shared = (xsg.evaluate(QUICK, cortex, n_jobs=n, **given) for n in (1, 2))
+    pd.testing.assert_frame_equal(alone.null, shared.null)
+    pd.testing.assert_frame_equal(alone.predictions, shared.predictions)
+    assert alone.settings == shared.settings
+
+
+def test_it_says_before_how_long_it_will_take(cortex, capsys, monkeypatch):
+    xsg.evaluate(QUICK, cortex, n_nulls=19, n_dealings=1, baselines=False)
+    assert "about" not in capsys.readouterr().err  # too short to be told
+    monkeypatch.setattr(trial, "_LONG", 0)
+    xsg.evaluate(QUICK, cortex, n_nulls=19, n_dealings=1, baselines=False)
+    assert re.search(r"about \d+ s: CrossScaleVAE, 5 folds, 19 nulls × 6 fits\n", capsys.readouterr().err)
+    xsg.evaluate(Ridge(), cortex, n_dealings=3, baselines=False)
+    assert "Ridge, 3 dealings × 5 folds, up to 1,000 nulls × 6 fits" in capsys.readouterr().err
+    xsg.evaluate(QUICK, cortex, n_nulls=0, n_dealings=1, baselines=False, progress=False)
+    assert not capsys.readouterr().err

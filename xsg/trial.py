@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -12,20 +13,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from sklearn.base import RegressorMixin
+from tqdm.auto import tqdm
 
 from xsg.atlas.pairs import find_pairs
 from xsg.check import choice, constant, number, warn
 from xsg.data.cortex import Cortex
 from xsg.evaluation import splits
 from xsg.evaluation.baselines import BASELINES, Baseline
+from xsg.evaluation.cost import expect, shared
+from xsg.evaluation.dealings import chosen, deal, given_out
 from xsg.evaluation.intervals import bootstrap, gain
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import MAP_NULLS, noise_genes, null_maps, rewired
 from xsg.evaluation.people import PeopleFound, judge_people
 from xsg.evaluation.protocol import Subject, check_subject, label, predict_folds, seeded, seeds_of
 from xsg.evaluation.sequential import MOST, STOP_AFTER, draw, sequential_p
-from xsg.evaluation.splits import DEALT, SPLITS, LeakWarning
-from xsg.evaluation.splits import split as make_split
 from xsg.load import load_cortex
 from xsg.report import STATISTICS, Report
 from xsg.report.record import record
@@ -33,8 +35,8 @@ from xsg.training import CrossScaleVAE, held_out_mean
 
 NULLS = (*MAP_NULLS, "noise-genes", "rewired")
 _FEWEST_NULLS = 19  # with fewer, 1 / (n + 1) is over 0.05
-_DEALINGS = 5
 _PEOPLE_NULLS = 199  # rotated cohorts that the model is trained anew on, where there are people
+_LONG = 5  # seconds that are announced
 
 
 def evaluate(
@@ -50,6 +52,7 @@ def evaluate(
     checkpoint: str | Path | None = None,
     n_dealings: int | None = None,
     stop_after: int | None = None,
+    n_jobs: int | None = None,
 ) -> Report:
     """Ask whether a model predicts regions it has not seen: better than chance, better than something simple.
 
@@ -84,7 +87,8 @@ def evaluate(
         Also judge the simpler methods of `xsg.evaluation.baselines.BASELINES` (the contralateral copy only where
         regions have homologues, the VAE without graph only beside a VAE).
     progress
-        Show progress bars.
+        Show progress bars, and say before how long it will take, where that is more than some seconds
+        (`xsg.evaluation.cost.expected_seconds`).
     checkpoint
         Folder in which predictions of trained CrossScaleVAEs are kept, so that a run that was cut off goes on where it
         was.
@@ -95,6 +99,9 @@ def evaluate(
         Stop drawing nulls once this many of them have reached the model's held-out R² and its r: p is then h / l, l the
         number of the null that was the h-th (`xsg.evaluation.sequential`). 20 by default where ``n_nulls`` is left out;
         a number of nulls that is given is drawn in full, unless this is given, too.
+    n_jobs
+        Processes that train CrossScaleVAEs; -1: one for each core. By default as many where it takes long, and those
+        that ``joblib.parallel_config`` has set up. The numbers are the same, to the bit, whatever it is.
 
     Returns
     -------
@@ -112,6 +119,8 @@ def evaluate(
     -----
     LeakWarning
         If the split parts homologues; a PairWarning, if that is not known of all regions. Both stand in the report.
+
+    On Ctrl-C nothing is returned; what was trained stays in ``checkpoint``, and the same call goes on from there.
 
     Notes
     -----
@@ -142,19 +151,21 @@ def evaluate(
     >>> report.held_out.columns.to_list()
     ['value', 'low', 'high', 'lowest', 'highest']
     """
-    asked = {name: value for name, value in locals().items() if name not in ("cortex", "progress")}
+    asked = {name: value for name, value in locals().items() if name not in ("cortex", "progress", "n_jobs")}
     how = {"progress": progress, "checkpoint": checkpoint}
     if isinstance(getattr(cortex, "map", None), pd.Series):  # estimated from people
         cortex = load_cortex("ahba", thinning=cortex)
     n_nulls, stop_after, n_seeds, seed = _check(model, cortex, null, n_nulls, stop_after, n_seeds, seed, checkpoint)
     with _noted() as notes:
         cortex = replace(cortex)  # aligned and checked anew, should its tables have been changed
-        if split is None:
-            unknown = find_pairs(cortex.regions, cortex.parcellation).unknown.any()
-            split = "mirrored-blocks" if unknown else "homologous"
-        dealt = _dealings(split, cortex, n_dealings, seed)
-        report = _run(model, cortex, split, dealt, null, n_nulls, stop_after, seed, n_seeds, baselines, how)
-        people = _by_person(model, cortex, dealt[0], null, n_nulls, seed, how)
+        split = chosen(split, cortex)
+        dealt = deal(split, cortex, n_dealings, seed)
+        cost = expect(model, cortex, dealt, n_nulls, stop_after, n_seeds, baselines, n_jobs, progress)
+        if progress and cost.most > _LONG:
+            tqdm.write(cost.told(label(model), dealt, n_nulls, stop_after), file=sys.stderr)
+        with shared(cost.jobs):
+            report = _run(model, cortex, split, dealt, null, n_nulls, stop_after, seed, n_seeds, baselines, how)
+            people = _by_person(model, cortex, dealt[0], null, n_nulls, seed, how)
     found = {"split": split, "n_nulls": n_nulls, "stop_after": stop_after, "n_dealings": len(dealt)}
     return replace(
         report,
@@ -207,37 +218,35 @@ def _run(
     found = find_pairs(regions, cortex.parcellation)
     pairs, seeds = found.number, range(seed, seed + n_seeds)
 
-    def predict(some: list, maps: pd.Series | pd.DataFrame = thinning, seeds=(seed,), **changes) -> np.ndarray:
-        """In-sample and, for each dealing, held-out predictions (copies, 1 + dealings, n), all from one pass."""
-        every = np.vstack([np.zeros_like(some[0][:1]), *some])
-        by_fold = predict_folds(model, cortex, maps, every, seeds, **how, **changes)
-        ends = np.cumsum([1, *map(len, some)])
-        parts = zip(np.split(by_fold, ends, axis=1)[1:-1], some, strict=True)
-        return np.stack([by_fold[:, 0], *(held_out_mean(part, folds) for part, folds in parts)], axis=1)
+    inside = np.zeros((1, len(regions)), bool)
 
-    observed = predict(dealt, seeds=seeds)
+    def predict(every: np.ndarray, maps: pd.Series | pd.DataFrame = thinning, seeds=(seed,), **changes) -> np.ndarray:
+        return predict_folds(model, cortex, maps, every, seeds, **how, **changes)
+
+    def parted(by_fold: np.ndarray, *some: np.ndarray) -> np.ndarray:
+        """In-sample and, for each dealing, held-out predictions (copies, 1 + dealings, n)."""
+        parts = np.split(by_fold, np.cumsum([1, *map(len, some)]), axis=1)[1:-1]
+        return np.stack([by_fold[:, 0], *map(held_out_mean, parts, some)], axis=1)
+
+    observed = parted(predict(np.vstack([inside, *dealt]), seeds=seeds), *dealt)
     scores = _statistics(y, observed).reshape(n_seeds, -1, 2)  # (seeds, in-sample and dealings, R² and r)
     by_seed = np.column_stack([scores[:, 0], np.median(scores[:, 1:], axis=1)])
-    which = _given_out(n_nulls, len(dealt), seed)
+    which = given_out(n_nulls, len(dealt), seed)
     maps = None
     if n_nulls and null in MAP_NULLS:
         maps = null_maps(thinning, cortex.parcellation, null, n_nulls, seed, how["progress"])
 
     def refitted(numbers: np.ndarray) -> np.ndarray:
         """Train the model anew on some nulls, each on the dealing it was given, and return their statistics (k, 4)."""
-        found = np.empty((len(numbers), len(STATISTICS)))
-        for dealing, folds in enumerate(dealt):
-            here = np.flatnonzero(which[numbers] == dealing)
-            if not len(here):
-                continue
-            mine = numbers[here]
-            if maps is not None:
-                found[here] = _statistics(maps.to_numpy()[mine], predict([folds], maps=maps.iloc[mine]))
-            elif null == "noise-genes":
-                found[here] = _statistics(y, predict([folds], tables=noise_genes(expression, mine, seed)))
-            else:
-                found[here] = _statistics(y, predict([folds], graphs=rewired(graph, mine, seed)))
-        return found
+        if maps is not None:
+            changes = {"maps": maps.iloc[numbers]}
+        elif null == "noise-genes":
+            changes = {"tables": noise_genes(expression, numbers, seed)}
+        else:
+            changes = {"graphs": rewired(graph, numbers, seed)}
+        by_fold = predict(np.stack([np.vstack([inside, dealt[k]]) for k in which[numbers]]), **changes)
+        each = [parted(one[None], dealt[k])[0] for one, k in zip(by_fold, which[numbers], strict=True)]
+        return _statistics(y if maps is None else maps.to_numpy()[numbers], np.stack(each))
 
     # The held-out R² and r decide when it is enough.
     under_null = draw(refitted, np.where([False, False, True, True], by_seed[0], np.nan), n_nulls, stop_after)
@@ -386,28 +395,6 @@ def _beside(model: object, paired: bool, seed: int) -> list[Baseline]:
     if isinstance(model, Baseline):
         skipped.add(model.name)
     return [Baseline(name, model if vae else None, seed) for name in BASELINES if name not in skipped]
-
-
-def _dealings(split: str, cortex: Cortex, n: int | None, seed: int) -> list[np.ndarray]:
-    """Folds, bool (F, regions), for each way of dealing."""
-    if n is None:
-        n = _DEALINGS if split in DEALT else 1
-    n = number(n, "n_dealings", 1, whole=True)
-    choice(split, SPLITS, "split")
-    if n > 1 and split not in DEALT:
-        raise ValueError(
-            f"n_dealings is {n}, but the split {split!r} can be dealt in one way only: leave n_dealings out. "
-            f"Dealt by a seed are: {', '.join(map(repr, DEALT))}."
-        )
-    dealt = [make_split(split, cortex.parcellation, cortex.regions, seed=seed)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LeakWarning)  # the first has said it
-        return dealt + [make_split(split, cortex.parcellation, cortex.regions, seed=seed + k) for k in range(1, n)]
-
-
-def _given_out(n_nulls: int, n_dealings: int, seed: int) -> np.ndarray:
-    """Which dealing each null is scored on, (n_nulls,): each equally often, up to one, in an order drawn at random."""
-    return np.random.default_rng([seed, n_dealings]).permutation(np.arange(n_nulls) % n_dealings)
 
 
 def _range(scores: np.ndarray) -> np.ndarray:

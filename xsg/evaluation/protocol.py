@@ -86,7 +86,7 @@ def check_subject(model: object) -> None:
     if isinstance(model, type):
         name = "xsg." * model.__module__.startswith("xsg.") + model.__name__
         raise TypeError(f"{wanted}, got type. Make one: {name}().")
-    if _by_method(model):
+    if by_method(model):
         return
     # By its class: some regressors show predict only when they are fitted.
     lacks = [name for name in ("fit", "predict") if not callable(getattr(type(model), name, None))]
@@ -108,7 +108,7 @@ def check_subject(model: object) -> None:
         raise TypeError(f"{wanted}, got {type(model).__name__}, which has no predict_folds: see Subject.")
 
 
-def _by_method(model: object) -> bool:
+def by_method(model: object) -> bool:
     """Tell whether a model has the method of a `Subject`."""
     return callable(getattr(model, "predict_folds", None))
 
@@ -171,7 +171,8 @@ def predict_folds(
     maps
         Series (n,) by region or DataFrame (K, n), joined by name.
     held_out
-        bool (F, n), in the order of ``cortex.regions``, or a DataFrame; a fold may hold nothing out (in-sample).
+        bool (F, n), in the order of ``cortex.regions``, or a DataFrame; a fold may hold nothing out (in-sample). bool
+        (C, F, n) gives each of C maps, tables or graphs folds of its own; the other two are then one.
     seeds
         Put in place of every seed of the model (`seeds_of`).
     tables, graphs
@@ -194,13 +195,15 @@ def predict_folds(
     """
     check_subject(model)
     regions = cortex.regions
-    held_out = folds(held_out, regions, fewest=_FEWEST, empty=True)
     frame, _ = map_table(maps, regions)
-    own = _by_method(model)
+    own = by_method(model)
     if isinstance(model, CrossScaleVAE) and not own:
         given = cortex.expression if tables is None else list(tables), frame, cortex.graph if graphs is None else graphs
         found = refit(model, *given, held_out, seeds, progress=progress, checkpoint=checkpoint)
-        return found.to_numpy().reshape(-1, *held_out.shape)
+        return found.to_numpy().reshape(-1, *np.shape(held_out)[-2:])
+    if np.ndim(held_out) == 3:
+        return _by_folds(model, cortex, frame, np.asarray(held_out), seeds, tables, graphs, progress)
+    held_out = folds(held_out, regions, fewest=_FEWEST, empty=True)
     changes = [{} if table is None else {"expression": table} for table in tables or [None]]
     changes = [each if graph is None else each | {"graph": graph} for each in changes for graph in graphs or [None]]
     total = len(changes) * len(seeds) * (1 if own else len(frame))
@@ -254,6 +257,28 @@ def held_out_predictions(
     held_out = folds(held_out, cortex.regions, fewest=_FEWEST)
     found = predict_folds(model, cortex, frame, held_out, (number(seed, "seed", 0, whole=True),), progress=progress)
     return pd.DataFrame(held_out_mean(found, held_out), frame.index, cortex.regions)
+
+
+def _by_folds(
+    model: object,
+    cortex: Cortex,
+    maps: pd.DataFrame,
+    held_out: np.ndarray,
+    seeds: Sequence[int],
+    tables: Sequence[pd.DataFrame] | None,
+    graphs: Sequence[Graph] | None,
+    progress: bool,
+) -> np.ndarray:
+    """Predict by folds (C, F, n) of each map, table or graph: those of the same folds at once."""
+    which = np.unique(held_out.reshape(len(held_out), -1), axis=0, return_inverse=True)[1].reshape(-1)
+    found = np.empty((len(held_out), len(seeds), *held_out.shape[1:]))
+    for each in range(which.max() + 1):
+        mine = np.flatnonzero(which == each)
+        some = {"tables": tables and [tables[k] for k in mine], "graphs": graphs and [graphs[k] for k in mine]}
+        frame = maps if tables or graphs else maps.iloc[mine]
+        guess = predict_folds(model, cortex, frame, held_out[mine[0]], seeds, **some, progress=progress)
+        found[mine] = guess.reshape(len(mine), len(seeds), *held_out.shape[1:])
+    return found.reshape(-1, *held_out.shape[1:])
 
 
 def _fitted_by_fold(model: object, x: pd.DataFrame, y: np.ndarray, held_out: np.ndarray, bar: tqdm) -> np.ndarray:

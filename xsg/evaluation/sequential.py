@@ -19,7 +19,7 @@ from xsg.check import array, number
 
 MOST = 1000  # nulls, where no number is asked for
 STOP_AFTER = 20  # nulls that reach the observed value: the standard error of a p-value is then about a fifth of it
-_FIRST, _SMALLEST, _LARGEST = 50, 25, 200  # nulls drawn between two looks
+_FIRST, _SMALLEST, _LARGEST = 50, 16, 200  # nulls drawn between two looks
 
 
 class PValue(NamedTuple):

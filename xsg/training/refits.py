@@ -37,6 +37,17 @@ from xsg.training.whole import torch_kept
 CHUNK = 16
 
 
+def chunk_size(n: int) -> int:
+    """Return how many copies of a model of n regions are trained side by side.
+
+    Examples
+    --------
+    >>> chunk_size(68), chunk_size(400), chunk_size(10_000)
+    (16, 1, 1)
+    """
+    return max(1, min(CHUNK, CHUNK * 100**2 // n**2))
+
+
 @torch_kept()
 def refit(
     model: CrossScaleVAE,
@@ -65,6 +76,7 @@ def refit(
     held_out
         bool (F, n), each row the regions that one fold does not train on (as `xsg.evaluation.splits` makes them), in
         the order of ``expression``, or a DataFrame with their names as columns; None holds nothing out (F = 1).
+        bool (C, F, n) gives each of C maps, tables or graphs folds of its own; the other two are then one.
     seeds
         S seeds.
     smoothness
@@ -136,7 +148,9 @@ def refit(
                 f"{given[0].shape}; expected the same regions in the same order, and as many genes."
             )
     n = len(regions)
-    held_out = np.zeros((1, n), dtype=bool) if held_out is None else folds(held_out, regions, fewest=5, empty=True)
+    held_out = np.zeros((1, n), dtype=bool) if held_out is None else held_out
+    own = np.ndim(held_out) == 3  # folds for each map, table or graph
+    held_out = [folds(each, regions, fewest=5, empty=True) for each in (held_out if own else [held_out])]
     many_maps = isinstance(thinning, pd.DataFrame) and (thinning.shape[1] != 1 or n == 1)  # else one map, as a column
     if many_maps:
         maps, names = align(thinning.T, regions, "thinning (a map in each row)").T, list(thinning.index)
@@ -144,13 +158,19 @@ def refit(
     else:
         maps, names = tables.one_map(thinning, regions).to_frame().T, [0]
     maps = maps.to_numpy(dtype=float)
+    cases = len(maps) * len(given) * len(graphs)
+    if own and (len(held_out) != cases or cases != max(len(maps), len(given), len(graphs))):
+        raise ValueError(
+            f"held_out has folds for {len(held_out)}, but there are {len(maps)} maps, {len(given)} tables and "
+            f"{len(graphs)} graphs; expected folds for each of the one kind that is many."
+        )
     levels = {  # what the rows are called, and whether many were given
         "map": (names, many_maps),
         "genes": (range(len(given)), not isinstance(expression, pd.DataFrame)),
         "graph": (range(len(graphs)), graph is not None and not isinstance(graph, (Graph, SparseGraph))),
         "smoothness": (lambdas, smoothness is not None),
         "seed": (seeds, True),
-        "fold": (range(len(held_out)), True),
+        "fold": (range(len(held_out[0])), True),
     }
     combinations = list(product(*(range(len(names)) for names, _ in levels.values())))
     ready, wired = [prepare(model, each) for each in given], [wire(each, regions) for each in graphs]
@@ -169,7 +189,9 @@ def refit(
             [wired[k] for k in used_graphs],
             which_graph.tolist(),
             maps[map_],
-            ~held_out[fold],
+            ~np.array(
+                [held_out[sum(case) if own else 0][k] for *case, k in zip(map_, table, graph_, fold, strict=True)]
+            ),
             [seeds[k] for k in seed],
             np.array([lambdas[k] for k in lam]),
             pairs,
@@ -179,7 +201,7 @@ def refit(
         )
 
     # Message passing takes one graph at a time; so few copies are left of a chunk on graphs too large to be dense.
-    size = max(1, min(CHUNK, CHUNK * 100**2 // n**2))
+    size = chunk_size(n)
     if len(graphs) > 1 and not shipped:
         size = 1
     chunks = [copies(combinations[start : start + size]) for start in range(0, len(combinations), size)]
