@@ -16,6 +16,8 @@ from sklearn.linear_model import Ridge
 
 import xsg
 from xsg import trial
+from xsg.evaluation.baselines import Baseline
+from xsg.evaluation.protocol import predict_folds
 from xsg.evaluation.splits import LeakWarning
 from xsg.report import STATISTICS
 from xsg.training import CrossScaleVAE
@@ -153,3 +155,29 @@ def test_it_says_before_how_long_it_will_take(cortex, capsys, monkeypatch):
     assert "Ridge, 3 dealings × 5 folds, up to 1,000 nulls × 6 fits" in capsys.readouterr().err
     xsg.evaluate(QUICK, cortex, n_nulls=0, n_dealings=1, baselines=False, progress=False)
     assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("null", "name", "what"), [("rewired", "ridge", "graph"), ("noise-genes", "position (kriging)", "genes")]
+)
+def test_a_null_of_what_a_model_does_not_read_is_told(cortex, null, name, what):
+    given = {"n_dealings": 2, "baselines": False, "progress": False}
+    with pytest.warns(UserWarning, match=f"{null!r}: {re.escape(name)} predicts the same whatever {what}"):
+        report = xsg.evaluate(Baseline(name), cortex, null=null, **given)
+    assert len(report.null) < 60  # every null reaches it
+    assert report.notes[-1].startswith("UserWarning")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        xsg.evaluate(QUICK, cortex, null=null, n_nulls=19, **given)
+
+
+def test_folds_of_its_own_are_not_kept(cortex, tmp_path):
+    class Own(CrossScaleVAE):
+        def predict_folds(self, cortex, maps, held_out):
+            return np.zeros((len(maps), *held_out.shape))
+
+    with pytest.raises(ValueError, match="checkpoint: fits of Own are not kept"):
+        xsg.evaluate(Own(), cortex, checkpoint=tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
+    with pytest.raises(ValueError, match="checkpoint: fits of Ridge are not kept"):
+        predict_folds(Ridge(), cortex, cortex.thinning, np.arange(68)[None] < 9, checkpoint=tmp_path / "kept")

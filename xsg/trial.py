@@ -20,7 +20,7 @@ from xsg.check import choice, constant, number, warn
 from xsg.data.cortex import Cortex
 from xsg.evaluation import splits
 from xsg.evaluation.baselines import BASELINES, Baseline
-from xsg.evaluation.cost import expect, shared
+from xsg.evaluation.cost import expect, refitted_in_chunks, shared
 from xsg.evaluation.dealings import chosen, deal, given_out
 from xsg.evaluation.intervals import bootstrap, gain
 from xsg.evaluation.metrics import correlation, r_squared
@@ -33,7 +33,8 @@ from xsg.report import STATISTICS, Report
 from xsg.report.record import record
 from xsg.training import CrossScaleVAE, held_out_mean
 
-NULLS = (*MAP_NULLS, "noise-genes", "rewired")
+_READ = {"noise-genes": "genes", "rewired": "graph"}  # what a null changes of a cortex but the map
+NULLS = (*MAP_NULLS, *_READ)
 _FEWEST_NULLS = 19  # with fewer, 1 / (n + 1) is over 0.05
 _PEOPLE_NULLS = 199  # rotated cohorts that the model is trained anew on, where there are people
 _LONG = 5  # seconds that are announced
@@ -119,6 +120,8 @@ def evaluate(
     -----
     LeakWarning
         If the split parts homologues; a PairWarning, if that is not known of all regions. Both stand in the report.
+    UserWarning
+        If the model does not read what the null changes: the genes, or the graph.
 
     On Ctrl-C nothing is returned; what was trained stays in ``checkpoint``, and the same call goes on from there.
 
@@ -251,6 +254,14 @@ def _run(
     # The held-out R² and r decide when it is enough.
     under_null = draw(refitted, np.where([False, False, True, True], by_seed[0], np.nan), n_nulls, stop_after)
 
+    if null in _READ and len(under_null):
+        same = scores[0, 1 + which[: len(under_null)]]
+        if np.allclose(under_null[:, 2:], same, rtol=1e-9, equal_nan=True):
+            warn(
+                f"null {null!r}: {label(model)} predicts the same whatever {_READ[null]} it is given: it reads none, "
+                "and p says nothing. Use a null of maps, such as 'spin'."
+            )
+
     leaks = splits.leaks(dealt, regions, cortex.parcellation)
     paired = cortex.parcellation.homologue.reindex(regions).isin(regions).any()
     simple, table, by_dealing = {}, {}, {name: scores[0, 1:]}
@@ -341,8 +352,11 @@ def _check(
     if n_seeds > 1 and not seeds_of(model):
         raise ValueError(f"n_seeds is {n_seeds}, but {label(model)} has no seed to change. Leave n_seeds out.")
     if checkpoint is not None:
-        if not isinstance(model, CrossScaleVAE):
-            raise ValueError(f"checkpoint: fits of {label(model)} are not kept, only a CrossScaleVAE's. Leave it out.")
+        if not refitted_in_chunks(model):
+            raise ValueError(
+                f"checkpoint: fits of {label(model)} are not kept, only a CrossScaleVAE's that has no predict_folds of "
+                "its own. Leave it out."
+            )
         try:
             Path(checkpoint).mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=checkpoint):

@@ -115,6 +115,7 @@ def test_baselines_are_subjects(cortex, folds, maps, name):
     assert np.isfinite(inside).all()
 
 
+@pytest.mark.filterwarnings("ignore:null .* predicts the same whatever:UserWarning")
 @pytest.mark.parametrize("model", [Ridge(), Baseline("ridge"), Mean(), CrossScaleVAE(epochs=2)], ids=label)
 @pytest.mark.parametrize("null", ["spin", "noise-genes", "rewired"])
 def test_whatever_is_put_on_trial_has_the_same_report(cortex, model, null):

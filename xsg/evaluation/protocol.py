@@ -180,7 +180,7 @@ def predict_folds(
     progress
         Show a progress bar.
     checkpoint
-        As for `xsg.training.refit`, of which it is; not used by other models.
+        As for `xsg.training.refit`, of which it is; refused for other models.
 
     Returns
     -------
@@ -201,6 +201,8 @@ def predict_folds(
         given = cortex.expression if tables is None else list(tables), frame, cortex.graph if graphs is None else graphs
         found = refit(model, *given, held_out, seeds, progress=progress, checkpoint=checkpoint)
         return found.to_numpy().reshape(-1, *np.shape(held_out)[-2:])
+    if checkpoint is not None:
+        raise ValueError(f"checkpoint: fits of {label(model)} are not kept, only a CrossScaleVAE's. Leave it out.")
     if np.ndim(held_out) == 3:
         return _by_folds(model, cortex, frame, np.asarray(held_out), seeds, tables, graphs, progress)
     held_out = folds(held_out, regions, fewest=_FEWEST, empty=True)
