@@ -4,33 +4,31 @@
 #     formats: ipynb,py:percent
 #     notebook_metadata_filter: xsg
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
-#   xsg: {data: []}
+#   xsg: {data: [human/atrophy/TDP43C.nii.gz, human/cohort/IXI_aparc_thickness.csv, human/cohort/IXI_age_gender.csv, human/cohort/ixi_euler.csv, human/disease/enigma/22q_case-controls_CortThick.csv, human/expression/desikan_r0.2.csv.bz2, human/genes/GSE92742_Broad_LINCS_gene_info.csv, human/atlas/schaefer_200_fsa5.csv, human/connectome/strucLabels_with_sctx_schaefer_200.csv, human/expression/schaefer200_r0.4.csv.bz2]}
 # ---
 
 # %% [markdown]
-# # 26. Your own data, at any scale
+# # 26. Your own map
 #
-# *Prerequisites: [held out, but from what?](10_splits.ipynb), [a thousand refits](11_refits.ipynb). Time: 30 minutes to read, under a
+# *Prerequisites: [held out, but from what?](10_splits.ipynb), [a thousand refits](11_refits.ipynb). Time: 25 minutes to read, one
 # minute to run.*
+#
+# You have a map of the human cortex: an image, a FreeSurfer cohort, a column of a spreadsheet. You have one question: **do genes say
+# anything about it that place does not?** This page takes three such files from where they lie to a report that you can send to a
+# co-author.
 #
 # ## What you will learn
 #
-# - how to put your own regions, expression and map (or cohort) into five small tables, and get from them the report that
-#   [chapter 11](11_refits.ipynb) is made of;
-# - how the report compares methods on the same held-out regions, and which one to use;
-# - how mistakes in such tables show themselves, before they turn into results;
-# - what changes when a cortex has 400 regions instead of 68, and why a finer parcellation needs a coarser split;
-# - what time and memory the model costs from 68 regions to the 20,484 vertices of a cortical mesh, and with which power
-#   of their number both grow.
+# - how to read an image, a cohort and a spreadsheet into values by region, and what no reader should guess for you;
+# - how to get from each of them to a report, in Python or by one command in a terminal;
+# - which numbers of the report answer the question, and which only seem to;
+# - how to ask the same in another atlas, and of a model of your own.
 
 # %% [markdown]
 # ## Set-up
 
 # %% tags=["parameters"]
-N_NULLS = 19  # rotated maps in the example's report; 1000 for a p-value to publish
-N_PARCELS = 400  # regions of the fine parcellation
-N_MAPS = 4  # simulated maps on it
-EPOCHS = 100  # of each fit on it
+N_NULLS = 199  # rotated maps behind each p-value here; leave it out, and there are up to 1,000
 SEED = 0
 
 # %% tags=["remove-cell"]
@@ -46,172 +44,254 @@ if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
 # %%
 import tempfile
 import textwrap
-import time
 import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from scipy.spatial import KDTree
-from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import xsg
-from xsg.atlas import distances, load_parcellation, mesh, mesh_graph
+from xsg.atlas import distances
 from xsg.claims import claim
 from xsg.data.fetch import fetch
-from xsg.study.read import write_template
-from xsg.evaluation.baselines import baseline
-from xsg.evaluation.metrics import r_squared
-from xsg.evaluation.splits import LeakWarning, split
+from xsg.evaluation.baselines import Baseline
 from xsg.plotting import brain, use_style
-from xsg.training import cross_val_predict
 
 use_style()
+out = Path(tempfile.mkdtemp())
 
 # %% [markdown]
-# ## A folder to start from
+# ## Route 1: an image
 #
-# Everything so far was loaded by a name. Your own study has no name yet. It begins with one command in a terminal:
+# The file holds $t$ values in MNI space, in voxels of 1.5 mm: grey matter of people with a frontotemporal dementia (TDP-43, type C)
+# against controls (Harper et al. 2017). From a terminal the whole way is
 #
 # ```bash
-# python -m xsg new my-study
-# cd my-study
-# python analysis.py
+# xsg evaluate TDP43C.nii.gz --positive gain --unit t --out report
 # ```
 #
-# That makes a folder with a small simulated example, complete enough to run, and a script `analysis.py` that reads the folder and ends in the report, for two splits (homologous pairs and patches) with 99 rotated maps each. It fits the graph VAE and six simpler methods, and says which to use. You overwrite the tables one at a time; after each, the script either runs or tells what is wrong. In this notebook
-# we call the function behind the command, in a folder that is thrown away afterwards.
+# In Python it has three steps. The first makes values by region. Voxels that hold an exact zero were not part of the analysis, and are
+# left out of a region's mean.
 
 # %%
-folder = write_template(Path(tempfile.mkdtemp()) / "my-study")
-print(*sorted(path.name for path in folder.iterdir()), sep="\n", end="\n\n")
-print((folder / "study.toml").read_text())
+image = fetch("human/atrophy/TDP43C.nii.gz")
+t_map = xsg.read_map(image, "desikan", positive="gain", unit="t", name="TDP-43, type C")
+print(*t_map.attrs["provenance"], sep="\n")
+
+# %% mystnb={"image": {"alt": "Four views of the inflated cortex painted with the loss of grey matter. It is strongest at the left temporal pole and fades backwards; the right side has the same pattern, weaker."}}
+figure = brain(t_map, "loss of grey matter (−t)", xsg.load_atlas("desikan"))
 
 # %% [markdown]
-# | table | one row is | what it must hold |
-# |---|---|---|
-# | `regions.csv` | a region | its name, its hemisphere (L/R), and the coordinates `x`, `y`, `z` of its centre in mm |
-# | `labels.csv` | a vertex of fsaverage5 | its region; leave the file out if you do not have it |
-# | `expression.csv` | a region | a column for each gene, or for whatever you know of every region |
-# | `thinning.csv` | a region | the map to be explained, positive where patients have less |
-# | or `cohort.csv` | a subject | group, age in years, sex (`F` or `M`), site, and the thickness of each region in mm |
-# | `edges.csv` | an edge | two regions and a weight; leave it out and regions that touch are joined |
+# What you see: the loss is in the temporal lobes, and more on the left. Look at this figure before any number. A sign turned round, or
+# hemispheres exchanged, show here and in no $R^2$.
 #
-# `study.toml`, printed above, holds what tables cannot say: a name, the unit of the map, which groups of a cohort are compared, and whether the data are simulated (delete that line once they are yours). All of it is in the documentation of [`read_study`](../book/api.md).
-#
-# Two rules about names matter. Regions are matched by name in all tables, never by position; each table may write them in its own way (`L_insula`,
-# `lh_insula`, `ctx-lh-insula`, `insula_left`, …). And two regions are homologues if their names are the same but for the side *and* each lies opposite the
-# other. Such pairs are nearly copies of each other ([chapter 10](10_splits.ipynb)), and every split but `"random"` and `"left-to-right"` keeps them
-# together. Where an atlas only numbers its regions, the places alone decide; where pairs cannot be found, the report says so.
+# Everywhere in this book larger means *more loss*. In this file larger means *more tissue*, so we said `positive="gain"` and the map was
+# turned. Nothing guesses that for you. Leave it out, and the map is kept as it is, with a warning that gives the figure that makes
+# it doubtful:
 
 # %%
-pd.read_csv(folder / "regions.csv").head(3)
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    xsg.read_map(image, "desikan")
+print(textwrap.fill(str(said[0].message), 80))
 
 # %% [markdown]
-# ## From tables to a cortex
-#
-# `read_study` checks the tables, makes a thinning map of the cohort (controls minus patients, adjusted for age, sex and site, the regression of
-# [chapter 3](03_vulnerability.ipynb)), joins what touches to a graph, and returns the same kind of object that `load_cortex` does.
+# The second step joins gene expression to the map by the names of regions. The third puts a model on trial. The command in the
+# terminal takes the graph VAE of [chapter 5](05_graph_vae.ipynb); here we take ridge regression, which is a thousand times quicker.
 
 # %%
-study = xsg.read_study(folder)
-study
-
-# %% mystnb={"image": {"alt": "Four views of the inflated cortex painted with the example's thinning map, which is strongest behind the corpus callosum and in the insula, alike in both hemispheres."}}
-figure = brain(study.thinning, "thinning (mm), simulated", study.parcellation)
-
-# %% [markdown]
-# What you see is the map the example's cohort gives: the first thing to look at in a study of your own, too. A sign turned round or hemispheres exchanged can often be seen here, and not in an R².
-
-# %% [markdown]
-# ## When something is wrong
-#
-# Most mistakes in such tables do not crash anything. They yield a number like any other. So the tables are refused where names, columns or values do not fit, with the file, the place and the way out. Three common
-# ones:
-
-
-# %%
-def spoilt(change, file="expression.csv"):
-    """Read the study with one table changed, and return what is said."""
-    whole = (folder / file).read_text()
-    (folder / file).write_text(change(whole))
-    try:
-        return str(xsg.read_study(folder) and "read")
-    except ValueError as error:
-        return str(error).replace(str(folder.parent), "…")
-    finally:
-        (folder / file).write_text(whole)
-
-
-for change in (
-    lambda text: text.replace("L_insula", "L_insulla"),  # a slip of the pen
-    lambda text: text.replace("\nL_cuneus,0.", "\nL_cuneus,O."),  # the letter O for a zero
-    lambda text: text + text.splitlines()[5] + "\n",  # a row twice
-):
-    print(textwrap.fill(spoilt(change), 80), end="\n\n")
-
-# %% [markdown]
-# Some mistakes cannot be caught: a sign turned round, patients and controls exchanged, values in the wrong rows under right names. Sorting one column of a spreadsheet and not the others does this. Keep the
-# tables as a program wrote them.
-
-# %% [markdown]
-# ## The report
-#
-# `analysis.py` calls `xsg.evaluate` and writes what it returns. The regions are dealt into folds five times, every method gets the same
-# folds, and what counts is the median. With 19 rotated maps the p-value cannot fall below 0.05; that is enough to look at, and not to report.
-
-# %%
+cortex = xsg.load_cortex("ahba", thinning=t_map)
 report = xsg.evaluate(
-    xsg.CrossScaleVAE(seed=SEED),
-    study,
-    split="homologous",
-    n_nulls=N_NULLS,
-    seed=SEED,
-    progress=False,
+    Baseline("ridge"), cortex, n_nulls=N_NULLS, seed=SEED, progress=False
 )
-report
+print(textwrap.fill(report.sentence, 80))
 
-# %% mystnb={"image": {"alt": "Two panels. Above, histograms of the R squared of 19 rotated maps, in-sample near 0.9 and held out from about minus 0.6 to 0.5, with lines at the observed 0.89 and 0.05. Below, held-out R squared of the model with its interval and of six simpler methods, with a tick for each of five dealings; PLS, the first component and ridge are highest, near 0.55."}}
+# %% mystnb={"image": {"alt": "Above, histograms of the R squared of rotated maps, in-sample and held out, with lines at the observed values; both observed lines lie at the right end. Below, held-out R squared of ridge and of simpler methods as points, a tick for each of five dealings: position with genes is highest, position alone comes next, then ridge and PLS; the first component of expression is low."}}
 figure = report.plot()
+
+# %% [markdown]
+# The last line of code of this route writes the page that you would send. It needs no Python and no network: the verdict, the map, this
+# figure, the table, what was done, what to cite, and the settings to do it again.
+
+# %%
+page = report.save(out / "report.html")
+print(f"{page.name}: {page.stat().st_size / 1000:.0f} kB")
+
+# %% [markdown]
+# ## Which numbers answer the question
+#
+# Ridge regression predicts regions it has not seen, and rotated maps hardly ever do so well. That sounds like an answer. It is the
+# answer to another question: *can this map be told from expression?* Expression is smooth, so it tells where a region lies
+# ([chapter 9](09_smooth_maps.ipynb)), and whatever varies smoothly can be read from it.
+#
+# Three rows of the report belong together. **Position** knows where a region lies and no gene. **Position + genes** knows both; it is the
+# same Gaussian process, with a share of its variance for the genes wherever that makes the training regions likelier. Their difference
+# is what genes add.
+
+# %%
+rows = ["ridge", "position (kriging)", "position + genes"]
+scores = pd.concat([report.baselines, report.held_out.loc[["R²"], ["value"]].set_axis(["ridge"]).set_axis(["R²"], axis=1)])
+scores.loc[rows, ["R²"]].join(report.baselines["p R²"].rename("p")).round(3)
+
+# %%
+report.gain.round(3)
+
 # %% tags=["nbval-check-output"]
-use = report.recommended
-print("recommended:", use)
-claim("own-data-example-in-sample", report.in_sample["R²"])
-claim("own-data-example-held-out", report.held_out.loc["R²", "value"])
-claim("own-data-example-recommended", report.baselines.loc[use, "R²"])
+claim("own-map-ridge", report.held_out.loc["R²", "value"])
+claim("own-map-ridge-p", report.p_value["held-out R²"])
+claim("own-map-position", report.baselines.loc["position (kriging)", "R²"])
+claim("own-map-both", report.baselines.loc["position + genes", "R²"])
+claim("own-map-gain", report.gain["value"])
+claim("own-map-gain-p", report.gain["p"])
 
 # %% [markdown]
-# Read the sentence under the table first. **In-sample** the graph VAE reaches 0.89<!-- claim:own-data-example-in-sample -->;
-# **held out** 0.05<!-- claim:own-data-example-held-out -->, while partial least squares on the same genes gets
-# 0.58<!-- claim:own-data-example-recommended -->. So the report ends in "Use PLS". The rule behind it: use the method with the
-# highest median held-out $R^2$, and the graph VAE only where the interval of its lead over the best simpler one lies above zero. If none
-# predicts better than the mean, the report says so, and there is nothing to use.
+# Ridge regression reaches 0.73<!-- claim:own-map-ridge --> held out. Position alone has 0.79<!-- claim:own-map-position -->, without a
+# single gene. With genes it has 0.87<!-- claim:own-map-both -->.
 #
-# The example is simulated with a thinning that follows a few expression programs linearly, so a linear
-# method ought to win, and [chapter 6](06_training.ipynb) says why the graph does not help there. In your own data it may be otherwise. The report
-# is there to find out. Once a method is chosen, its held-out predictions are a column of `report.predictions`, and `analysis.py` draws them
-# beside the map:
-
-# %% mystnb={"image": {"alt": "Two rows of four views of the inflated cortex: the example's thinning map, and below it what the recommended method predicts of regions held out. The prediction has the same pattern, strongest behind the corpus callosum and in the insula, and is paler."}}
-shown = report.predictions[["observed", use]].rename(columns={use: f"held out, {use}"})
-figure = brain(shown, "thinning (mm), simulated", study.parcellation)
+# So genes add 0.08<!-- claim:own-map-gain -->, and few rotated maps show as much ($p$ = 0.03<!-- claim:own-map-gain-p -->). On this map, in this
+# atlas, the report says "yes". Keep that in mind until the section on [another atlas](#another-atlas).
 
 # %% [markdown]
-# Choosing the best of seven methods by these scores and then reporting that score is a choice made with the answer in view. The more
-# methods, the more luck is in the best. Report the whole table, as here, or judge the chosen method on another map.
+# ## Route 2: a cohort
 #
+# You may have people instead of a map: the two tables that FreeSurfer's `aparcstats2table` writes, and `participants.tsv`. Here are
+# people of the IXI study, healthy and between 20 and 86 years old, with the quality of their images beside them.
+#
+# ```bash
+# xsg evaluate lh.tsv rh.tsv --people participants.tsv --slope age
+# ```
+#
+# Rows are joined by person, never by their order. Who leaves is counted, and nobody is named.
+
+# %%
+cohort = xsg.read_cohort(
+    fetch("human/cohort/IXI_aparc_thickness.csv"),
+    people=fetch("human/cohort/IXI_age_gender.csv"),
+    quality=fetch("human/cohort/ixi_euler.csv"),
+    keep="lh_euler > -200 and rh_euler > -200",
+    sex={1: "M", 2: "F"},
+)
+ageing = cohort.slope("age")
+ageing
+
+# %% [markdown]
+# `slope` is a linear model for each region, adjusted for sex (and site, were there several); `contrast("group", "AD", "CN")` is the same
+# for two groups. The map comes with what it is worth: its standard errors, how well two halves of the people agree on it, and the *ceiling*,
+# the $R^2$ that even the true map would have against this one.
+
+# %% mystnb={"image": {"alt": "Four views of the inflated cortex painted with the loss of thickness per decade, strongest in frontal and lateral temporal cortex and weakest around the calcarine sulcus, much the same on both sides."}}
+figure = brain(ageing.map, "loss of thickness (mm per decade)", xsg.load_atlas("desikan"))
+
+# %% [markdown]
+# A cohort goes on trial as it is. The map-level answer is that of route 1. Beside it stands a person-level one: each person's deviation
+# from a norm is correlated with the prediction, on the half of the people who had no part in the map.
+
+# %%
+aged = xsg.evaluate(
+    Baseline("ridge"), ageing, n_nulls=N_NULLS, seed=SEED, progress=False
+)
+print(textwrap.fill(aged.people.sentence, 80))
+
+# %% mystnb={"image": {"alt": "Above, a histogram of the correlation of each person's deviations with the prediction, most of them above zero with a mean of 0.23. Below, the mean correlations under rotations, spread from about 0 to 0.4 round the observed one."}}
+figure = aged.people.plot()
+
+# %% tags=["nbval-check-output"]
+claim("own-map-split-half", ageing.split_half["median"])
+claim("own-map-ceiling", ageing.ceiling)
+claim("own-map-ageing-position", aged.baselines.loc["position (kriging)", "R²"])
+claim("own-map-ageing-both", aged.baselines.loc["position + genes", "R²"])
+claim("own-map-people-positive", 100 * aged.people.mean["positive"])
+claim("own-map-people-p", aged.people.p_value["r"])
+
+# %% [markdown]
+# Two halves of the people agree at $r$ = 0.91<!-- claim:own-map-split-half -->, so that the true map would have an $R^2$ of
+# 0.96<!-- claim:own-map-ceiling --> against this one. Whatever a method lacks to that is the method's.
+#
+# Most people look like the prediction: 83<!-- claim:own-map-people-positive --> % of them have a positive correlation. That sounds like much, and
+# rotations give as much often enough ($p$ = 0.20<!-- claim:own-map-people-p -->), for all people share what age does to everybody. The map-level answer is as
+# sober: position has 0.42<!-- claim:own-map-ageing-position -->, and with genes it has 0.37<!-- claim:own-map-ageing-both -->.
+
+# %% [markdown]
+# ## Route 3: a spreadsheet
+#
+# A table with a region and a value in each row is enough, as CSV, TSV or Excel. Regions may be written in any style (`L_insula`,
+# `lh_insula_thickness`, `ctx-lh-insula`). Some tables say more: in those of the ENIGMA consortium the effect size is known to be *patients
+# minus controls*, so the sign is found.
+#
+# ```bash
+# xsg evaluate 22q_case-controls_CortThick.csv
+# ```
+
+# %%
+table = fetch("human/disease/enigma/22q_case-controls_CortThick.csv")
+deletion = xsg.read_map(table)
+print(*deletion.attrs["provenance"][-2:], sep="\n")
+deletion.head(3).round(2)
+
+# %% [markdown]
+# What cannot be meant is refused, with the place and the way out. Three that arrive often:
+
+# %%
+voxels = np.zeros((40, 48, 40, 3), np.float32)
+voxels[10:30, 10:38, 10:30] = 1 + np.random.default_rng(0).random((20, 28, 20, 3))
+import nibabel as nib  # noqa: E402
+
+series = nib.Nifti1Image(voxels, np.diag([4, 4, 4, 1]))
+slip = deletion.rename({"L_insula": "L_insulla"})
+other = pd.Series(1.0, xsg.load_atlas("schaefer200").regions)
+
+for wrong in (slip, other, series):
+    try:
+        xsg.read_map(wrong, positive="loss")
+    except ValueError as error:
+        print(textwrap.fill(str(error), 80), end="\n\n")
+
+# %% [markdown]
+# ## Another atlas
+#
+# The same image by 200 regions in place of 68: one word changes. Schaefer's regions are numbered, not named alike on both sides, so that
+# nobody knows which are homologues. What lies at a region's mirror image is held out with it instead (`"mirrored-blocks"`).
+
+# %%
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # one region lies outside the image
+    fine = xsg.load_cortex("ahba", thinning=xsg.read_map(image, "schaefer200", positive="gain"))
+finer = xsg.evaluate(Baseline("ridge"), fine, n_nulls=19, seed=SEED, progress=False)
+pd.DataFrame(
+    {
+        "regions": [len(cortex.regions), len(fine.regions)],
+        "genes": [cortex.expression.shape[1], fine.expression.shape[1]],
+        "split": [report.split, finer.split],
+        "position": [each.baselines.loc["position (kriging)", "R²"] for each in (report, finer)],
+        "position + genes": [each.baselines.loc["position + genes", "R²"] for each in (report, finer)],
+    },
+    ["desikan", "schaefer200"],
+).round(2)
+
+# %% tags=["nbval-check-output"]
+claim("own-map-fine-gain", finer.gain["value"])
+
+# %% [markdown]
+# Here genes add 0.00<!-- claim:own-map-fine-gain --> to place. The "yes" of route 1 was one atlas's answer, with one set of genes; before it goes
+# into an abstract, ask it of another. (And of patches: `split="spatial"`. The command in the terminal does that by itself.)
+#
+# Place says more at 200 regions, and not because there is more to know: the nearest region that trains lies nearer
+# ([chapter 26b](26b_scale.ipynb)). So compare methods within an atlas, never $R^2$ between atlases. `desikan`, `schaefer100` to
+# `schaefer400` and `glasser360` are at hand, each also with 14 structures below the cortex (`"desikan+subcortex"`);
+# [their table](../book/data.md) says how many genes each has. For a labelling of your own, `make_expression(atlas=…)` makes expression
+# from the raw microarrays.
+
+# %% [markdown]
 # ## Your own model on trial
 #
-# `xsg.evaluate` asks the same of any model. A regressor or pipeline of scikit-learn goes in as it is: the genes are its features, it is fitted to
-# the training regions of each fold, and so is whatever the pipeline learns before. Anything else needs one method, `predict_folds`, which is
-# given maps and folds and returns a prediction for every map, fold and region. Here it takes the mean of the three nearest
-# regions that train:
-
+# `xsg.evaluate` asks the same of any model. A regressor or pipeline of scikit-learn goes in as it is: genes are its features, and whatever
+# the pipeline learns is learned inside the training regions. Anything else needs one method, `predict_folds`, which is given maps and
+# folds and returns a prediction for every map, fold and region. Here it takes the mean of the three nearest regions that train:
 
 # %%
 class Neighbours:
@@ -228,333 +308,136 @@ class Neighbours:
 
 line = make_pipeline(StandardScaler(), PCA(3), LinearRegression())
 settings = {"n_nulls": 0, "seed": SEED, "baselines": False, "progress": False}
-trials = [xsg.evaluate(model, study, **settings) for model in (line, Neighbours())]
+trials = [xsg.evaluate(model, cortex, **settings) for model in (line, Neighbours())]
 pd.DataFrame({each.label: each.held_out.loc["R²"] for each in trials}).T.round(2)
 
 # %% [markdown]
-# With `n_nulls` each null map is modelled anew by it, too, and with `baselines` the methods above stand beside it. Whether a method of your
-# own reads what it should not, the report cannot see: `maps` holds the values of all regions, and a fold's held-out ones are not to be touched.
+# Whether a model of your own reads what it should not, the report cannot see: `maps` holds the values of all regions, and those of a fold's
+# held-out ones are not to be touched.
 #
-# ## Another parcellation
+# ## In Colab, with a file of your own
 #
-# Nothing above depends on the Desikan–Killiany regions. We now make a study with 400 regions: small cells around vertices drawn at random on the left and their mirror images on the right. All that `regions.csv` says of them is where their centres lie; each vertex of the mesh then goes to the
-# nearest centre of its hemisphere.
-#
-# The data are simulated. Six smooth programs, equal in both hemispheres, are mixed into 60 genes with noise. The thinning map has a part
-# that follows two of the programs and a part, just as smooth, that **has nothing to do with any gene**:
-#
-# $$ y = 0.6\,p_1 - 0.4\,p_2 + 0.7\,s + \varepsilon, \qquad \operatorname{cov}\bigl(s(a), s(b)\bigr) = e^{-d_{ab}/\ell},
-#    \quad \ell = 40\ \text{mm}, $$
-#
-# with $p_k$ and $s$ independent fields of unit variance, $d_{ab}$ the straight-line distance of two regions, and $\varepsilon$ noise of
-# standard deviation 0.1.
+# On your machine this cell does nothing. In Colab it asks for a file, and ends with the report to download. Say what larger means before
+# you run it.
 
 # %%
-rng = np.random.default_rng(SEED)
-half = N_PARCELS // 2
-sides = [mesh("pial").parts[side].coordinates for side in ("left", "right")]
-twin = KDTree(sides[1] * [-1, 1, 1]).query(sides[0])[1]  # the right vertex nearest to each left one's mirror image
-left, right = load_parcellation("dk").labels.reshape(2, -1) >= 0  # not the medial wall
-once = np.unique(twin, return_index=True)[1]  # no right vertex twice
-centres = rng.choice(once[left[once] & right[twin[once]]], half, replace=False)
-names = pd.Index([f"{side}_{number:03d}" for side in "LR" for number in range(half)], name="region")
-places = pd.DataFrame(np.concatenate([sides[0][centres], sides[1][twin[centres]]]), names, ["x", "y", "z"])
-places["hemisphere"] = np.repeat(["L", "R"], half)
+POSITIVE = "gain"  # larger values are more tissue; "loss": more loss
 
-apart = cdist(sides[0][centres], sides[0][centres])
-root = np.linalg.cholesky(np.exp(-apart / 40) + 1e-8 * np.eye(half))
+if "google.colab" in sys.modules:
+    from google.colab import files
 
-
-def smooth(k):
-    """Draw k smooth fields, the same on both sides, of mean 0 and variance 1: (regions, k)."""
-    field = np.tile(root @ rng.standard_normal((half, k)), (2, 1))
-    return (field - field.mean(axis=0)) / field.std(axis=0)
-
-
-programs = smooth(6)
-genes = programs @ rng.standard_normal((6, 60)) + 0.7 * rng.standard_normal((N_PARCELS, 60))
-from_genes = programs @ [0.6, -0.4, 0, 0, 0, 0]
-maps = pd.DataFrame(
-    [from_genes + 0.7 * smooth(1)[:, 0] + 0.1 * rng.standard_normal(N_PARCELS) for _ in range(N_MAPS)], columns=names
-)
-
-fine = Path(tempfile.mkdtemp()) / "fine"
-fine.mkdir()
-places.to_csv(fine / "regions.csv")
-pd.DataFrame(genes, names, [f"gene {number}" for number in range(60)]).to_csv(fine / "expression.csv")
-maps.loc[0].rename("thinning").to_csv(fine / "thinning.csv")
-(fine / "study.toml").write_text('name = "400 simulated cells"\nsimulated = true\nunit = "standard deviations"')
-cortex = xsg.read_study(fine)
-cortex
-
-# %% mystnb={"image": {"alt": "Four views of the inflated cortex in 400 cells, painted with the simulated map, which varies smoothly over several centimetres."}}
-figure = brain(cortex.thinning, "simulated thinning (standard deviations)", cortex.parcellation)
-# %% [markdown]
-# What you see: the cells are small and the map is not. Each cell has neighbours that are almost the same. That is the whole
-# difficulty.
+    for name in files.upload():
+        mine = xsg.read_map(name, positive=POSITIVE)
+        found = xsg.evaluate(Baseline("ridge"), xsg.load_cortex("ahba", thinning=mine))
+        files.download(found.save("report.html"))
 
 # %% [markdown]
-# ## A finer parcellation needs a coarser split
-#
-# We hold regions out in three ways: at random, in homologous pairs, and in connected patches (`"spatial"`, homologues together). At 68 regions a
-# homologous pair is a fair thing to hold out, for the nearest region is some 18 mm away. At 400 it is some 7 mm away, and knows much of the answer.
-# Each of the four maps is held out in a dealing of its own.
-
-# %%
-methods = ("graph VAE", "position (kriging)", "ridge")
-model = xsg.CrossScaleVAE(epochs=EPOCHS, seed=SEED)
-
-
-def held_out_r2(method, number, folds):
-    """R² of one map's held-out predictions."""
-    given = (cortex.expression, maps.loc[number])
-    if method == "graph VAE":
-        found = cross_val_predict(model, *given, cortex.graph, held_out=folds, progress=False).to_numpy()
-    else:
-        found = baseline(method, *given, cortex.parcellation, folds)
-    return r_squared(maps.loc[number], found[0])
-
-
-rows = {}
-for name in ("random", "homologous", "spatial"):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LeakWarning)  # random leaks; it is to show
-        dealt = [split(name, cortex.parcellation, names, seed=SEED + m) for m in maps.index]
-    for each in methods:
-        rows[name, each] = [held_out_r2(each, m, dealt[m]) for m in maps.index]
-scores = pd.DataFrame(rows).T.rename_axis(["held out", "method"])
-spread = pd.DataFrame({"median": scores.median(axis=1), "lowest": scores.min(axis=1), "highest": scores.max(axis=1)})
-spread.round(2)
-
-# %% mystnb={"image": {"alt": "Held-out R squared of three methods under three splits, medians with ranges over four maps. All fall from the random to the spatial split: kriging from the highest to zero, the graph VAE to near zero, ridge on the genes least."}}
-figure, axis = plt.subplots(figsize=(7, 3.6))
-for number, each in enumerate(methods):
-    part = spread.xs(each, level="method")
-    place = np.arange(len(part)) + 0.25 * (number - 1)
-    axis.bar(place, part["median"], width=0.23, color=plt.colormaps["cividis"]([0.05, 0.5, 0.9])[number], label=each)
-    axis.vlines(place, part["lowest"], part["highest"], color="0.3")
-axis.axhline(0, color="0.3", lw=1)
-axis.set_xticks(range(3), part.index)
-axis.set(xlabel="what is held out together", ylabel=f"held-out R²\n(median and range of {N_MAPS} maps)")
-_ = axis.legend(frameon=False)
-
-# %% tags=["nbval-check-output"]
-claim("own-data-fine-random", spread.loc[("random", "graph VAE"), "median"])
-claim("own-data-fine-homologous", spread.loc[("homologous", "graph VAE"), "median"])
-claim("own-data-fine-spatial", spread.loc[("spatial", "graph VAE"), "median"])
-claim("own-data-fine-random-position", spread.loc[("random", "position (kriging)"), "median"])
-claim("own-data-fine-spatial-position", spread.loc[("spatial", "position (kriging)"), "median"])
-claim("own-data-fine-spatial-ridge", spread.loc[("spatial", "ridge"), "median"])
-claim("own-data-fine-spatial-ridge-lowest", spread.loc[("spatial", "ridge"), "lowest"])
-claim("own-data-fine-spatial-ridge-highest", spread.loc[("spatial", "ridge"), "highest"])
-
-# %% [markdown]
-# What you see: with random regions the graph VAE has a held-out R² of 0.54<!-- claim:own-data-fine-random -->, with homologous pairs
-# 0.48<!-- claim:own-data-fine-homologous -->, and with patches 0.10<!-- claim:own-data-fine-spatial -->. Most of what it learned holds between neighbours and not
-# across a gap, as if it had read a region off the regions around it. Kriging, which knows only where a region lies, gives the same away:
-# 0.90<!-- claim:own-data-fine-random-position --> with random regions, 0.01<!-- claim:own-data-fine-spatial-position --> with patches. Ridge
-# regression on the genes keeps 0.39<!-- claim:own-data-fine-spatial-ridge --> (0.30<!-- claim:own-data-fine-spatial-ridge-lowest --> to
-# 0.49<!-- claim:own-data-fine-spatial-ridge-highest --> over the four maps). By the equation, half of a map's variance follows the genes; how much of it is
-# found across a gap depends on what the other half happens to look like.
-#
-# 400 regions are not 400 values. The number of independent values of a map is set by its smoothness
-# ([chapter 9](09_smooth_maps.ipynb)), and cutting the cortex finer does not add any.
-
-# %% [markdown]
-# ## How far it scales
-#
-# With $n$ regions, $p$ genes and $h$ hidden units, a step of training costs some $4\,n\,p\,h$ operations in the first layer, and two
-# multiplications by the normalised adjacency $\hat A$ ([chapter 4](04_graph.ipynb)). $\hat A$ as a full matrix costs $n^2$ numbers of
-# memory and $2 n^2 h$ operations. As a list of edges, it costs a few times $n$: on a surface each region has about six neighbours, however many
-# regions there are. So the dense way ought to grow with the square of $n$, and the sparse one in proportion to it. Up to 2,000
-# regions xsg takes the dense one, beyond that torch-geometric's message passing over the edges; `mesh_graph` makes such a graph without ever writing down all pairs.
-#
-# The table was measured by `experiments/scale.py`, one process for each row, on one core, 910 genes; 20,484 regions are the
-# vertices of the fsaverage5 mesh. We measure one of its rows again, here and now.
-
-# %%
-kept = pd.read_csv(fetch("experiments/scale.csv"))
-kept.pivot_table(index="n", columns="path", values=["epoch_s", "peak_mb"]).rename(
-    columns={"epoch_s": "seconds per epoch", "peak_mb": "peak memory (MB)"}
-)
-
-# %%
-again = mesh_graph(cortex.parcellation)
-random_genes = pd.DataFrame(rng.standard_normal((N_PARCELS, 910)), names)
-seconds = []
-for epochs in (1, 41):
-    started = time.perf_counter()
-    xsg.CrossScaleVAE(epochs=epochs).fit(random_genes, cortex.thinning, again)
-    seconds.append(time.perf_counter() - started)
-print(
-    f"{N_PARCELS} regions, now: {(seconds[1] - seconds[0]) / 40 * 1000:.0f} ms per epoch; the table's machine was a 2-core virtual one"
-)
-
-
-# %%
-def exponent(path, column, least):
-    """Return the slope of log cost against log n over the rows with at least that many regions."""
-    part = kept[(kept["path"] == path) & (kept["n"] >= least)]
-    return np.polyfit(np.log(part["n"]), np.log(part[column]), 1)[0]
-
-
-powers = {
-    (path, column): exponent(path, column, 1000) for path in ("dense", "sparse") for column in ("epoch_s", "peak_mb")
-}
-
-# %% mystnb={"image": {"alt": "Two log-log panels, seconds per epoch and peak memory against the number of regions from 68 to 20,484. Dense and sparse costs are alike up to a thousand regions; beyond, dense rises more steeply."}}
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.8))
-for axis, column, unit in zip(axes, ("epoch_s", "peak_mb"), ("seconds per epoch", "peak memory (MB)"), strict=True):
-    for path, colour, marker in (("dense", "#d55e00", "s"), ("sparse", "#0072b2", "o")):
-        part = kept[kept["path"] == path]
-        label = f"{path}: $n^{{{powers[path, column]:.1f}}}$ from 1,000 on"
-        axis.plot(part["n"], part[column], marker=marker, color=colour, label=label)
-    axis.set(xscale="log", yscale="log", xlabel="regions n", ylabel=unit)
-    axis.legend(frameon=False)
-figure.tight_layout()
-
-# %% tags=["nbval-check-output"]
-claim("own-data-dense-time-exponent", powers["dense", "epoch_s"])
-claim("own-data-dense-memory-exponent", powers["dense", "peak_mb"])
-claim("own-data-sparse-time-exponent", powers["sparse", "epoch_s"])
-claim("own-data-sparse-memory-exponent", powers["sparse", "peak_mb"])
-mesh_row = kept[(kept["n"] == 20484) & (kept["path"] == "sparse")].iloc[0]
-claim("own-data-mesh-epoch", mesh_row["epoch_s"])
-claim("own-data-mesh-memory", mesh_row["peak_mb"])
-
-# %% [markdown]
-# What you see: up to a thousand regions both ways are cheap, and the dense one is the cheaper. From there on the dense way grows with the power
-# 1.6<!-- claim:own-data-dense-time-exponent --> of $n$ in time and 1.3<!-- claim:own-data-dense-memory-exponent --> in memory, on its way to the 2 that
-# its matrix demands; along the edges they are 1.1<!-- claim:own-data-sparse-time-exponent --> and 0.6<!-- claim:own-data-sparse-memory-exponent -->, the latter below 1 because some 100 MB are needed whatever $n$ is (the row of 68 regions shows it). In time the two cross between 1,000 and 2,000 regions; xsg changes over at 2,000. On the whole mesh an epoch takes
-# 0.27<!-- claim:own-data-mesh-epoch --> s, and the fit 810<!-- claim:own-data-mesh-memory --> MB above what the process held before. So 400 epochs are two minutes.
-#
-# That it can be computed says nothing about what it is worth. A map of 20,484 vertices is as smooth as one of 68 regions, and the
-# section above was about what follows.
+# A parcellation, expression tables or edges of your own come in through a folder: `xsg new my-study` makes one with a simulated example, to
+# be overwritten table by table, and `xsg new my-study --from lh.tsv rh.tsv participants.tsv` one with your cohort in it. Both end in
+# `python analysis.py`, and in this report.
 
 # %% [markdown]
 # ## Honesty box
 #
-# | the paper says | we get | differs because |
+# | one would like to say | we get | differs because |
 # |---|---|---|
-# | future work: finer parcellations | **held out** (simulated, 400 regions): R² 0.54<!-- claim:own-data-fine-random --> with random regions, 0.10<!-- claim:own-data-fine-spatial --> with patches | neighbours in a fine parcellation are nearly copies; the paper had no fine one to try |
-# | – | **in-sample** (simulated example, 68 regions): 0.89<!-- claim:own-data-example-in-sample -->, **held out** 0.05<!-- claim:own-data-example-held-out -->; partial least squares 0.58<!-- claim:own-data-example-recommended --> | the paper describes no held-out regions, as far as we can see |
+# | ridge on genes predicts the map, so genes matter | **held out** 0.73<!-- claim:own-map-ridge -->; position alone 0.79<!-- claim:own-map-position --> | expression is smooth, and so is the map |
+# | genes add to place | **held out** +0.08<!-- claim:own-map-gain --> by 68 regions (**null** $p$ = 0.03<!-- claim:own-map-gain-p -->), 0.00<!-- claim:own-map-fine-gain --> by 200 | one map of eight that are at hand, looked at once in each atlas |
+# | most people have the pattern | 83<!-- claim:own-map-people-positive --> % (**null** $p$ = 0.20<!-- claim:own-map-people-p -->) | people share what age does to all |
 #
-# What was not shown: real data on a fine parcellation. At 400 regions many have few tissue samples or none ([chapter 2](02_expression.ipynb)), and what is filled in by interpolation makes neighbours more alike still. The result on 400 cells is that of four maps of one simulated brain, one seed, and one dealing for each map. And cost was measured on random numbers, on one machine; the
-# exponents should carry over to others, the seconds will not.
+# What was not shown: whether these maps are typical, for they were chosen to show three kinds of file. The people of IXI are healthy, and
+# differ in age at one time; nobody was followed.
 
 # %% [markdown]
 # ## Key takeaways
 #
-# - One command makes a folder that runs; you overwrite its tables: [a folder to start from](#a-folder-to-start-from).
-# - Tables are matched by name, and refused where names or values do not fit: [when something is wrong](#when-something-is-wrong).
-# - The report says what the number is worth and which method to use; in the example a linear one does, and the graph VAE does not:
-#   [the report](#the-report).
-# - The finer the parcellation, the coarser must be what is held out together:
-#   [a finer parcellation](#a-finer-parcellation-needs-a-coarser-split).
-# - Along the edges the model reaches a whole cortical mesh: [how far it scales](#how-far-it-scales).
+# - One command takes an image, a cohort or a spreadsheet to a page that needs no Python: [an image](#route-1-an-image),
+#   [a cohort](#route-2-a-cohort), [a spreadsheet](#route-3-a-spreadsheet).
+# - Sign, unit and space are told or found, never guessed; look at the map first.
+# - The question is answered by position + genes against position, not by the $R^2$ of a model on genes:
+#   [which numbers](#which-numbers-answer-the-question).
+# - A cohort's map comes with a ceiling, and people who made it do not judge it: [a cohort](#route-2-a-cohort).
+# - Compare methods within an atlas, not $R^2$ between atlases: [another atlas](#another-atlas).
 
 # %% [markdown]
 # ## Exercises
 #
-# ### Exercise 1: how alike are neighbours?
+# ### Exercise 1: the wrong sign
 #
-# For the 400 cells and for the 68 regions of the example, compute the correlation of a region's thinning with the mean of its neighbours'
-# within the same hemisphere (leave the homologous edge out). Call them `alike_400` and `alike_68`. Which parcellation is easier to
-# cheat with?
+# Read the image of route 1 with `positive="loss"`, as if nobody had asked what larger means, and put ridge regression on trial again
+# (`n_nulls=0`, `baselines=False`, `seed=SEED`). Call the held-out $R^2$ `turned`. What does the score tell you of the mistake?
 #
 # <details><summary>Hint</summary>
 #
-# `graph.weights` is a table of regions by regions. Set the entries between hemispheres to zero, divide each row by its sum, and multiply it with the map.
+# Predict before you run: is $R^2$ changed when a map and its predictions are both multiplied by −1?
 #
 # </details>
 
-
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
-def neighbours_mean(some):
-    """Return the mean thinning of each region's neighbours on its own side."""
-    weights = some.graph.weights.to_numpy().copy()
-    side = some.regions.str[0].to_numpy()
-    weights[side[:, None] != side[None, :]] = 0
-    return weights @ some.thinning.to_numpy() / weights.sum(axis=1)
-
-
-alike_400, alike_68 = (np.corrcoef(some.thinning, neighbours_mean(some))[0, 1] for some in (cortex, study))
-print(f"400 cells: r = {alike_400:.2f}; 68 regions: r = {alike_68:.2f}")
-# What a neighbour knows is what a random split gives away. (The two maps were simulated differently; only part of the
-# difference is the parcellation.)
+upside_down = xsg.load_cortex("ahba", thinning=xsg.read_map(image, "desikan", positive="loss"))
+trial = xsg.evaluate(Baseline("ridge"), upside_down, n_nulls=0, baselines=False, seed=SEED, progress=False)
+turned = trial.held_out.loc["R²", "value"]
+print(f"as it should be: {report.held_out.loc['R²', 'value']:.3f}; turned: {turned:.3f}")
+# Nothing: every score is the same, and so is every p-value. Only the picture, and whoever made the map, can tell.
 
 # %% tags=["check"]
-assert alike_400 > alike_68 + 0.1, f"{alike_400:.2f} against {alike_68:.2f}: the finer one should be the more alike"
-assert 0.7 < alike_400 < 1, f"alike_400 is {alike_400:.2f}; was the homologous edge left out?"
+assert abs(turned - report.held_out.loc["R²", "value"]) < 1e-6, f"turned is {turned:.3f}: was anything else changed?"
 
 # %% [markdown]
-# ### Exercise 2: how large a patch?
+# ### Exercise 2: fewer people
 #
-# The split `"spatial"` cuts the cortex into `n_folds` patches. Score kriging, which knows only the place, on the 400 cells (`baseline("position (kriging)", …)`, the median over `maps`) with 5 and with 40 folds, and call
-# the two held-out R² `place_5` and `place_40`. Which of the two numbers would you print in an abstract, and which one would you believe?
+# Take the two halves of the cohort (`ageing.halves()`), and correlate their maps. Then take half of a half. Call the two correlations
+# `half` and `quarter`. How many people would you want before you ask what predicts their map?
 #
 # <details><summary>Hint</summary>
 #
-# `split("spatial", cortex.parcellation, cortex.regions, n_folds=40)` gives the folds; `baseline` returns one row of predictions per map.
+# Each half is a map with its people, and has `.halves()` of its own; `.map` is a Series.
 #
 # </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
-place_5, place_40 = (
-    np.median([r_squared(maps.loc[m], predicted[m]) for m in maps.index])
-    for folds in (5, 40)
-    for predicted in [
-        baseline(
-            "position (kriging)",
-            cortex.expression,
-            maps,
-            cortex.parcellation,
-            split("spatial", cortex.parcellation, names, folds, SEED),
-        )
-    ]
-)
-print(f"5 patches: {place_5:.2f}; 40 patches: {place_40:.2f}")
-# The smaller the patches, the nearer a training region. Print both, with the distance; neither is the true one.
+one, two = ageing.halves()
+half = one.map.corr(two.map)
+quarter = np.corrcoef(*(each.map for each in one.halves()))[0, 1]
+print(f"halves of {one.n}: r = {half:.2f}; of {one.halves()[0].n}: r = {quarter:.2f}")
+# A correlation of .9 between halves leaves a ceiling near .95 for the whole; with a quarter of the people it is lower,
+# and what no method explains may be the people.
 
 # %% tags=["check"]
-assert abs(place_5) < 0.25, (
-    f"place_5 is {place_5:.3f}; the table above, with other dealings, has hardly anything for kriging either"
-)
-assert place_40 > place_5 + 0.05, f"place_40 is {place_40:.2f}: with smaller patches the score should rise"
+assert half > 0.8, f"half is {half:.2f}; are both maps over the same regions?"
+assert quarter < half, f"quarter is {quarter:.2f}: fewer people should agree less"
 
 # %% [markdown]
-# ### Exercise 3: what would a finer mesh cost?
+# ### Exercise 3: is it the side?
 #
-# The fsaverage mesh of full resolution has 327,684 vertices, sixteen times as many. Use the sparse rows of the table from 4,000 regions on to predict, by a
-# power law, the seconds per epoch (`seconds_full`) and the memory in GB (`gigabytes_full`).
+# The map of route 1 differs between the sides. Make one that does not: give each pair of homologues its mean, and ask again what genes
+# add to place. Call the difference `shared`. Is it the asymmetry that genes told?
 #
 # <details><summary>Hint</summary>
 #
-# `np.polyfit(log n, log cost, 1)` gives slope and intercept; 1 GB is 1,000 MB here.
+# `xsg.atlas.homologous_pairs(cortex.regions, cortex.parcellation)` gives homologues the same number, by which a Series can be grouped.
 #
 # </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
-large = kept[(kept["path"] == "sparse") & (kept["n"] >= 4000)]
-seconds_full, megabytes_full = (
-    np.exp(np.polyval(np.polyfit(np.log(large["n"]), np.log(large[column]), 1), np.log(327_684)))
-    for column in ("epoch_s", "peak_mb")
+pairs = xsg.atlas.homologous_pairs(cortex.regions, cortex.parcellation)
+equal = cortex.thinning.groupby(pairs).transform("mean")
+both = xsg.evaluate(
+    Baseline("ridge"), xsg.load_cortex("ahba", thinning=equal), n_nulls=0, seed=SEED, progress=False
 )
-gigabytes_full = megabytes_full / 1000
-print(f"{seconds_full:.0f} s per epoch, {gigabytes_full:.0f} GB")
-# Most of an hour for a fit of 400 epochs, if the power holds so far out; and the map has hardly more independent values
-# there than at 68 regions.
+shared = both.gain["value"]
+print(f"genes add {report.gain['value']:+.2f} to place on the map, {shared:+.2f} on its mean over both sides")
 
 # %% tags=["check"]
-assert 8 < seconds_full / mesh_row["epoch_s"] < 40, f"seconds_full is {seconds_full:.1f}; sixteen times the vertices"
-assert 8 < gigabytes_full * 1000 / mesh_row["peak_mb"] < 40, f"gigabytes_full is {gigabytes_full:.1f}; is it in GB?"
+assert -0.5 < shared < 0.5, f"shared is {shared:.2f}; were the pairs kept together?"
 
 # %% [markdown]
 # ## See also
 #
 # - [Vulnerability](03_vulnerability.ipynb): how a cohort becomes a map, and how certain the map is.
 # - [Held out, but from what?](10_splits.ipynb): the splits, and how they leak.
-# - [A thousand refits](11_refits.ipynb): how many null maps, and what the p-value answers.
+# - [A thousand refits](11_refits.ipynb): what the p-value answers.
+# - [At any scale](26b_scale.ipynb): what 400 regions change, and 20,484.
 # - [One brain atlas, many matrices](13b_matrices.ipynb): what stands behind an expression table.
 
 # %% [markdown]
@@ -562,7 +445,11 @@ assert 8 < gigabytes_full * 1000 / mesh_row["peak_mb"] < 40, f"gigabytes_full is
 #
 # - Desikan RS et al. (2006). An automated labeling system for subdividing the human cerebral cortex on MRI scans into gyral based regions of
 #   interest. *NeuroImage* 31:968. [doi:10.1016/j.neuroimage.2006.01.021](https://doi.org/10.1016/j.neuroimage.2006.01.021)
-# - Fey M, Lenssen JE (2019). Fast graph representation learning with PyTorch Geometric.
-#   [arXiv:1903.02428](https://arxiv.org/abs/1903.02428)
-# - Fischl B et al. (1999). High-resolution intersubject averaging and a coordinate system for the cortical surface. *Human Brain
-#   Mapping* 8:272. [doi:10.1002/(SICI)1097-0193(1999)8:4<272::AID-HBM10>3.0.CO;2-4](https://doi.org/10.1002/%28SICI%291097-0193%281999%298:4%3C272::AID-HBM10%3E3.0.CO;2-4)
+# - Harper L et al. (2017). Patterns of atrophy in pathologically confirmed dementias: a voxelwise analysis. *Journal of Neurology,
+#   Neurosurgery & Psychiatry* 88:908. [doi:10.1136/jnnp-2016-314978](https://doi.org/10.1136/jnnp-2016-314978)
+# - Schaefer A et al. (2018). Local-global parcellation of the human cerebral cortex from intrinsic functional connectivity MRI. *Cerebral
+#   Cortex* 28:3095. [doi:10.1093/cercor/bhx179](https://doi.org/10.1093/cercor/bhx179)
+# - IXI dataset, Imperial College London, [brain-development.org](https://brain-development.org/ixi-dataset/) (CC BY-SA 3.0).
+# - Larivière S et al. (2021). The ENIGMA Toolbox. *Nature Methods* 18:698.
+#   [doi:10.1038/s41592-021-01186-4](https://doi.org/10.1038/s41592-021-01186-4)
+
