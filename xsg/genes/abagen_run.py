@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import itertools
 from contextlib import ExitStack
 from functools import lru_cache, wraps
 from unittest import mock
@@ -29,15 +30,18 @@ def options() -> dict[str, object]:
     return {name: p.default for name, p in known.items() if name not in ours and not name.startswith("return_")}
 
 
-def run_abagen(raw: Microarrays, atlas: str = "volume", report: bool = False, return_donors: bool = False, **choices):
-    """Run abagen's ``get_expression_data``, unchanged, on the Desikan–Killiany atlas that it bundles.
+def run_abagen(
+    raw: Microarrays, atlas: str | object = "volume", report: bool = False, return_donors: bool = False, **choices
+):
+    """Run abagen's ``get_expression_data``, unchanged, on the Desikan–Killiany atlas that it bundles or another.
 
     Parameters
     ----------
     raw
         From `open_microarrays`.
     atlas
-        ``"volume"`` (83 regions, subcortex included, MNI space) or ``"surface"`` (68 regions, fsaverage5).
+        ``"volume"`` (83 regions, subcortex included, MNI space), ``"surface"`` (68 regions, fsaverage5), or another as
+        `tree_of` makes it.
     report
         Also return the number of samples of each region and donor, and abagen's own account of what it did.
     return_donors
@@ -73,7 +77,7 @@ def run_abagen(raw: Microarrays, atlas: str = "volume", report: bool = False, re
         ):
             stack.enter_context(mock.patch.object(owner, name, replacement))
         return abagen.get_expression_data(
-            _tree(atlas),
+            bundled_tree(atlas) if isinstance(atlas, str) else atlas,
             donors=list(raw.donors),
             return_donors=return_donors,
             return_counts=report,
@@ -89,6 +93,7 @@ def _present(probes: pd.DataFrame) -> pd.DataFrame:
 
 
 _places: dict[tuple, object] = {}  # what _remembered has seen
+_numbers = itertools.count()
 
 
 def _remembered(method):
@@ -98,7 +103,8 @@ def _remembered(method):
     def remembering(self, annotation, *rest, **named):
         seen = annotation[["mni_x", "mni_y", "mni_z", "hemisphere", "structure"]]
         digest = tuple(pd.util.hash_pandas_object(seen).to_numpy())
-        key = (method.__name__, id(self), digest, rest, tuple(named.items()))
+        number = self.__dict__.setdefault("_number", next(_numbers))  # that of an object that is gone comes again
+        key = (method.__name__, number, digest, rest, tuple(named.items()))
         if key not in _places:
             if len(_places) > 5000:
                 _places.clear()
@@ -109,9 +115,23 @@ def _remembered(method):
 
 
 @lru_cache
-def _tree(atlas: str):
+def bundled_tree(atlas: str) -> object:
     """Load the atlas as abagen does; it takes a second, so once."""
     choice(atlas, ("volume", "surface"), "atlas")
     with mended_abagen() as abagen:
         files = abagen.fetch_desikan_killiany(surface=atlas == "surface")
         return abagen.check_atlas(files["image"], None if atlas == "surface" else files["info"])
+
+
+def tree_of(labels: object, info: pd.DataFrame) -> object:
+    """Make abagen's atlas of labels (20484,) of fsaverage5's vertices, or of a label image in MNI space.
+
+    Parameters
+    ----------
+    labels
+        Whole numbers, 0 where there is no region.
+    info
+        By label (index ``id``): ``hemisphere`` ("L", "R" or "B") and ``structure``, as abagen calls them.
+    """
+    with mended_abagen() as abagen:
+        return abagen.check_atlas(labels, info)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from xsg.atlas import REGIONS
+from xsg.atlas import Parcellation
 from xsg.check import choice, distinct, instance
 from xsg.data.expression import chosen_genes, wanted_genes
 from xsg.data.expression_files import digest_of
@@ -17,11 +17,11 @@ from xsg.data.expression_files import load_expression as load_expression
 from xsg.data.expression_files import save_expression as save_expression
 from xsg.data.fetch import fetch
 from xsg.data.gene_names import gene_names
-from xsg.genes.abagen_options import check_atlas, check_options
+from xsg.genes.abagen_options import check_options
 from xsg.genes.abagen_run import options, run_abagen
 from xsg.genes.donors import donor_names
+from xsg.genes.label_images import LabelImage, label_image
 from xsg.genes.microarrays import DONORS, Microarrays, open_microarrays
-from xsg.names import homologue
 
 # What becomes of regions without a sample. The first two are ours, the others abagen's option of the same name.
 MISSING = ("drop", "mirror", "centroids", "interpolate")
@@ -31,14 +31,15 @@ LANDMARKS_KEPT = 910  # of 978, by abagen's defaults from all six donors: the nu
 def make_expression(
     source: str | Path | Microarrays = "download",
     *,
-    atlas: str = "volume",
+    atlas: str | Parcellation | object = "volume",
+    names: Mapping[int, str] | None = None,
     genes: str | Sequence[str] = "landmark",
     missing: str = "drop",
     donors: Sequence[str] | None = None,
     progress: bool = True,
     **choices: object,
 ) -> pd.DataFrame:
-    """Make cortical gene expression, region by gene, from raw microarrays.
+    """Make gene expression, region by gene, from raw microarrays.
 
     The steps and their defaults are those of abagen 0.1.3 (Markello et al. 2021, eLife 10:e72129).
 
@@ -49,13 +50,21 @@ def make_expression(
         ``"simulated"``. See `xsg.genes.microarrays.open_microarrays`.
     atlas
         ``"volume"``: the Desikan–Killiany atlas in MNI space; subcortical samples take part in the normalisation.
-        ``"surface"``: on fsaverage5, cortical samples alone.
+        ``"surface"``: on fsaverage5, cortical samples alone. Or any other division of the brain:
+
+        - a name of `xsg.data.atlases.ATLASES` (its labels on fsaverage5; ``"desikan+subcortex"`` is the volume with its
+          14 structures below the cortex);
+        - an `xsg.Parcellation` of one's own;
+        - a label image in MNI space, a NIfTI file or image, with ``names``;
+        - two surface label files, left and right, GIFTI or FreeSurfer's .annot, on fsaverage5, fsaverage6 or fsaverage.
+    names
+        Of the labels of a label image: a dict of label -> region name, in the order that the regions shall have.
     genes
         ``"landmark"`` (the L1000 landmark genes that are left: 910 by default), ``"all"``, or symbols.
     missing
         What becomes of regions without a sample, by default R_frontalpole and R_temporalpole: ``"drop"`` leaves them
-        out; ``"mirror"`` copies the homologue; ``"centroids"`` takes the sample nearest to the region's centre,
-        ``"interpolate"`` those nearest to each of its points, as abagen's option of that name does.
+        out; ``"mirror"`` copies the homologue, where that is known; ``"centroids"`` takes the sample nearest to the
+        region's centre, ``"interpolate"`` those nearest to each of its points, as abagen's option of that name does.
     donors
         Some of the six, by number (``"9861"`` or 9861) or by the institute's name (``"H0351.2001"``); None or ``"all"``
         for all (or for all that ``source`` was opened with).
@@ -68,9 +77,9 @@ def make_expression(
     Returns
     -------
     DataFrame
-        Regions in the order of `xsg.atlas.REGIONS` by genes. ``attrs`` holds ``provenance`` (sentences), ``settings``
-        (all options, donors, versions), ``methods`` (a paragraph for a paper, with references), ``samples`` (by
-        region), ``simulated``, and ``sha256`` of the table and its settings.
+        Regions in the order of the atlas (`xsg.atlas.REGIONS`) by genes. ``attrs`` holds ``provenance`` (sentences),
+        ``settings`` (all options, donors, versions), ``methods`` (a paragraph for a paper, with references),
+        ``samples`` (by region), ``simulated``, and ``sha256`` of the table and its settings.
 
     Raises
     ------
@@ -86,25 +95,25 @@ def make_expression(
     >>> table.shape, table.attrs["simulated"]
     ((68, 37), True)
     """
-    genes, atlas = wanted_genes(genes), check_atlas(atlas)
+    genes, image = wanted_genes(genes), label_image(atlas, names)
     donors = _some_donors(source, donors)
     choices = _checked(missing, choices, donors)
     raw = open_microarrays(source, donors, progress)
-    settings = _settings(raw, atlas, genes, missing, choices)
+    settings = _settings(raw, image, genes, missing, choices)
     filled = missing if missing in MISSING[2:] else None
-    tables, counts, report = run_abagen(raw, atlas, report=True, missing=filled, **choices)
-    table, samples = _cortex(tables), _cortex(counts.sum(axis=1).to_frame())[0].astype(int)
+    tables, counts, report = run_abagen(raw, image.tree, report=True, missing=filled, **choices)
+    table, samples = image.named(tables), image.named(counts.sum(axis=1).to_frame())[0].astype(int)
     kind = "SIMULATED microarrays in the layout of the Allen Human Brain Atlas" if raw.simulated else _SOURCE
     made = ", ".join(f"{name}={value!r}" for name, value in sorted(choices.items())) or "all options at their defaults"
-    start = f"Expression: {kind}, donors {', '.join(raw.donors)}; abagen 0.1.3, atlas {atlas!r}, {made}."
+    start = f"Expression: {kind}, donors {', '.join(raw.donors)}; abagen 0.1.3, atlas {image.name!r}, {made}."
     table, chosen = chosen_genes(table, genes)
-    as_published = not choices and set(raw.donors) == set(DONORS) and atlas == "volume" and not raw.simulated
+    as_published = not choices and set(raw.donors) == set(DONORS) and image.name == "volume" and not raw.simulated
     if genes == "landmark" and as_published and table.shape[1] != LANDMARKS_KEPT:
         raise ValueError(
             f"abagen's defaults leave {table.shape[1]} landmark genes, expected {LANDMARKS_KEPT}: the microarrays in "
             f"{raw.folder} are not those of the six donors, or not whole. Unpack the archives anew."
         )
-    table, done = _fill(table, samples.index[samples == 0], missing)
+    table, done = _fill(table, samples.index[samples == 0], missing, image)
     if table.empty:
         raise ValueError(
             f"no table is left: {table.shape[0]} regions have samples, {table.shape[1]} genes are left ({made}; "
@@ -114,7 +123,7 @@ def make_expression(
     table.attrs = {
         "provenance": [start, chosen, done],
         "settings": settings,
-        "methods": _methods(report, raw.simulated, choices, [chosen, done]),
+        "methods": _methods(report, raw.simulated, choices, [chosen, done], image),
         "samples": samples.to_dict(),
         "simulated": raw.simulated,
     }
@@ -125,7 +134,8 @@ def make_expression(
 def donor_expressions(
     source: str | Path | Microarrays = "download",
     *,
-    atlas: str = "volume",
+    atlas: str | Parcellation | object = "volume",
+    names: Mapping[int, str] | None = None,
     genes: str | Sequence[str] = "landmark",
     donors: Sequence[str] | None = None,
     progress: bool = True,
@@ -137,20 +147,22 @@ def donor_expressions(
 
     Parameters
     ----------
-    source, atlas, genes, donors, progress, **choices
+    source, atlas, names, genes, donors, progress, **choices
         As in `make_expression`.
 
     Returns
     -------
     dict of DataFrame
-        By donor: the 68 regions by genes, the same genes in all; NaN where the donor has no sample in the region.
+        By donor: all regions of the atlas (68) by genes, the same genes in all; NaN where the donor has no sample in
+        the region.
     """
-    genes, atlas = wanted_genes(genes), check_atlas(atlas)
+    genes, image = wanted_genes(genes), label_image(atlas, names)
     donors = _some_donors(source, donors)
     choices = _checked("keep", choices, donors)
     raw = open_microarrays(source, donors, progress)
-    settings = _settings(raw, atlas, genes, "keep", choices)
-    tables = {donor: _cortex(table) for donor, table in run_abagen(raw, atlas, return_donors=True, **choices).items()}
+    settings = _settings(raw, image, genes, "keep", choices)
+    by_donor = run_abagen(raw, image.tree, return_donors=True, **choices)
+    tables = {donor: image.named(table) for donor, table in by_donor.items()}
     # A gene that has no value in a region of a donor with samples there was poorly normalised; abagen drops it too.
     bad = {gene for t in tables.values() for gene in t.columns[t.dropna(how="all").isna().any()]}
     for donor, table in tables.items():
@@ -158,7 +170,7 @@ def donor_expressions(
         kind = "SIMULATED microarrays" if raw.simulated else _SOURCE
         kept.index.name, kept.columns.name = "region", "gene"
         kept.attrs = {
-            "provenance": [f"Expression: {kind}, donor {donor} alone; abagen 0.1.3, atlas {atlas!r}.", chosen],
+            "provenance": [f"Expression: {kind}, donor {donor} alone; abagen 0.1.3, atlas {image.name!r}.", chosen],
             "settings": {**settings, "donor": donor},
             "simulated": raw.simulated,
         }
@@ -229,14 +241,15 @@ def multiverse(
 _SOURCE = "microarrays of the Allen Human Brain Atlas"
 
 
-def _settings(raw: Microarrays, atlas: str, genes: str | Sequence[str], missing: str, choices: dict) -> dict:
+def _settings(raw: Microarrays, image: LabelImage, genes: str | Sequence[str], missing: str, choices: dict) -> dict:
     """All that the table depends on, as JSON."""
     import xsg
 
     full = {**options(), **choices} | ({"missing": missing} if missing in MISSING[2:] else {})
     return {
         "donors": list(raw.donors),
-        "atlas": atlas,
+        "atlas": image.name,
+        **({"labels": image.digest} if image.digest else {}),
         "genes": genes,
         "missing": missing,
         "abagen": "0.1.3",
@@ -258,7 +271,8 @@ def _checked(missing: str, choices: dict, donors: Sequence[str]) -> dict:
 
 
 def _check_call(
-    atlas: str = "volume",
+    atlas: object = "volume",
+    names: object = None,
     genes: object = "landmark",
     missing: str = "drop",
     donors: object = None,
@@ -266,16 +280,10 @@ def _check_call(
     **choices: object,
 ) -> None:
     """Refuse what `make_expression` would refuse of its settings."""
-    wanted_genes(genes), check_atlas(atlas), _checked(missing, choices, _some_donors(None, donors))
+    wanted_genes(genes), label_image(atlas, names), _checked(missing, choices, _some_donors(None, donors))
 
 
-def _cortex(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the cortex by region name, from rows by the atlas's numbers."""
-    rows = pd.Index([1 + i % 34 + 41 * (i // 34) for i in range(68)])  # left 1–34, right 42–75
-    return table.loc[rows].set_axis(pd.Index(REGIONS), axis=0)
-
-
-def _fill(table: pd.DataFrame, without: pd.Index, missing: str) -> tuple[pd.DataFrame, str]:
+def _fill(table: pd.DataFrame, without: pd.Index, missing: str, image: LabelImage) -> tuple[pd.DataFrame, str]:
     """Treat the regions that no sample was assigned to; return the table and what to say about them."""
     names = " and ".join(without) if len(without) < 3 else ", ".join(without)
     empty = table.index[table.isna().all(axis=1)]
@@ -286,9 +294,10 @@ def _fill(table: pd.DataFrame, without: pd.Index, missing: str) -> tuple[pd.Data
     elif missing == "mirror":
         table = table.copy()
         for region in empty:
-            twin = homologue(region, table.index)
+            twin = image.homologue.get(region)
             if twin is None or twin in empty:
-                raise ValueError(f"missing='mirror': neither {region} nor {twin} has a sample. Use missing='drop'.")
+                why = f"neither {region} nor {twin} has a sample" if twin else f"{region} has no known homologue"
+                raise ValueError(f"missing='mirror': {why}. Use missing='drop'.")
             table.loc[region] = table.loc[twin]
         done = f"Regions without a sample are copies of their homologues: {names}."
     else:
@@ -303,7 +312,7 @@ def _fill(table: pd.DataFrame, without: pd.Index, missing: str) -> tuple[pd.Data
     return table, done
 
 
-def _methods(report: str, simulated: bool, choices: dict, ours: list[str]) -> str:
+def _methods(report: str, simulated: bool, choices: dict, ours: list[str], image: LabelImage) -> str:
     """Abagen's own account of what it did (its text is CC0), mended, with what it does not know of."""
     text = report.replace("\b", "").replace("microarry", "microarray").replace("{{", "{").replace("}}", "}")
     text = re.sub(r" +([.,])(?=\s|$)", r"\1", text)
@@ -315,15 +324,18 @@ def _methods(report: str, simulated: bool, choices: dict, ours: list[str]) -> st
             *ours,
         ]
     ours = [line.replace("Genes: ", "Genes kept: ") for line in ours]
-    last = "The cortical regions of the atlas were kept. " + " ".join(ours) + " (xsg.data.expression.make_expression)"
+    kept = "The cortical regions of the atlas were kept. "
+    if image.digest:
+        kept = f"The atlas is {image.name!r}, its {len(image.regions)} named regions. "
+    last = kept + " ".join(ours) + " (xsg.data.expression.make_expression)"
     warning = "SIMULATED DATA: these values are invented, for practice and tests.\n\n" * simulated
     listed = re.findall(r"\[(\w+)\]: (.*?)(?=\n|$)", references)
     listed.append(("M2021E", _ABAGEN_PAPER))
-    listed.append(("D2006N", _ATLAS_PAPER))
+    body = body.replace("abagen toolbox (", "abagen toolbox ([M2021E]; ")
+    if not image.digest:
+        listed.append(("D2006N", _ATLAS_PAPER))
+        body = body.replace("in MNI space.", "in MNI space [D2006N].")
     cited = "\n".join(f"[{mark}]: {paper}" for mark, paper in sorted(listed))
-    body = body.replace("abagen toolbox (", "abagen toolbox ([M2021E]; ").replace(
-        "in MNI space.", "in MNI space [D2006N]."
-    )
     return f"{warning}{body.strip()}\n\n{last}\n\nREFERENCES\n{cited}"
 
 
