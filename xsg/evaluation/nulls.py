@@ -12,6 +12,13 @@ A region that a map lacks on one side only takes part with its homologue's value
 all regions have a homologue (`xsg.atlas.homologous_pairs`), the right hemisphere turns by the mirrored rotation,
 regions staying in their hemisphere.
 
+What lies below the cortex (`xsg.atlas.Parcellation.subcortical`) has no place on the sphere and is no neighbour of the
+cortex's: values never pass between the two. Whatever the method, these rows are drawn anew by Moran spectral
+randomisation among themselves (weights 1/d of their centres, homologues one place), independently of the cortex. So
+each part keeps its own mean and variance (up to what the rule does to them in the cortex), and with them the difference
+between the parts: there is one such difference in a brain, so that no null can tell whether it is chance. A p-value is
+about what varies within the parts. One or two places below the cortex, or a side with one value, stay as they are.
+
 Ties, of values or of distances, are broken by the order of the parcellation, never by that of the map's rows.
 
 - Alexander-Bloch et al. 2018, NeuroImage 178:540, doi:10.1016/j.neuroimage.2018.05.070.
@@ -19,19 +26,22 @@ Ties, of values or of distances, are broken by the order of the parcellation, ne
 - Burt et al. 2020, NeuroImage 220:117038, doi:10.1016/j.neuroimage.2020.117038.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
 from xsg.atlas import Graph, Parcellation, align
 from xsg.check import array, choice, constant, number, series
-from xsg.evaluation.places import distances_between, reassign, sheets_of
+from xsg.evaluation.places import Sheet, distances_between, reassign, sheets_of
 from xsg.names import translate
 
 SPIN_RULES = ("nearest", "hungarian", "vasa")
 MAP_NULLS = ("spin", *(f"spin-{rule}" for rule in SPIN_RULES), "moran", "variogram")
 _RECOMMENDED = "nearest"
 _SWAPS_PER_EDGE = 10
+_FEWEST_BELOW = 3  # places below the cortex
 _BLOCK = 20  # variogram surrogates between two ticks of the progress bar
 
 
@@ -56,7 +66,8 @@ def null_maps(
         One of `MAP_NULLS`. ``"spin-nearest"``, ``"spin-hungarian"`` and ``"spin-vasa"`` are the rules of
         `reassignments`; ``"spin"`` is the first of them, which raises the fewest false alarms. ``"moran"``: singleton
         Moran spectral randomisation on weights 1/d, d the distance with the hemispheres folded onto each other;
-        homologues are one place, so that no distance is zero, and the hemispheres are drawn jointly. ``"variogram"``:
+        homologues are one place, so that no distance is zero, and the hemispheres are drawn jointly; regions below the
+        cortex are drawn so under every method, apart from the cortex. ``"variogram"``:
         surrogates of the mean of the two hemispheres and, where they differ, of half their difference (5 to 20 ms each;
         a thousand of the others take 0.1 s).
     n
@@ -112,20 +123,47 @@ def null_maps(
     for name, row in zip(maps.index, values, strict=True):
         if constant(row):
             raise ValueError(f"thinning: map {name!r} is {row[0]:g} in every region; it has no null.")
+    rows = _cortex(parcellation, regions)
+    if not len(rows):
+        raise ValueError(
+            f"thinning: none of the {len(regions)} regions, such as {str(regions[0])!r}, is one of the cortex. A map "
+            "of what lies below it alone has no spatial null."
+        )
+    below = sheets_of(parcellation, regions, below=True)
+    found = np.repeat(values[:, None], n, axis=1) if below else np.empty((len(maps), n, len(regions)))
     if method.startswith("spin"):
         rule = method.removeprefix("spin").removeprefix("-") or _RECOMMENDED
-        found = values[:, reassignments(parcellation, regions, rule, n, seed)]
+        found[:, :, rows] = values[:, rows][:, reassignments(parcellation, regions[rows], rule, n, seed)]
     else:
-        sheets = sheets_of(parcellation, regions)
-        rows, present = (np.concatenate([getattr(sheet, part) for sheet in sheets]) for part in ("rows", "present"))
         draw = _moran if method == "moran" else _variogram
-        drawn = draw(values[:, rows], distances_between(sheets), n, seed, progress)
-        found = np.empty((len(maps), n, len(regions)))
-        found[:, :, rows[present]] = drawn[:, :, present]
+        _put(found, draw, values, sheets_of(parcellation, regions), n, seed, progress)
+    for part in below:
+        # As many maps as can be: of the others, each hemisphere of a map must vary.
+        some = ~constant(values[:, part.rows], axis=1).any(axis=1) & (len(part.rows) >= _FEWEST_BELOW)
+        if some.any():
+            own = int(np.random.SeedSequence(seed, spawn_key=(1,)).generate_state(1)[0])  # no draw of the cortex's
+            part_found = found[some]
+            _put(part_found, _moran, values[some], [part], n, own, progress)
+            found[some] = part_found
     index = pd.RangeIndex(n, name="null")
     if not one:
         index = pd.MultiIndex.from_product([maps.index, index], names=["map", "null"])
     return pd.DataFrame(found.reshape(len(maps) * n, len(regions)), index, regions)
+
+
+def _cortex(parcellation: Parcellation, regions: pd.Index) -> np.ndarray:
+    """Rows of the regions that lie in the cortex."""
+    deep = pd.Series(parcellation.subcortical, parcellation.regions)
+    return np.flatnonzero(~deep[parcellation.spelt(regions)].to_numpy())
+
+
+def _put(
+    found: np.ndarray, draw: Callable, values: np.ndarray, sheets: list[Sheet], n: int, seed: int, progress: bool
+) -> None:
+    """Draw maps (M, regions) anew at the places of sheets, into ``found`` (M, n, regions)."""
+    rows, present = (np.concatenate([getattr(sheet, part) for sheet in sheets]) for part in ("rows", "present"))
+    drawn = draw(values[:, rows], distances_between(sheets), n, seed, progress)
+    found[:, :, rows[present]] = drawn[:, :, present]
 
 
 def reassignments(
@@ -156,7 +194,7 @@ def reassignments(
     Raises
     ------
     ValueError
-        Unknown rule or region, n below 1, fewer than 10 places to rotate.
+        Unknown rule or region, one below the cortex, n below 1, fewer than 10 places to rotate.
 
     References
     ----------
@@ -174,6 +212,11 @@ def reassignments(
     """
     choice(rule, SPIN_RULES, "spin rule")
     n, seed = _checked(n, seed)
+    if below := len(regions) - len(_cortex(parcellation, pd.Index(regions))):
+        raise ValueError(
+            f"{below} of {len(regions)} regions lie below the cortex, where there is no sphere to turn. Leave them "
+            "out, or take null_maps, which draws them apart."
+        )
     turns = rotations(n, seed)
     found = np.empty((n, len(regions)), dtype=int)
     for sheet in sheets_of(parcellation, regions):

@@ -22,11 +22,14 @@ class Sheet(NamedTuple):
     folded: np.ndarray  # (places, 3) centroids |x|, y, z in mm
 
 
-def sheets_of(parcellation: Parcellation, regions: pd.Index | list[str]) -> list[Sheet]:
-    """Arrange regions into places: one sheet of homologous pairs, or one for each hemisphere."""
+def sheets_of(parcellation: Parcellation, regions: pd.Index | list[str], below: bool = False) -> list[Sheet]:
+    """Arrange the cortex's regions into places: one sheet of homologous pairs, or one for each hemisphere.
+
+    With ``below``, those below the cortex in the same way, if there are any; they have no place on the sphere (0).
+    """
     regions = checked_regions(parcellation, regions)
     # In the parcellation's order, so that the order of a map's regions has no part in the draw.
-    mine = parcellation.regions[parcellation.regions.isin(regions)]
+    mine = parcellation.regions[parcellation.regions.isin(regions) & (parcellation.subcortical == below)]
     side = parcellation.table.loc[mine, "hemisphere"]
     twin = parcellation.homologue
     if side.nunique() == 2 and mine.isin(twin.index).all():
@@ -37,7 +40,7 @@ def sheets_of(parcellation: Parcellation, regions: pd.Index | list[str]) -> list
     sphere, folded = folded_centroids(parcellation)
     found = []
     for places in names:
-        if len(places) < _FEWEST:
+        if len(places) < _FEWEST and not below:
             raise ValueError(
                 f"{len(places)} places to exchange values between, such as {places[0, 0]!r}; expected at least "
                 f"{_FEWEST} in a hemisphere. A map this small has no spatial null."
@@ -45,26 +48,34 @@ def sheets_of(parcellation: Parcellation, regions: pd.Index | list[str]) -> list
         rows = regions.get_indexer(places.ravel()).reshape(places.shape)
         present = rows >= 0
         numbers = parcellation.regions.get_indexer(places.ravel()).reshape(places.shape)
-        middle = sphere[numbers].mean(axis=1)
-        middle /= np.linalg.norm(middle, axis=1, keepdims=True)
+        middle = _unit(sphere[numbers].mean(axis=1))
         found.append(Sheet(np.where(present, rows, rows[:, ::-1]), present, middle, folded[numbers].mean(axis=1)))
     return found
 
 
 def folded_centroids(parcellation: Parcellation) -> tuple[np.ndarray, np.ndarray]:
-    """Centroids on the unit sphere and on the pial surface (mm), both (n, 3), the right hemisphere mirrored."""
+    """Centroids on the unit sphere and on the pial surface (mm), both (n, 3), the right hemisphere mirrored.
+
+    What lies below the cortex is at 0 in the first, and at its own centroid in the second.
+    """
     parts = mesh("sphere").parts
     points = np.concatenate([parts["left"].coordinates, parts["right"].coordinates]).astype(float)
     labels = parcellation.labels
     inside = labels >= 0
     n = len(parcellation.regions)
     sphere = np.column_stack([np.bincount(labels[inside], points[inside, axis], n) for axis in range(3)])
-    sphere /= np.linalg.norm(sphere, axis=1, keepdims=True)
+    sphere = _unit(sphere)
     mirror = np.where(parcellation.table["hemisphere"].to_numpy() == "R", -1.0, 1.0)
     sphere[:, 0] *= mirror
     folded = parcellation.table[["x", "y", "z"]].to_numpy(dtype=float, copy=True)
     folded[:, 0] *= -mirror
     return sphere, folded
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    """Scale vectors (n, 3) to length 1, but for those of length 0."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(length > 0, length, 1)
 
 
 def reassign(points: np.ndarray, turns: np.ndarray, rule: str) -> np.ndarray:
