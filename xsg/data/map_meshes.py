@@ -128,7 +128,7 @@ def conte69_labels(parcellation: Parcellation) -> np.ndarray:
 
 
 def carried(labels: np.ndarray) -> np.ndarray:
-    """Carry labels of fsaverage5 (20484,) to fs_LR 32k (64984,): each vertex takes those of the nearest one.
+    """Carry labels of fsaverage5 (20484,) to fs_LR 32k (64984,): each vertex takes that of the nearest labelled one.
 
     Nearest on the surface midway between white and pial; the medial wall of fs_LR stays without a region.
     """
@@ -138,8 +138,10 @@ def carried(labels: np.ndarray) -> np.ndarray:
     found = []
     for place, side in enumerate(("lh", "rh")):
         xyz = nibabel.load(brainspace_folder() / "surfaces" / f"conte69_32k_{side}.gii").darrays[0].data
-        nearest = KDTree(middle[place]).query(xyz)[1]
-        found.append(np.where(wall("fs_LR 32k")[place], -1, np.split(labels, 2)[place][nearest]))
+        half = np.split(labels, 2)[place]
+        inside = np.flatnonzero(half >= 0)
+        nearest = inside[KDTree(middle[place][inside]).query(xyz)[1]]
+        found.append(np.where(wall("fs_LR 32k")[place], -1, half[nearest]))
     return np.concatenate(found)
 
 

@@ -100,9 +100,7 @@ def _workbook(path: Path) -> pd.DataFrame:
         sheet = sheet.iloc[1:]  # a title above the header
     sheet = sheet.dropna(how="all", axis=1)
     head = [str(name).strip() if pd.notna(name) else f"Unnamed: {place}" for place, name in enumerate(sheet.iloc[0])]
-    if any(isinstance(name, (int, float)) and pd.notna(name) for name in sheet.iloc[0, 1:]):
-        return _headed(sheet.iloc[1:].set_axis(head, axis=1))
-    return sheet.iloc[1:].set_axis(head, axis=1).reset_index(drop=True)
+    return _headed(sheet.iloc[1:].set_axis(head, axis=1).reset_index(drop=True))
 
 
 def _statistics(text: str) -> pd.DataFrame:

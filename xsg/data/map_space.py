@@ -88,7 +88,8 @@ def refuse_outside(values: np.ndarray, inside: np.ndarray, affine: np.ndarray, w
     what
         What the map is called in errors.
     sure
-        Whether the caller has confirmed the space: part of the brain, or a mirrored outline, is let through.
+        Whether the caller has confirmed the space: part of the brain (one end missing), or a mirrored outline, is let
+        through.
     """
     from nibabel.affines import apply_affine
 
@@ -121,17 +122,19 @@ def refuse_outside(values: np.ndarray, inside: np.ndarray, affine: np.ndarray, w
         return
     left, right = ((places[:, 0] * side > 0).mean() for side in (-1, 1))
     thresholded = size.min() > most / 10  # of such a map only what lies too far out tells
-    odd = {}
+    odd, beyond_any = {}, False
     for side, (axis, rank, wanted) in _EDGES.items():
         edge = float((low if rank == 1 else high)[axis])
         beyond = (edge - wanted) * np.sign(wanted)
         one_sided = (side == "left" and left < 0.05) or (side == "right" and right < 0.05)
         if beyond > _SLACK or (beyond < -_SLACK and not thresholded and not one_sided):
+            beyond_any |= beyond > 0
             odd[side] = f"{side} edge at {edge:.0f} mm (expected near {wanted})"
-    if odd:
+    if len(odd) > (1 if sure else 0) or beyond_any:
+        part = "" if sure or beyond_any or len(odd) > 1 else " If only part of the brain was analysed, say space='MNI'."
         raise ValueError(
             f"{what}: the brain, centred at {centre} mm, has its {', '.join(odd.values())}: it does not fit MNI's box. "
-            f"{_WAY_OUT}"
+            f"{_WAY_OUT}{part}"
         )
     if litres > 0.6 and not sure and not thresholded:
         _refuse_mirrored(inside, affine, what)

@@ -98,15 +98,14 @@ def from_vertices(
     found = _by_region(values, inside, name, parcellation)
     notes = [
         f"Surface map on {name} ({MESHES[name]} vertices a hemisphere); each cortical region: mean over its vertices "
-        "that "
-        f"are not zero or missing{' and lie in the mask' * (masks is not None)}."
+        f"that are not zero or missing{' and lie in the mask' * (masks is not None)}."
     ]
     warnings = p_values(what, both[used(both)])
     if name == "fs_LR 32k" and not parcellation.name.startswith("schaefer"):
         notes.append(
-            f"The labels of {shown(parcellation)} were carried over from fsaverage5 by the nearest vertex; for "
-            "Schaefer's 100 to 400 parcels, whose labels are known on both, 87 to 77 % of vertices agree, the rest "
-            "lies at borders."
+            f"The labels of {shown(parcellation)} were carried over from fsaverage5 by the nearest vertex. For "
+            "Schaefer's 100 to 400 parcels, whose labels are known on both, 87 to 76 % of vertices agree so, and "
+            "regional means of thickness correlate by .998 to .993."
         )
     if space is not None:
         _refuse_other_mesh(space, name, what)

@@ -83,10 +83,11 @@ def read_tables(
         whole.values = whole.values.fillna(other.values)
         whole.coverage = whole.coverage + other.coverage
         whole.notes += [note for note in other.notes if note not in whole.notes]
-        if (whole.unit, whole.positive) != (other.unit, other.positive):
+        if whole.positive != other.positive or (whole.unit and other.unit and whole.unit != other.unit):
             raise ValueError(
                 f"{what}: the tables measure different things ({whole.unit} and {other.unit}); a map has one unit."
             )
+        whole.unit, whole.hint = whole.unit or other.unit, whole.hint or other.hint
     inside = whole.values.dropna()
     whole.warnings += p_values(str(columns[0]), inside.to_numpy()) or p_values(what, inside.to_numpy())
     return whole
@@ -111,9 +112,10 @@ def _values(
     if tall is None:
         texts = [column for column in table if fold(column) not in _SIDE and not _numeric(table[column])]
         cells = list(max((table[column] for column in texts), key=pd.Series.nunique, default=table.columns))
+        hint = _hint([*cells, *table.columns], parcellation)
         raise ValueError(
             f"{name}: no column and no row has the names of at least four regions of {shown(parcellation)!r}, such as "
-            f"{regions[0]!r} and {regions[-1]!r}; there are {some(cells)}. {_hint(cells, parcellation)}"
+            f"{regions[0]!r} and {regions[-1]!r}; there are {some(cells)}. {hint}"
         )
     column, notes = _column(table, used, name, which)
     if isinstance(column, tuple):  # one column for each hemisphere

@@ -249,7 +249,9 @@ def _called(files: dict) -> str:
         return (text[3:] if text[:3].lower() in ("lh.", "rh.", "lh_", "rh_") else text) or text
     label = getattr(first, "name", None)
     path = getattr(first, "get_filename", lambda: None)()
-    return str(label) if isinstance(label, str) and label else stem(path) if path else "map"
+    if isinstance(label, str) and label not in ("", "thinning"):
+        return label
+    return stem(path) if path else "map"
 
 
 def _refuse_idle(sort: str, what: str, **given: object) -> None:
