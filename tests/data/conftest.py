@@ -79,7 +79,7 @@ def write_cifti(path: Path, sides: dict[str, np.ndarray], below: dict[str, float
         axis = model if axis is None else axis + model
         data.append(half[half != 0])
     for place, (structure, value) in enumerate((below or {}).items()):
-        mask = np.zeros(SHAPE, dtype=bool)
+        mask = np.zeros((45, 4, 4), dtype=bool)
         mask[3 * place : 3 * place + 3, :3, :3] = True
         axis = axis + cifti2.BrainModelAxis.from_mask(mask, name=structure, affine=AFFINE)
         data.append(np.full(27, value))

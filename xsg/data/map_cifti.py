@@ -51,8 +51,9 @@ def read_cifti(
         if hasattr(axis, "nvertices") and not hasattr(axis, "voxel"):  # parcels
             parcels.append(pd.Series(data, [str(each) for each in axis.name]))
             continue
-        sides = [_CORTEX[s] for s, *_ in axis.iter_structures() if s in _CORTEX]
-        for structure, part, model in axis.iter_structures():
+        structures = list(axis.iter_structures())
+        sides = [_CORTEX[structure] for structure, *_ in structures if structure in _CORTEX]
+        for structure, part, model in structures:
             if structure in _CORTEX:
                 side = _CORTEX[structure]
                 if len(sides) == 1:

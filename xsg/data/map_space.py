@@ -93,7 +93,7 @@ def refuse_outside(values: np.ndarray, inside: np.ndarray, affine: np.ndarray, w
     """
     from nibabel.affines import apply_affine
 
-    share = voxels_at(values.shape, affine, labelled()[0])[0].mean()
+    share = voxels_at(values.shape, affine, labelled()[0][::19])[0].mean()
     if share < (0.25 if sure else 0.75):
         low, high = np.sort(apply_affine(affine, [[0, 0, 0], np.array(values.shape) - 1]), axis=0)
         raise ValueError(

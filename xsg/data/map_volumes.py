@@ -168,13 +168,13 @@ def _by_volume(
         parcellation.regions.get_loc(meant[name]) if name in meant and (cortex or naming.subcortical(name)) else -1
         for name in names
     ])  # fmt: skip
-    rows = row[labels]
+    wanted = row[labels] >= 0
+    xyz, rows = xyz[wanted], row[labels][wanted]
     there, ijk = voxels_at(values.shape, affine, xyz)
-    weight = np.zeros(len(xyz))
+    total, weight = np.zeros((2, len(xyz)))
     weight[there] = inside[ijk]
-    total = np.zeros(len(xyz))
     total[there] = np.where(inside[ijk], values[ijk], 0)
-    size = np.bincount(rows[rows >= 0], minlength=len(parcellation.regions))
+    size = np.bincount(rows, minlength=len(parcellation.regions))
     return pooled(total, weight, rows, size, parcellation.regions)
 
 
