@@ -79,3 +79,11 @@ def test_a_symmetric_brain_is_not_called_mirrored():
     mirror = np.diag([-1.0, 1, 1, 1]) @ image.affine
     both = nibabel.Nifti1Image(np.where(data == 0, 0, data), mirror)
     assert len(read_map(both, positive="loss")) == 68  # the atlas alone does not show which side is left
+
+
+def test_rounded_measurements_are_no_labels():
+    image = painted(VALUES)
+    places = np.indices(image.shape)[1] / 20  # a map that rises from back to front, in whole numbers
+    data = np.where(image.get_fdata() == 0, 0, np.rint(places) + 1)
+    found = read_map(nibabel.Nifti1Image(data.astype(np.uint8), image.affine), positive="loss")
+    assert found["L_frontalpole"] > found["L_insula"] > found["L_cuneus"]

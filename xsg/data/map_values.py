@@ -81,7 +81,7 @@ def refuse_empty(values: np.ndarray, what: str) -> None:
         )
 
 
-def refuse_labels(values: np.ndarray, equal: float, what: str, unit: str | None) -> None:
+def refuse_labels(values: np.ndarray, equal: float, what: str, unit: str | None, step: float = np.inf) -> None:
     """Refuse the numbers of regions in place of a map: whole numbers, the same all over patches.
 
     Parameters
@@ -94,9 +94,12 @@ def refuse_labels(values: np.ndarray, equal: float, what: str, unit: str | None)
         What the map is called in an error.
     unit
         What the caller said of the values: who knows their unit does not take labels for a map.
+    step
+        By how much neighbours that differ do so on average: labels jump, measurements that were rounded do not.
     """
     distinct = np.unique(values)
-    if unit is None and equal > 0.7 and len(distinct) < 3000 and (distinct == np.rint(distinct)).all():
+    whole = len(distinct) < 3000 and (distinct == np.rint(distinct)).all()
+    if unit is None and equal > 0.7 and whole and (step > 1.5 or len(distinct) <= 3):
         raise ValueError(
             f"{what} holds {len(distinct)} whole numbers in patches ({some(f'{v:g}' for v in distinct[:3])}, …): the "
             "labels of an atlas, not a map. Give the map itself; if these are measurements, say so with unit=."

@@ -83,7 +83,8 @@ def read_volume(
             raise ValueError(f"{what}: no voxel with a value lies in the mask. Are both in the same space?")
     else:
         refuse_background(values, inside, what)
-    refuse_labels(values[inside], _equal_neighbours(values, inside), what, unit)
+    equal, step = _neighbours(values, inside)
+    refuse_labels(values[inside], equal, what, unit, step)
     refuse_outside(values, inside, affine, what, sure=space is not None)
     desikan = parcellation.name in ("dk", "desikan", "desikan+subcortex")
     route = choice(route or ("volume" if desikan else "surface"), ("volume", "surface"), "route")
@@ -139,10 +140,15 @@ def _one(values: np.ndarray, which: object, what: str) -> np.ndarray:
     return values
 
 
-def _equal_neighbours(values: np.ndarray, inside: np.ndarray) -> float:
-    """Return the share of neighbours (along the first axis) within the map that hold the same value."""
-    both = inside[1:] & inside[:-1]
-    return float((values[1:][both] == values[:-1][both]).mean()) if both.any() else 0.0
+def _neighbours(values: np.ndarray, inside: np.ndarray) -> tuple[float, float]:
+    """Return the share of neighbouring voxels that hold the same value, and by how much others differ on average."""
+    pairs = []
+    for axis in range(3):
+        seen, there = np.moveaxis(values, axis, 0), np.moveaxis(inside, axis, 0)
+        pairs.append(np.abs(seen[1:] - seen[:-1])[there[1:] & there[:-1]])
+    differ = np.concatenate(pairs)
+    other = differ[differ > 0]
+    return 1 - other.size / max(differ.size, 1), float(other.mean()) if other.size else np.inf
 
 
 def _mask(mask: object, affine: np.ndarray, shape: tuple) -> np.ndarray:
