@@ -16,7 +16,7 @@ from sklearn.base import RegressorMixin
 from tqdm.auto import tqdm
 
 from xsg.atlas.pairs import find_pairs
-from xsg.check import choice, constant, number, warn
+from xsg.check import choice, number, warn
 from xsg.data.cortex import Cortex
 from xsg.evaluation import splits
 from xsg.evaluation.baselines import BASELINES, Baseline
@@ -25,7 +25,7 @@ from xsg.evaluation.dealings import chosen, deal, given_out
 from xsg.evaluation.intervals import bootstrap, gain
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import MAP_NULLS, noise_genes, null_maps, rewired
-from xsg.evaluation.people import PeopleFound, judge_people
+from xsg.evaluation.people import by_person
 from xsg.evaluation.protocol import Subject, check_subject, label, predict_folds, seeded, seeds_of
 from xsg.evaluation.sequential import MOST, STOP_AFTER, draw, sequential_p
 from xsg.load import load_cortex
@@ -36,7 +36,6 @@ from xsg.training import CrossScaleVAE, held_out_mean
 _READ = {"noise-genes": "genes", "rewired": "graph"}  # what a null changes of a cortex but the map
 NULLS = (*MAP_NULLS, *_READ)
 _FEWEST_NULLS = 19  # with fewer, 1 / (n + 1) is over 0.05
-_PEOPLE_NULLS = 199  # rotated cohorts that the model is trained anew on, where there are people
 _LONG = 5  # seconds that are announced
 
 
@@ -168,7 +167,7 @@ def evaluate(
             tqdm.write(cost.told(label(model), dealt, n_nulls, stop_after), file=sys.stderr)
         with shared(cost.jobs):
             report = _run(model, cortex, split, dealt, null, n_nulls, stop_after, seed, n_seeds, baselines, how)
-            people = _by_person(model, cortex, dealt[0], null, n_nulls, seed, how)
+            people = by_person(model, cortex, dealt[0], null, n_nulls, stop_after, seed, how)
     found = {"split": split, "n_nulls": n_nulls, "stop_after": stop_after, "n_dealings": len(dealt)}
     return replace(
         report,
@@ -178,28 +177,6 @@ def evaluate(
         parcellation=cortex.parcellation,
         people=people,
     )
-
-
-def _by_person(
-    model: object, cortex: Cortex, folds: np.ndarray, null: str, n_nulls: int, seed: int, how: dict[str, object]
-) -> PeopleFound | None:
-    """Judge single people by the held-out prediction of the map that they took no part in, on one dealing."""
-    if cortex.people is None or not len(cortex.people):
-        return None
-    told = cortex.people.attrs
-    own = pd.Series(told["map"]).reindex(cortex.regions) if "map" in told else cortex.thinning
-    scored = folds.any(axis=0)
-
-    def held_out(maps: pd.DataFrame) -> np.ndarray:
-        return held_out_mean(predict_folds(model, cortex, maps, folds, (seed,), **how), folds)[:, scored]
-
-    prediction = pd.Series(held_out(own.to_frame("map").T)[0], cortex.regions[scored])
-    if constant(prediction):
-        warn("people: the held-out prediction is the same in all regions, so that no person can be compared with it.")
-        return None
-    kind, n = (null if null in MAP_NULLS else "spin"), min(n_nulls, _PEOPLE_NULLS)
-    told = (told.get("circular"), told.get("who"))
-    return judge_people(cortex.people, prediction, cortex.parcellation, kind, n, seed, *told, own, held_out)
 
 
 def _run(

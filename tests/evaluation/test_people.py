@@ -135,6 +135,26 @@ def test_map_and_people_are_rotated_together(cohort):
     assert found.table["p"].iloc[4] == pytest.approx((1 + np.sum(np.array(each) >= own_r - 1e-12)) / 20)
 
 
+def test_rotated_cohorts_stop_when_enough_have_reached_the_people(cohort):
+    people, _ = cohort(4, n=9)
+    own, judged = people.iloc[:4].mean(), people.iloc[4:]
+    guess = pd.Series(from_neighbours(own.to_frame().T)[0], DK.regions)
+    asked = []
+
+    def again(maps):
+        asked.append(len(maps))
+        return from_neighbours(maps)
+
+    how = {"n": 199, "seed": 1, "trained_on": own, "again": again}
+    full, short = judge_people(judged, guess, DK, **how), judge_people(judged, guess, DK, **how, stop_after=5)
+    assert asked[0] == len(full.null) == 199
+    assert sum(asked[1:]) < 199
+    assert short.null.equals(full.null.iloc[: len(short.null)])
+    assert (short.null["r"] >= short.mean["r"]).sum() == 5
+    assert short.p_value["r"] == pytest.approx(5 / len(short.null))
+    assert full.p_value["r"] == pytest.approx(short.p_value["r"], abs=0.2)
+
+
 def test_without_rotations_there_is_no_p(cohort):
     found = judge_people(*cohort(1), DK, n=0)
     assert found.p_value.isna().all()

@@ -24,14 +24,19 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from xsg.atlas import Parcellation
-from xsg.check import align, array, choice, constant, instance, number, rows_of, series
-from xsg.evaluation.nulls import MAP_NULLS, null_maps, p_text, p_value
+from xsg.check import align, array, choice, constant, instance, number, rows_of, series, warn
+from xsg.data.cortex import Cortex
+from xsg.evaluation.nulls import MAP_NULLS, null_maps, p_text
+from xsg.evaluation.protocol import predict_folds
+from xsg.evaluation.sequential import draw, sequential_p
+from xsg.training import held_out_mean
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _FEWEST = 10  # regions
-_BLOCK = 50  # people rotated at once
+_COHORTS = 199  # rotated ones that a model is trained anew on
+_MOST = 20_000_000  # values of rotated people at once
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -42,11 +47,12 @@ class PeopleFound:
     ----------
     table : DataFrame, shape (people, 3)
         By number of the person: ``r`` and ``rank r`` of the deviations with the prediction, and ``p`` of r, one-sided
-        (1 + how many rotations reach it) / (1 + n).
+        (1 + how many rotations reach it) / (1 + n), n the rotations that were drawn.
     mean : Series
         Over people: ``r`` (mean of Fisher's z, turned back) and ``rank r``, and ``positive``, the share with r > 0.
     p_value : Series
-        Of the same, one-sided, under the rotations that all people share.
+        Of the same, one-sided, under the rotations that all people share. Where these were stopped, that is decided
+        by ``r``, whose p is exact.
     null : DataFrame, shape (n, 3)
         The same under each rotation.
     circular : bool or None
@@ -139,6 +145,7 @@ def judge_people(
     who: str | None = None,
     trained_on: pd.Series | None = None,
     again: Callable[[pd.DataFrame], np.ndarray] | None = None,
+    stop_after: int | None = None,
 ) -> PeopleFound:
     r"""Associate each person's deviations with a predicted map, and ask whether rotated predictions do as well.
 
@@ -168,6 +175,8 @@ def judge_people(
     trained_on, again
         The map by region that the model was trained on, and what returns held-out predictions (n, regions of
         ``prediction``) of rotated ones, a DataFrame (n, regions). With them the null is that of rotated cohorts.
+    stop_after
+        Stop training anew once this many rotated cohorts have reached the average r (`xsg.evaluation.sequential`).
 
     Returns
     -------
@@ -205,46 +214,100 @@ def judge_people(
         rotated = null_maps(prediction, parcellation, null, n, seed, progress=False).to_numpy()
         r, rank = (np.hstack(each) for each in zip((r, rank), _both(values, rotated), strict=True))
     elif n:
-        drawn = _cohorts(people, trained_on, prediction.index, parcellation, null, n, seed, again)
+        how = (parcellation, null, n, seed)
+        drawn = _cohorts(people, trained_on, prediction.index, how, again, _mean(r)[0], stop_after)
         r, rank = (np.hstack(each) for each in zip((r, rank), drawn, strict=True))
     over = pd.DataFrame({"r": _mean(r), "rank r": _mean(rank), "positive": (r > 0).mean(axis=0)})
-    own = [p_value(each[0], each[1:]) if n else np.nan for each in r]
+    own = [sequential_p(each[0], each[1:]).p for each in r]
     return PeopleFound(
         pd.DataFrame({"r": r[:, 0], "rank r": rank[:, 0], "p": own}, pd.RangeIndex(1, len(r) + 1, name="person")),
         over.iloc[0].rename("mean"),
-        pd.Series({what: p_value(over[what].iloc[0], over[what].iloc[1:]) if n else np.nan for what in over}),
-        over.iloc[1:].set_axis(pd.RangeIndex(n, name="null"), axis=0),
+        pd.Series({what: sequential_p(over[what].iloc[0], over[what].iloc[1:], stop_after).p for what in over}),
+        over.iloc[1:].set_axis(pd.RangeIndex(len(over) - 1, name="null"), axis=0),
         circular,
         who or f"{len(r)} people",
         len(prediction),
         again is not None,
-        {"null": null, "n": n, "seed": seed},
+        {"null": null, "n": n, "seed": seed, "stop_after": stop_after},
     )
+
+
+def by_person(
+    model: object,
+    cortex: Cortex,
+    folds: np.ndarray,
+    null: str,
+    n_nulls: int,
+    stop_after: int | None,
+    seed: int,
+    how: dict[str, object],
+) -> PeopleFound | None:
+    """Judge the people of a cortex by a model's held-out prediction of the map that they took no part in.
+
+    That map is ``cortex.people.attrs["map"]``; without it, it is the cortex's own, and whether that is circular stands
+    in ``attrs["circular"]``, if anywhere. All is trained on one dealing, and at most 199 rotated cohorts are.
+
+    Parameters
+    ----------
+    model, cortex, null, n_nulls, stop_after, seed
+        As in `xsg.evaluate`; a null that is not of maps becomes ``"spin"``.
+    folds
+        bool (F, n).
+    how
+        Keywords of `xsg.evaluation.protocol.predict_folds`.
+
+    Returns
+    -------
+    PeopleFound or None
+        None without people, or (with a warning) where the prediction is the same in all regions.
+    """
+    if cortex.people is None or not len(cortex.people):
+        return None
+    told = cortex.people.attrs
+    own = pd.Series(told["map"]).reindex(cortex.regions) if "map" in told else cortex.thinning
+    scored = folds.any(axis=0)
+
+    def held_out(maps: pd.DataFrame) -> np.ndarray:
+        return held_out_mean(predict_folds(model, cortex, maps, folds, (seed,), **how), folds)[:, scored]
+
+    prediction = pd.Series(held_out(own.to_frame("map").T)[0], cortex.regions[scored])
+    if constant(prediction):
+        warn("people: the held-out prediction is the same in all regions, so that no person can be compared with it.")
+        return None
+    kind, n = (null if null in MAP_NULLS else "spin"), min(n_nulls, _COHORTS)
+    told = (told.get("circular"), told.get("who"))
+    return judge_people(cortex.people, prediction, cortex.parcellation, kind, n, seed, *told, own, held_out, stop_after)
 
 
 def _cohorts(
     people: pd.DataFrame,
     trained_on: pd.Series,
     regions: pd.Index,
-    parcellation: Parcellation,
-    null: str,
-    n: int,
-    seed: int,
+    how: tuple[Parcellation, str, int, int],
     again: Callable[[pd.DataFrame], np.ndarray],
+    observed: float,
+    stop_after: int | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Correlations and rank correlations (P, n) of rotated people with predictions of the map rotated with them."""
-    guesses = np.asarray(again(null_maps(trained_on, parcellation, null, n, seed, progress=False)), dtype=float)
+    """Correlations and rank correlations (P, l) of rotated people with predictions of the map rotated with them."""
     people = people.iloc[:, rows_of(people.columns, trained_on.index, "people", extra=True)]
     people = people.set_axis(trained_on.index, axis=1).reset_index(drop=True)
-    found = []
-    for start in range(0, len(people), _BLOCK):
-        some = people.iloc[start : start + _BLOCK]
-        # A seed gives the same rotations to every map.
-        rotated = null_maps(some, parcellation, null, n, seed, progress=False)[regions].to_numpy()
-        rotated = rotated.reshape(len(some), n, -1).transpose(1, 0, 2)
-        each = [_both(there, guess[None]) for there, guess in zip(rotated, guesses, strict=True)]
-        found.append(np.stack(each, axis=-1)[:, :, 0])
-    return tuple(np.concatenate(found, axis=1))
+    maps, n = null_maps(trained_on, *how, progress=False), how[2]
+    size = max(1, _MOST // (n * people.shape[1]))
+    drawn: list[np.ndarray] = []
+
+    def score(numbers: np.ndarray) -> np.ndarray:
+        guesses, found = np.asarray(again(maps.iloc[numbers]), dtype=float), []
+        for start in range(0, len(people), size):
+            some = people.iloc[start : start + size]
+            rotated = null_maps(some, *how, progress=False)[regions].to_numpy()  # a seed rotates all maps alike
+            rotated = rotated.reshape(len(some), n, -1)[:, numbers].transpose(1, 0, 2)
+            each = [_both(there, guess[None]) for there, guess in zip(rotated, guesses, strict=True)]
+            found.append(np.stack(each, axis=-1)[:, :, 0])
+        drawn.append(np.concatenate(found, axis=1))
+        return _mean(drawn[-1][0])[:, None]
+
+    last = len(draw(score, np.array([observed]), n, stop_after))
+    return tuple(np.concatenate(drawn, axis=2)[:, :, :last])
 
 
 def _both(people: np.ndarray, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
