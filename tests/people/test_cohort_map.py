@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
+from xsg.atlas import load_parcellation
 from xsg.people.cohort_map import CohortMap
 from xsg.people.norm import deviations
 from xsg.people.read_cohort import People
@@ -289,3 +290,23 @@ def test_evaluate_takes_a_map_of_people_as_it_is(real_data):
     assert report.cortex == "loss of thickness per decade"
     assert len(report.people.table) == len(found.people)
     assert not any("IXI0" in str(part) for part in (report, report.notes, report.people, report.settings))
+
+
+def test_reliability_and_ceiling_are_those_of_the_truth():
+    """Over cohorts whose true map is known: r² with it, and the R² that it has."""
+    regions = load_parcellation("dk").regions
+    found = []
+    for seed in range(16):
+        rng = np.random.default_rng(seed)
+        table = pd.DataFrame({"group": ["AD"] * 35 + ["CN"] * 45, "age": rng.uniform(50, 80, 80)})
+        loss, shared = rng.normal(0.1, 0.04, 68), 0.05 * rng.normal(size=(5, 68))
+        values = 2.7 - np.outer(table["group"] == "AD", loss) + rng.normal(size=(80, 5)) @ shared
+        people = People(pd.DataFrame(values + rng.normal(0, 0.12, (80, 68)), columns=regions), table)
+        mapped = people.contrast("group", "AD", "CN")
+        y, truth = mapped.map - mapped.map.mean(), loss - loss.mean()
+        r2 = 1 - ((y - truth) ** 2).sum() / (y**2).sum()
+        found.append([mapped.reliability, np.corrcoef(y, truth)[0, 1] ** 2, mapped.ceiling, r2])
+    reliability, known, ceiling, reached = np.mean(found, axis=0)
+    assert reliability == pytest.approx(known, abs=0.08)
+    assert ceiling == pytest.approx(reached, abs=0.05)
+    assert any(line.startswith("Reliability") for line in mapped.map.attrs["provenance"])

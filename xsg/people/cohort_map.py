@@ -161,7 +161,8 @@ class CohortMap:
         """How far each person is from the norm of the reference (`xsg.people.norm`), positive = less tissue.
 
         The reference are the controls of a contrast; for a slope the people below the column's median, and the norm
-        does not use that column. A person of it is judged by a norm that they took no part in.
+        does not use that column. A person of it is judged by a norm that they took no part in. The norm has the
+        covariates of the map; where these are a formula, age, sex and site.
         """
         columns = None if isinstance(self.covariates, str) else self.covariates
         return deviations(self.cohort, self.reference, columns, without=self._used)
@@ -183,6 +184,11 @@ class CohortMap:
             told = self.map.attrs["provenance"]
             told.append(f"Single people are not judged, as half of them are too few: {error}")
             return None
+        self.map.attrs["provenance"].append(
+            f"Single people: z of the {int((~found.reference).sum())} of one half who are not of the reference, beside "
+            f"the norm of its {int(found.reference.sum())}. Held out, medians over regions, the norm's z has mean "
+            f"{found.summary['mean']:.2f} and sd {found.summary['sd']:.2f}, {found.summary['beyond']:.1%} beyond ±1.96."
+        )
         z = found.z[~found.reference]
         z = z.set_axis(pd.RangeIndex(1, len(z) + 1, name="person"), axis=0)
         z.attrs = {
@@ -194,6 +200,7 @@ class CohortMap:
 
     def __repr__(self) -> str:
         """Say what the map is of, how large it is and how far it can be trusted; nobody is named."""
+        told = [line for line in self.provenance if not line.startswith("Reliability")]  # it stands above
         values, half, unit = self.map, self.split_half, self.map.attrs["unit"]
         lines = [
             f"CohortMap: {self.question}",
@@ -204,7 +211,7 @@ class CohortMap:
             f"{self.reliability:.2f} (Spearman–Brown)",
             f"  ceiling      R² = {self.ceiling:.2f} (expected of the true map; sd {self.ceiling_sd:.2f})",
         ]
-        return "\n".join([*lines, "  provenance", *(f"    - {line}" for line in self.provenance)])
+        return "\n".join([*lines, "  provenance", *(f"    - {each}" for each in told)])
 
 
 def contrast(people: People, column: str, a: object, b: object, covariates: Sequence[str] | str | None) -> CohortMap:
@@ -227,9 +234,8 @@ def contrast(people: People, column: str, a: object, b: object, covariates: Sequ
         people.provenance.append(f"Not compared: {others} people of other groups of {column}.")
         effect = effect[effect.notna()]
     unit = people.unit
-    return _estimate(
-        people, effect, effect == 0, covariates, f"loss of {people.measure}, {column} {a} beside {b}", 1.0, unit, column
-    )
+    question = f"loss of {people.measure}, {column} {a} beside {b}"
+    return _told(_estimate(people, effect, effect == 0, covariates, question, 1.0, unit, column))
 
 
 def slope(people: People, column: str, covariates: Sequence[str] | str | None, per: float | None) -> CohortMap:
@@ -248,7 +254,19 @@ def slope(people: People, column: str, covariates: Sequence[str] | str | None, p
     span = {"per 10 years": "per decade", "per 1 years": "per year"}.get(span, span)
     question = f"loss of {people.measure} {span}" + ("" if column == "age" else f", as {column} rises")
     below = effect < effect.median()
-    return _estimate(people, effect, below, covariates, question, per, f"{people.unit} {span}", column)
+    return _told(_estimate(people, effect, below, covariates, question, per, f"{people.unit} {span}", column))
+
+
+def _told(found: CohortMap) -> CohortMap:
+    """Say in the provenance how far the map can be trusted."""
+    half = found.split_half
+    found.provenance.insert(
+        1,
+        f"Reliability {found.reliability:.2f} (Spearman–Brown) of split halves that correlate {half['median']:.2f} "
+        f"({half['low']:.2f} to {half['high']:.2f} over {_SPLITS}); a model that knew the true map could expect "
+        f"R² = {found.ceiling:.2f} (sd {found.ceiling_sd:.2f}).",
+    )
+    return found
 
 
 def _spelt(value: object) -> str:
