@@ -141,6 +141,16 @@ def test_spreadsheets_of_europe(tables, tmp_path):
     pd.testing.assert_frame_equal(found.table, plain.table)
 
 
+def test_workbooks(tables, tmp_path):
+    made, write = tables
+    for name, table in made.items():
+        table.to_excel(tmp_path / f"{name}.xlsx", index=False)
+    found = read_cohort((tmp_path / "lh.xlsx", tmp_path / "rh.xlsx"), tmp_path / "people.xlsx")
+    plain = read_cohort(*write())
+    pd.testing.assert_frame_equal(found.values, plain.values)
+    pd.testing.assert_frame_equal(found.table, plain.table)
+
+
 def test_units_and_measures_are_not_guessed(tables):
     made, write = tables
     thick = {

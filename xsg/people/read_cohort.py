@@ -194,7 +194,7 @@ def read_cohort(
     ----------
     thickness
         A pair of tables of `aparcstats2table`, left and right; one table of both; or FreeSurfer's folder of subjects.
-        Tables are paths (any separator, decimal commas) or DataFrames.
+        Tables are paths (any separator, decimal commas; Excel) or DataFrames.
     people
         ``participants.tsv`` of BIDS, or any table with a row a person. None: the columns stand in the first table.
     quality

@@ -15,6 +15,7 @@ import pandas as pd
 from xsg import names
 from xsg.check import MISSING_CODES, instance, some
 from xsg.data.atlases import likeliest_atlas
+from xsg.data.map_sheets import any_table
 from xsg.data.tables import floats, fold, labels, read_table, uncoded
 
 _IDS = ("participantid", "subjectid", "subject", "subjid", "subid", "sub", "id", "rid", "ptid", "participant", "eid")
@@ -77,7 +78,10 @@ def load(
     ValueError
         If no column names the people, a row has no name, or a person is there twice.
     """
-    if isinstance(source, (str, Path)):
+    if isinstance(source, (str, Path)) and Path(source).suffix.lower() in (".xlsx", ".xlsm"):
+        what, table = Path(source).name, any_table(source, Path(source).name)
+        table.index = pd.RangeIndex(2, len(table) + 2)
+    elif isinstance(source, (str, Path)):
         what, table = Path(source).name, read_table(source)
     else:
         instance(source, pd.DataFrame, what, "a table (DataFrame) or the path of one")
