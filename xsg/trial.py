@@ -308,6 +308,11 @@ def _check(
 ) -> tuple[int, int | None, int, int]:
     """Refuse early what would fail after an hour; return the numbers as Python's."""
     check_subject(model)
+    if hasattr(cortex, "contrast"):
+        raise TypeError(
+            f"cortex: got {type(cortex).__name__}, a cohort of whom nothing is asked yet. Give a map of it: "
+            ".slope('age'), or .contrast(column, patients, controls)."
+        )
     if not isinstance(cortex, Cortex):
         raise TypeError(
             f"cortex: expected xsg.Cortex, got {type(cortex).__name__}. Load one by xsg.load_cortex, or make your "

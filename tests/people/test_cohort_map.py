@@ -278,6 +278,13 @@ def test_few_people_are_not_judged_and_it_is_said(people):
     assert found.reliability < 1
 
 
+def test_a_cohort_of_whom_nothing_is_asked_is_refused(people):
+    import xsg
+
+    with pytest.raises(TypeError, match="nothing is asked yet"):
+        xsg.evaluate(xsg.CrossScaleVAE(), people)
+
+
 def test_evaluate_takes_a_map_of_people_as_it_is(real_data):
     from sklearn.linear_model import Ridge
 

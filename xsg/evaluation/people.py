@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _FEWEST = 10  # regions
 _COHORTS = 199  # rotated ones that a model is trained anew on
-_MOST = 20_000_000  # values of rotated people at once
+_MOST = 5_000_000  # values of rotated people at once
 
 
 @dataclass(frozen=True, repr=False, eq=False)
