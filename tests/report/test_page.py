@@ -1,6 +1,7 @@
 """The page of a report: one file, everything in it, nothing loaded, whatever a map is called."""
 
 import base64
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -11,9 +12,11 @@ import matplotlib
 
 matplotlib.use("Agg")
 import numpy as np
+import pandas as pd
 import pytest
 
 from xsg.report.page import page as write
+from xsg.report.record import as_json
 
 
 class Read(HTMLParser):
@@ -153,3 +156,23 @@ def test_regions_below_the_cortex_and_regions_never_held_out(make):
     assert ("h3", "Below the cortex") in found.headings
     told = [each["aria-label"] for each in found.all("div") if each.get("role") == "img"]
     assert told[0].startswith("L_insula: observed −1.00, predicted −0.45")
+
+
+def test_people_are_told_as_a_group(make):
+    """Numbers and figure of all of them together; the page and the JSON hold nothing of one person."""
+    from xsg.evaluation.people import PeopleFound
+
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"r": [0.1, 0.2, 0.123456789], "rank r": 0.1, "p": 0.2}, ["sub-01", "sub-02", "sub-03"])
+    drawn = pd.DataFrame(rng.uniform(-0.2, 0.2, (39, 3)), columns=["r", "rank r", "positive"])
+    mean = pd.Series({"r": 0.14, "rank r": 0.1, "positive": 1.0})
+    found = PeopleFound(table, mean, mean * 0 + 0.05, drawn, None, "3 people", 7)
+    report = make(people=found)
+    read = Read(write(report))
+    assert ("h2", "Person by person") in read.headings
+    assert "Person by person (3 people): the deviations of 100% go along" in read.seen
+    numbers = json.loads(as_json(report))["people"]
+    assert numbers["mean"]["positive"] == 1.0
+    for text in (write(report), as_json(report)):
+        assert "sub-0" not in text
+        assert "0.123456" not in text

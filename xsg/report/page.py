@@ -301,7 +301,12 @@ def _to_report(report: Report, also: Sequence[Report]) -> str:
 
 def _people(report: Report) -> str:
     told = getattr(report.people, "sentence", "")
-    return _section("Person by person", _p(told)) if told else ""
+    if not told:
+        return ""
+    drawn = [pictures.people(report, width) for width in (7.4, 4.3)]
+    caption = "Above, each person's correlation with the held-out prediction; below, their mean under rotations."
+    figure = f"<figure>{_two(drawn, told)}<figcaption>{escape(caption)}</figcaption></figure>"
+    return _section("Person by person", _p(told), figure)
 
 
 def _coverage(report: Report, data: dict) -> str:

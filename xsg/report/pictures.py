@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 _INK, _RULE = "#010203", "#cccccc"
 _COLOURS = {
     _INK: "var(--ink)",
-    "#404040": "var(--ink)",  # seaborn's and ours, 0.25
+    "#404040": "var(--ink)",  # 0.25
+    "#666666": "var(--soft)",  # 0.4
+    "#999999": "var(--soft)",  # 0.6
     "#0173b2": "var(--blue)",
     "#de8f05": "var(--orange)",
     _RULE: "var(--rule)",
@@ -136,6 +138,18 @@ def deep_rows(report: Report, which: str, width: float) -> str:
         return _svg(figure)
 
 
+def people(report: Report, width: float) -> str:
+    """Draw what was found person by person, as SVG to stand in a page."""
+    import matplotlib.pyplot as plt
+
+    with plt.style.context(["default", _PAGE_STYLE | {"svg.hashsalt": f"xsg people {width}"}]):
+        figure = report.people.plot()
+        figure.set_size_inches(width, 3.6)
+        for ax in figure.axes:
+            ax.set_title("")
+        return _svg(figure)
+
+
 def surfaces(report: Report, which: str) -> tuple[dict[str, list[View]], list[str], tuple[float, float]] | None:
     """Paint the observed and the predicted map on the cortex.
 
@@ -152,9 +166,10 @@ def surfaces(report: Report, which: str) -> tuple[dict[str, list[View]], list[st
     if not len(maps) or not maps["predicted"].notna().any():
         return None
     low, high = float(maps.min(axis=None)), float(maps.max(axis=None))
-    if low < 0 < high:
+    two_sided = maps["observed"].min() < 0 < maps["observed"].max()  # else a prediction just beyond 0 decided it
+    if two_sided:
         low, high = -max(-low, high), max(-low, high)
-    name = "vlag" if low < 0 < high else "viridis"
+    name = "vlag" if two_sided else "viridis"
     import matplotlib.pyplot as plt
     import seaborn as sns  # noqa: F401, registers the map
     from matplotlib.colors import to_hex

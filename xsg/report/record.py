@@ -47,11 +47,21 @@ def as_json(report: Report) -> str:
             what: _by_row(report.dealings.loc[what])
             for what in dict.fromkeys(report.dealings.index.get_level_values(0))
         },
+        "people": _people(report.people),
         "notes": list(report.notes),
         "settings": report.settings,
         "record": report.record,
     }
     return json.dumps(_finite(found), ensure_ascii=False, indent=1, allow_nan=False)
+
+
+def _people(found: object) -> dict[str, object] | None:
+    """Return what was found of people as a group; nothing of any one of them leaves."""
+    if found is None:
+        return None
+    names = ("who", "mean", "p_value", "circular", "n_regions", "trained_anew", "settings", "sentence")
+    each = {name: getattr(found, name) for name in names if hasattr(found, name)}
+    return {name: value.to_dict() if hasattr(value, "to_dict") else value for name, value in each.items()}
 
 
 def _by_row(table: pd.DataFrame) -> dict[str, dict[str, object]]:
