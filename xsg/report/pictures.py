@@ -91,7 +91,7 @@ def draw(report: Report, width: float = 8, in_page: bool = False) -> Figure:
     below.set(xlim=(np.nanmin(shown) - 0.05, 1.05), xlabel=f"R² ({what}; bar: 95 % over pairs)")
     if in_page:
         below.set_xlabel("R²")
-        labels = [textwrap.fill(label.get_text(), round(5 * width)) for label in below.get_yticklabels()]
+        labels = [textwrap.fill(label.get_text(), round(6 * width)) for label in below.get_yticklabels()]
         below.set_yticks(below.get_yticks(), labels)
         if len(report.null):
             figure.legend(*above.get_legend_handles_labels(), loc="outside upper left", ncols=2, fontsize=9)
@@ -255,6 +255,10 @@ def _svg(figure: Figure) -> str:
     ):
         text = re.sub(pattern, better, text, flags=re.S)
     text = re.sub(r"(observed: )-", r"\1−", text)
+    # Hatches have the colour of what they lie on, and would not be seen.
+    text = re.sub(
+        r"<pattern.*?</pattern>", lambda each: each[0].replace("stroke: #de8f05", f"stroke: {_INK}"), text, flags=re.S
+    )
     for ours, theirs in _COLOURS.items():
         text = text.replace(ours, theirs)
     return text
