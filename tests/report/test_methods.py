@@ -10,6 +10,7 @@ from xsg.evaluation.splits import SPLITS as ALL_SPLITS
 from xsg.report import methods
 from xsg.report.methods import NULLS, SPLITS, bibtex, library, reference
 from xsg.report.page import ASKED
+from xsg.report.words import to_report
 
 BOOK = Path(__file__).resolve().parents[2] / "book/references.bib"
 
@@ -21,7 +22,7 @@ def test_every_split_and_null_is_described():
 
 def test_what_was_run_is_said(make):
     (data, model, judged, null, beside, software), keys = methods.methods(make(), [make(split="spatial")])
-    assert "(mm), has a value in 7 regions of the Desikan-Killiany atlas (Desikan et al. 2006)." in data
+    assert "young, in mm, has a value in 7 regions of the Desikan-Killiany atlas (Desikan et al. 2006)." in data
     assert "8 genes of the Allen Human Brain Atlas (Hawrylycz et al. 2012)" in data
     assert model == "On trial is My model, of scikit-learn (Pedregosa et al. 2011), with alpha = 1.0."
     assert "dealt 3 times (seeds 0 to 2); scores are medians over the dealings" in judged
@@ -36,6 +37,15 @@ def test_what_was_run_is_said(make):
     )
     assert "Abraham2014" not in keys  # nilearn's version is not in the record, so it is not claimed
     assert {"Rasmussen2006", "AlexanderBloch2018"} <= set(keys)
+
+
+def test_a_baseline_on_trial_is_described_as_one(make):
+    settings = {"model": {"class": "xsg.evaluation.baselines.Baseline", "params": {"name": "ridge", "seed": 0}}}
+    report = make({"ridge": 0.41, "position (kriging)": 0.3, "position + genes": 0.45}, settings=settings)
+    (_, model, *_), keys = methods.methods(report)
+    assert model == "On trial is ridge regression on all genes (Hoerl & Kennard 1970)."
+    assert to_report(report)[0] == (True, "Position and ridge first", "position (kriging) R² = 0.30, ridge R² = 0.41")
+    assert "Rosipal2001" not in keys
 
 
 def test_nulls_that_were_stopped_say_so(make):

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ import pandas as pd
 import pytest
 
 from xsg.report.page import page as write
+from xsg.report.pictures import surfaces
 from xsg.report.record import as_json
 
 
@@ -71,7 +73,9 @@ def test_names_are_text(page, read, make):
     assert "thinning in <b>aged</b> & young" in read.seen
     assert "<negative>" not in page
     hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
-    report = make({hostile: 0.4, "ridge": 0.3}, (np.nan,) * 6, cortex=hostile, notes=[hostile], split="spatial")
+    report = make(
+        {hostile: 0.4, "ridge": 0.3}, (np.nan,) * 6, cortex=hostile, notes=[hostile], split="spatial", parcellation=None
+    )
     report = replace(
         report,
         record={"data": {"map": hostile, "unit": hostile, "coverage": {hostile: 0.1}}, "date": hostile},
@@ -158,6 +162,26 @@ def test_regions_below_the_cortex_and_regions_never_held_out(make):
     assert told[0].startswith("L_insula: observed −1.00, predicted −0.45")
 
 
+@pytest.mark.parametrize(("least", "ends"), [(-1.0, (-2.0, 2.0)), (-0.1, (-0.1, 2.0)), (0.5, (0.2, 2.0))])
+def test_a_map_of_two_signs_is_coloured_around_zero(make, least, ends):
+    """One that goes a little below zero is not, nor one whose prediction alone does: half the colours would be lost."""
+    guess = make().predictions.assign(observed=np.linspace(least, 2, 7))
+    guess["held out"] = guess["observed"].clip(0.2, None) if least > 0 else guess["observed"] * 0.5
+    guess.loc["L_insula", "held out"] = 0.2
+    rows, colours, found = surfaces(make(predictions=guess), "held out")
+    assert found == pytest.approx(ends)
+    assert len(rows["observed"]) == 4
+    middle = [int(colours[5][place : place + 2], 16) for place in (1, 3, 5)]
+    assert (min(middle) > 230) == (least == -1.0)  # white between blue and red
+
+
+def test_how_to_run_it_again_names_the_data_where_they_are_known(make):
+    assert "cortex = xsg.load_cortex('ahba-scz')" in unescape(write(make(cortex="ahba-scz", parcellation=None)))
+    own = unescape(write(make(notes=["Thinning: a map of your own, 7 regions."], parcellation=None)))
+    assert "thinning=xsg.read_map('your file', 'desikan'))" in own
+    assert "cortex = ..." in write(make(parcellation=None))
+
+
 def test_people_are_told_as_a_group(make):
     """Numbers and figure of all of them together; the page and the JSON hold nothing of one person."""
     from xsg.evaluation.people import PeopleFound
@@ -167,12 +191,13 @@ def test_people_are_told_as_a_group(make):
     drawn = pd.DataFrame(rng.uniform(-0.2, 0.2, (39, 3)), columns=["r", "rank r", "positive"])
     mean = pd.Series({"r": 0.14, "rank r": 0.1, "positive": 1.0})
     found = PeopleFound(table, mean, mean * 0 + 0.05, drawn, None, "3 people", 7)
-    report = make(people=found)
-    read = Read(write(report))
+    report = make(people=found, parcellation=None)
+    text = write(report)
+    read = Read(text)
     assert ("h2", "Person by person") in read.headings
     assert "Person by person (3 people): the deviations of 100% go along" in read.seen
     numbers = json.loads(as_json(report))["people"]
     assert numbers["mean"]["positive"] == 1.0
-    for text in (write(report), as_json(report)):
-        assert "sub-0" not in text
-        assert "0.123456" not in text
+    for each in (text, as_json(report)):
+        assert "sub-0" not in each
+        assert "0.123456" not in each

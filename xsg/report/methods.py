@@ -47,6 +47,15 @@ _SOFTWARE = {
     "nilearn": "nilearn {} [@Abraham2014]",
     "brainspace": "BrainSpace {} [@VosDeWael2020]",
 }
+_SIMPLE = {
+    "contralateral copy": "a copy of the homologous region",
+    PLACE: "position, a Gaussian process over where regions lie, hemispheres folded [@Rasmussen2006]",
+    BOTH: "position + genes, the same process with a linear kernel of all genes beside its own",
+    "expression PC1": "a line on the first principal component of expression",
+    "ridge": "ridge regression on all genes [@Hoerl1970]",
+    "PLS": "partial least squares [@Rosipal2001]",
+    "VAE without graph": "the model without its graph",
+}
 _ACCENTS = dict(zip("`'^~=.\"v", "\u0300\u0301\u0302\u0303\u0304\u0307\u0308\u030c", strict=True))
 _MARK = re.compile(r" ?\[(@[^\]]+)\]")
 
@@ -141,7 +150,11 @@ def _data(report: Report) -> str:
     data = report.record.get("data", {})
     n, unit = len(report.predictions), data.get("unit")
     deep = data.get("subcortical", 0)
-    text = f"The map, {report.cortex}" + f" ({unit})" * bool(unit) + f", has a value in {n} regions"
+    text = (
+        f"The map, {report.cortex}"
+        + f", in {unit}," * (unit not in (None, "as given"))
+        + f" has a value in {n} regions"
+    )
     atlas = atlas_of(report)
     text += f" of the {atlas}" * bool(atlas)
     text += f", {deep} of them below the cortex" * bool(deep)
@@ -158,6 +171,8 @@ def _data(report: Report) -> str:
 
 def _model(report: Report) -> str:
     kind = report.settings.get("model", {}).get("class", "")
+    if kind.endswith(".Baseline"):
+        return f"On trial is {_SIMPLE.get(report.label, report.label)}."
     if kind.endswith(".CrossScaleVAE"):
         what = "a graph variational autoencoder over the regions [@Vaithianathan2026; @Kipf2016; @Kingma2014]"
     elif kind.startswith("sklearn."):
@@ -216,16 +231,7 @@ def _beside(report: Report) -> str:
     names = list(report.baselines.index)
     if not names:
         return ""
-    told = {
-        "contralateral copy": "a copy of the homologous region",
-        PLACE: "position, a Gaussian process over where regions lie, hemispheres folded [@Rasmussen2006]",
-        BOTH: "position + genes, the same process with a linear kernel of all genes beside its own",
-        "expression PC1": "a line on the first principal component of expression",
-        "ridge": "ridge regression on all genes [@Hoerl1970]",
-        "PLS": "partial least squares [@Rosipal2001]",
-        "VAE without graph": "the model without its graph",
-    }
-    listed = "; ".join(told.get(name, name) for name in names)
+    listed = "; ".join(_SIMPLE.get(name, name) for name in names)
     text = f"On the same folds and nulls were judged: {listed}. Their settings were chosen inside the training regions"
     if {BOTH, PLACE} <= {*names, report.label}:
         text += "; what genes add to place is the held-out R² of position + genes less that of position"

@@ -33,7 +33,7 @@ ASKED = {  # of a split
     "left-to-right": "Is one hemisphere told from the other? (their likeness alone tells much)",
 }
 _KINDS = {"Yes": "yes", "Not settled": "unsettled", "Not to be told": "unsettled"}
-_LOW = 0.95  # coverage below which a region is named
+_LOW = 0.8  # coverage below which a region is named
 
 
 def page(report: Report, also: Sequence[Report] = (), downloads: dict[str, str] | None = None) -> str:
@@ -310,10 +310,17 @@ def _people(report: Report) -> str:
 
 
 def _coverage(report: Report, data: dict) -> str:
-    n, unit = len(report.predictions), data.get("unit")
-    said = [f"{n} regions took part" + (f", {report.n_values} independent values." if report.n_values < n else ".")]
-    if report.parcellation is not None and (lost := _without(report)):
-        said.append(f"Left out, {len(lost)} of the atlas: {', '.join(lost[:12])}{' …' * (len(lost) > 12)}.")
+    n, unit, said = len(report.predictions), data.get("unit"), []
+    noted = [str(note) for note in report.notes]
+    if not any(note.startswith(f"{n} regions") for note in noted):
+        said.append(
+            f"{n} regions took part" + (f", {report.n_values} independent values." if report.n_values < n else ".")
+        )
+    if report.parcellation is not None and not any(note.startswith("Left out") for note in noted):
+        lost = _without(report)
+        said.append(
+            f"Left out, {len(lost)} of the atlas: {', '.join(lost[:12])}{' …' * (len(lost) > 12)}." if lost else ""
+        )
     shares = pd.Series(data.get("coverage") or {}, dtype=float).sort_values()
     if len(shares):
         thin = shares[shares < _LOW]
@@ -323,7 +330,7 @@ def _coverage(report: Report, data: dict) -> str:
     meant = {"loss": "Larger values mean more loss.", "gain": "Larger values mean more tissue."}
     said.append(meant.get(data.get("positive"), ""))
     said.append("" if unit else "The unit of the map was not given.")
-    notes = [re.sub(r"^\w+Warning: ", "⚠ ", str(note)) for note in report.notes]
+    notes = [re.sub(r"^\w+Warning: ", "⚠ ", note) for note in noted]
     warned = [note.removeprefix("⚠ ") for note in notes if note.startswith("⚠ ")]
     said += [note for note in notes if not note.startswith("⚠ ")]
     shown = ["".join(f"<li>{escape(note)}</li>" for note in some if note) for some in (warned, said)]
@@ -381,4 +388,14 @@ def _python(report: Report) -> str:
     if not given:
         given = f"split={report.split!r}, null={report.null_name!r}, n_nulls={len(report.null)}"
     model = f"xsg.{report.model}" if own else report.model
-    return "\n".join([*lines, f"model = {model}", f"report = xsg.evaluate(model, cortex, {given})"])
+    return "\n".join([*lines, _cortex(report), f"model = {model}", f"report = xsg.evaluate(model, cortex, {given})"])
+
+
+def _cortex(report: Report) -> str:
+    """Write how the data of a report are loaded, as far as it is known."""
+    if report.cortex == "simulated" or report.cortex.startswith("ahba-"):
+        return f"cortex = xsg.load_cortex({report.cortex!r})"
+    if not any("a map of your own" in str(note) for note in report.notes):
+        return "cortex = ...  # an xsg.Cortex: see Coverage and warnings for what is in it"
+    atlas = report.record.get("data", {}).get("atlas") or "desikan"
+    return f"cortex = xsg.load_cortex('ahba', thinning=xsg.read_map('your file', {atlas!r}))"

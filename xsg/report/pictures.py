@@ -45,6 +45,7 @@ _PAGE_STYLE = {
     "ytick.color": _INK,
 }
 _SIDES = {"L": "left", "R": "right"}
+_OTHER_SIDE = 0.1  # of the larger end: a map that goes less far beyond zero is coloured as one of one sign
 _DPI = 250  # a view of the brain is then 440 pixels wide, and shown at half of it
 
 
@@ -166,7 +167,8 @@ def surfaces(report: Report, which: str) -> tuple[dict[str, list[View]], list[st
     if not len(maps) or not maps["predicted"].notna().any():
         return None
     low, high = float(maps.min(axis=None)), float(maps.max(axis=None))
-    two_sided = maps["observed"].min() < 0 < maps["observed"].max()  # else a prediction just beyond 0 decided it
+    ends = np.sort(np.abs([maps["observed"].min(), maps["observed"].max()]))
+    two_sided = maps["observed"].min() < 0 < maps["observed"].max() and ends[0] > _OTHER_SIDE * ends[1]
     if two_sided:
         low, high = -max(-low, high), max(-low, high)
     name = "vlag" if two_sided else "viridis"

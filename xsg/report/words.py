@@ -117,7 +117,7 @@ def _use(report: Report) -> str:
 def to_report(report: Report, also: Sequence[Report] = ()) -> list[tuple[bool, str, str]]:
     """List what belongs in a paper about this map: whether it is here, what it is, and its numbers or how to get it."""
     every = [report, *also]
-    names = [name for name in (PLACE, "ridge") if name in report.baselines.index]
+    names = [name for name in (PLACE, "ridge") if name in (report.label, *report.baselines.index)]
     first = ", ".join(f"{name} R² = {plain(report.score(name))}" for name in names)
     rows = [(len(names) == 2, "Position and ridge first", first or "Judge the baselines beside the model.")]
     by_split = {each.split: each for each in every}
