@@ -247,13 +247,15 @@ def _run(
         copies, ablation = other.name == "contralateral copy", other.name == "VAE without graph"
         under = maps is not None and not ablation and (leaks or not copies)
         simple[other.name], chance = [], np.empty((n_nulls if under else 0, 2))
-        for dealing, folds in enumerate(dealt):
-            mine = np.flatnonzero(which == dealing) if under else []
-            everything = pd.concat([thinning.to_frame().T, maps.iloc[mine]]) if under else thinning.to_frame().T
+        if not under:  # all dealings in one pass
+            by_fold = predict_folds(other, cortex, thinning, np.vstack(dealt), (seed,))[0]
+            simple[other.name] = list(map(held_out_mean, np.split(by_fold, len(dealt)), dealt))
+        for dealing, folds in enumerate(dealt if under else ()):
+            mine = np.flatnonzero(which == dealing)
+            everything = pd.concat([thinning.to_frame().T, maps.iloc[mine]])
             guess = held_out_mean(predict_folds(other, cortex, everything, folds, (seed,)), folds)
             simple[other.name].append(guess[0])
-            if under:
-                chance[mine] = _statistics(everything.to_numpy(), guess[:, None])[1:]
+            chance[mine] = _statistics(everything.to_numpy(), guess[:, None])[1:]
         chances[other.name] = chance
         by_dealing[other.name] = _statistics(y, np.array(simple[other.name])[:, None])
         middle, ends = np.median(by_dealing[other.name], axis=0), _range(by_dealing[other.name])

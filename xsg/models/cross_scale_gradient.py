@@ -66,7 +66,7 @@ class HandGradient:
     ):
         copies, n = y.shape
 
-        def room(width: int) -> Tensor:
+        def room(width: int, copies: int = copies) -> Tensor:
             # Each copy begins at a multiple of 16 numbers. Where vector instructions end in a remainder, which is
             # rounded differently, it is then the same for every copy, however many there are; and matrix products,
             # whose rounding may depend on where in memory a matrix begins, meet every copy alike.
@@ -75,9 +75,18 @@ class HandGradient:
             return padded[:, :size].view(copies, n, width)
 
         self.net, self.y, self.beta, self.gamma = net, y, beta, gamma
-        self.x, self.ax = room(x.shape[-1]).copy_(x), room(x.shape[-1])
-        self.normalised, self.laplacian = room(n).copy_(normalised), room(n).copy_(laplacian)
-        torch.bmm(self.normalised, self.x, out=self.ax)
+
+        def shared(matrix: Tensor) -> Tensor:
+            # What all copies read stands in memory once, and so in the cache.
+            many = 1 if matrix.dim() == 2 or matrix.stride(0) == 0 else copies
+            held = room(matrix.shape[-1], many)
+            return held.copy_(matrix if matrix.dim() == 2 else matrix[:many]).expand(copies, -1, -1)
+
+        self.x, self.normalised, self.laplacian = shared(x), shared(normalised), shared(laplacian)
+        first = 1 if self.x.stride(0) == self.normalised.stride(0) == 0 else copies
+        self.ax = torch.bmm(self.normalised[:first], self.x[:first], out=room(x.shape[-1], first)).expand(
+            copies, -1, -1
+        )
         self.share = weight / weight.sum(-1, keepdim=True)
         self.lam = torch.as_tensor(smoothness, dtype=y.dtype, device=y.device).expand(copies)[:, None, None] / n
         hidden, latent = net.mean.weight.shape[1:]

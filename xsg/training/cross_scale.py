@@ -410,17 +410,21 @@ def train_copies(
 
 
 def inputs(copies: Copies) -> tuple[Tensor, Wiring]:
-    """Return expression (K, n, q) and graph of K copies.
+    """Return expression (K, n, q) and graph of K copies; what all copies share lies in memory once (stride 0)."""
 
-    On dense graphs they are laid out copy by copy even where all copies share them: a product of one matrix with many
-    is computed otherwise than many products, and rounded otherwise.
-    """
-    x = torch.stack([copies.tables[k].x for k in copies.which_table])
+    def laid_out(matrices: list[Tensor], which: list[int]) -> Tensor:
+        if len(set(which)) == 1:
+            return matrices[which[0]].expand(len(which), -1, -1)
+        return torch.stack([matrices[k] for k in which])
+
+    x = laid_out([table.x for table in copies.tables], copies.which_table)
     first = copies.wirings[0]
     if first.normalised is None:
         return x, first
-    chosen = [copies.wirings[k] for k in copies.which_wiring]
-    dense = (torch.cat([getattr(each, name) for each in chosen]) for name in ("normalised", "laplacian"))
+    dense = (
+        laid_out([getattr(each, name)[0] for each in copies.wirings], copies.which_wiring)
+        for name in ("normalised", "laplacian")
+    )
     return x, Wiring(first.n, first.edges, first.edge_weight, *dense)
 
 
