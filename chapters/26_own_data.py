@@ -47,7 +47,7 @@ import textwrap
 import warnings
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+import nibabel as nib
 import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
@@ -106,9 +106,7 @@ print(textwrap.fill(str(said[0].message), 80))
 
 # %%
 cortex = xsg.load_cortex("ahba", thinning=t_map)
-report = xsg.evaluate(
-    Baseline("ridge"), cortex, n_nulls=N_NULLS, seed=SEED, progress=False
-)
+report = xsg.evaluate(Baseline("ridge"), cortex, n_nulls=N_NULLS, seed=SEED, progress=False)
 print(textwrap.fill(report.sentence, 80))
 
 # %% mystnb={"image": {"alt": "Above, histograms of the R squared of rotated maps, in-sample and held out, with lines at the observed values; both observed lines lie at the right end. Below, held-out R squared of ridge and of simpler methods as points, a tick for each of five dealings: position with genes is highest, position alone comes next, then ridge and PLS; the first component of expression is low."}}
@@ -135,7 +133,9 @@ print(f"{page.name}: {page.stat().st_size / 1000:.0f} kB")
 
 # %%
 rows = ["ridge", "position (kriging)", "position + genes"]
-scores = pd.concat([report.baselines, report.held_out.loc[["R²"], ["value"]].set_axis(["ridge"]).set_axis(["R²"], axis=1)])
+scores = pd.concat(
+    [report.baselines, report.held_out.loc[["R²"], ["value"]].set_axis(["ridge"]).set_axis(["R²"], axis=1)]
+)
 scores.loc[rows, ["R²"]].join(report.baselines["p R²"].rename("p")).round(3)
 
 # %%
@@ -192,9 +192,7 @@ figure = brain(ageing.map, "loss of thickness (mm per decade)", xsg.load_atlas("
 # from a norm is correlated with the prediction, on the half of the people who had no part in the map.
 
 # %%
-aged = xsg.evaluate(
-    Baseline("ridge"), ageing, n_nulls=N_NULLS, seed=SEED, progress=False
-)
+aged = xsg.evaluate(Baseline("ridge"), ageing, n_nulls=N_NULLS, seed=SEED, progress=False)
 print(textwrap.fill(aged.people.sentence, 80))
 
 # %% mystnb={"image": {"alt": "Above, a histogram of the correlation of each person's deviations with the prediction, most of them above zero with a mean of 0.23. Below, the mean correlations under rotations, spread from about 0 to 0.4 round the observed one."}}
@@ -239,8 +237,6 @@ deletion.head(3).round(2)
 # %%
 voxels = np.zeros((40, 48, 40, 3), np.float32)
 voxels[10:30, 10:38, 10:30] = 1 + np.random.default_rng(0).random((20, 28, 20, 3))
-import nibabel as nib  # noqa: E402
-
 series = nib.Nifti1Image(voxels, np.diag([4, 4, 4, 1]))
 slip = deletion.rename({"L_insula": "L_insulla"})
 other = pd.Series(1.0, xsg.load_atlas("schaefer200").regions)
@@ -292,6 +288,7 @@ claim("own-map-fine-gain", finer.gain["value"])
 # `xsg.evaluate` asks the same of any model. A regressor or pipeline of scikit-learn goes in as it is: genes are its features, and whatever
 # the pipeline learns is learned inside the training regions. Anything else needs one method, `predict_folds`, which is given maps and
 # folds and returns a prediction for every map, fold and region. Here it takes the mean of the three nearest regions that train:
+
 
 # %%
 class Neighbours:
@@ -422,9 +419,7 @@ assert quarter < half, f"quarter is {quarter:.2f}: fewer people should agree les
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
 pairs = xsg.atlas.homologous_pairs(cortex.regions, cortex.parcellation)
 equal = cortex.thinning.groupby(pairs).transform("mean")
-both = xsg.evaluate(
-    Baseline("ridge"), xsg.load_cortex("ahba", thinning=equal), n_nulls=0, seed=SEED, progress=False
-)
+both = xsg.evaluate(Baseline("ridge"), xsg.load_cortex("ahba", thinning=equal), n_nulls=0, seed=SEED, progress=False)
 shared = both.gain["value"]
 print(f"genes add {report.gain['value']:+.2f} to place on the map, {shared:+.2f} on its mean over both sides")
 
@@ -452,4 +447,3 @@ assert -0.5 < shared < 0.5, f"shared is {shared:.2f}; were the pairs kept togeth
 # - IXI dataset, Imperial College London, [brain-development.org](https://brain-development.org/ixi-dataset/) (CC BY-SA 3.0).
 # - Larivière S et al. (2021). The ENIGMA Toolbox. *Nature Methods* 18:698.
 #   [doi:10.1038/s41592-021-01186-4](https://doi.org/10.1038/s41592-021-01186-4)
-

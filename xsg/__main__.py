@@ -34,21 +34,33 @@ def _list() -> None:
     print(f"mirror: {data.shown(mirror) if data.is_address(mirror) else mirror} (XSG_MIRROR)")
 
 
-def _new(folder: str) -> int:
-    """Write the template and say what comes next."""
-    from xsg.study.read import write_template
+def _new(options: argparse.Namespace) -> int:
+    """Write the template, or a study of the tables given, and say what comes next."""
+    from xsg.study.evaluate import cohort_options
 
-    try:
+    folder = options.folder
+    if options.tables:
+        from xsg.study.cohort import write_study_from
+
+        *tables, people = options.tables
+        if not tables:
+            tables, people = [people], None
+        asked = {key: getattr(options, key) for key in ("slope", "contrast", "covariates")}
+        path, told = write_study_from(folder, tables, people, **asked, **cohort_options(options))
+        print("\n".join(told))
+    else:
+        from xsg.study.read import write_template
+
         path = write_template(folder)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     # The interpreter that has xsg, which "python" need not be; quoted as the shell wants it.
     found = shutil.which("python")
     python = "python" if found and Path(found).absolute() == Path(sys.executable).absolute() else sys.executable
     command = [python, str(path / "analysis.py")]
     quoted = subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)
-    print(f"{folder}: a simulated study. Run it: {quoted}\nThen overwrite its tables with yours.")
+    if options.tables:
+        print(f"{folder}: your study. Run it: {quoted}")
+    else:
+        print(f"{folder}: a simulated study. Run it: {quoted}\nThen overwrite its tables with yours.")
     return 0
 
 
@@ -75,16 +87,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     get.add_argument("--all", action="store_true", help="every file of the list")
     new = parts.add_parser("new", help="begin a study of your own: tables to overwrite, and the script to run")
     new.add_argument("folder", help="a folder that is not there yet")
+    there = "lh.tsv rh.tsv participants.tsv, or SUBJECTS_DIR participants.tsv: begin with your cohort"
+    new.add_argument("--from", dest="tables", nargs="+", metavar="TABLE", help=there)
+    new.add_argument("--atlas", help="the atlas that the tables are of (default: desikan)")
+    evaluate.add_questions(new.add_argument_group("what is asked of the cohort"))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a path may hold what the terminal cannot show
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     options = parser.parse_args(arguments)
-    if options.part == "new":
-        return _new(options.folder)
     if options.part == "data" and options.action == "fetch" and bool(options.names) == options.all:
         get.error("give either names or --all")
     try:
+        if options.part == "new":
+            return _new(options)
         if options.part == "evaluate":
             return evaluate.run(options, arguments)
         if options.action != "fetch":

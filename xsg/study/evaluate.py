@@ -63,10 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--name", help="what to call the map in the report")
     cohort = parser.add_argument_group("a cohort instead of a map")
     cohort.add_argument("--people", metavar="TABLE", help="participants.tsv: one row a person")
-    asked = cohort.add_mutually_exclusive_group()
-    asked.add_argument("--slope", metavar="COLUMN", help="thinning per unit of this column, such as age")
-    asked.add_argument("--contrast", nargs=3, metavar=("COLUMN", "A", "B"), help="thinning in group A against group B")
-    cohort.add_argument("--covariates", nargs="*", metavar="COLUMN", help="columns to adjust for")
+    add_questions(cohort)
     trial = parser.add_argument_group("the trial")
     trial.add_argument(
         "--model", choices=MODELS, default="paper", help="a preset of the graph VAE, or a simpler method"
@@ -81,6 +78,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     trial.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     trial.add_argument("--out", type=Path, default=Path("report"), metavar="FOLDER", help="default: ./report")
     trial.add_argument("--json", action="store_true", help="print the results as JSON, and nothing else, on stdout")
+
+
+def add_questions(cohort: argparse._ArgumentGroup) -> None:
+    """Declare what can be asked of a cohort."""
+    asked = cohort.add_mutually_exclusive_group()
+    asked.add_argument("--slope", metavar="COLUMN", help="loss with this column, such as age")
+    asked.add_argument("--contrast", nargs=3, metavar=("COLUMN", "A", "B"), help="loss in group A against group B")
+    cohort.add_argument("--covariates", nargs="*", metavar="COLUMN", help="columns to adjust for")
+    cohort.add_argument("--quality", metavar="TABLE", help="another table of the people, such as Euler numbers")
+    cohort.add_argument("--keep", metavar="RULE", help="who stays: 'lh_euler > -217 and rh_euler > -217'")
+    cohort.add_argument("--site", choices=("covariate", "harmonize", "none"), help="what to do about sites")
+
+
+def cohort_options(options: argparse.Namespace) -> dict[str, object]:
+    """Return what `xsg.read_cohort` is told."""
+    given = {key: getattr(options, key) for key in ("quality", "keep", "site", "atlas")}
+    given = {key: value for key, value in given.items() if value is not None}
+    return given | ({"site": None} if given.get("site") == "none" else {})
 
 
 def run(options: argparse.Namespace, command: Sequence[str]) -> int:
@@ -141,9 +156,12 @@ def read_subject(options: argparse.Namespace) -> object:
     if sources and folder.is_dir():
         if more:
             raise ValueError(f"{folder} is a folder, and {more[0]} was given too; expected one folder, or files only.")
-        if (folder / "regions.csv").exists():
-            if options.atlas:
-                raise ValueError(f"{folder} is a study with regions of its own; leave --atlas out.")
+        if any((folder / name).exists() for name in ("regions.csv", "study.toml")):
+            if options.atlas or wants:
+                raise ValueError(
+                    f"{folder} is a study, whose own files say what is asked of which regions; leave --atlas, --slope "
+                    "and --contrast out."
+                )
             return xsg.read_study(folder)
         sources, options.people = _tables_of(folder, options.people)
         wants = wants or _nothing_asked(folder)
