@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from xsg.data.atlases import load_atlas
-from xsg.data.maps import read_map
+from xsg.data.maps import SignWarning, read_map
 
 DK = load_atlas("desikan")
 SHAPE, LABEL = "NIFTI_INTENT_SHAPE", "NIFTI_INTENT_LABEL"
@@ -138,6 +138,11 @@ def test_a_number_of_vertices_that_two_families_share_is_asked_about(values, pai
     with pytest.warns(UserWarning, match="is taken for fsaverage6; CIVET 41k have as many"):
         found = read(pair)
     assert np.allclose(read(pair, space="fsaverage6"), found)
+    named = tuple(
+        path.rename(tmp_path / f"tpl-civet_den-41k_hemi-{side}.gii") for path, side in zip(pair, "LR", strict=True)
+    )
+    with pytest.raises(ValueError, match="space='civet', but a map with 40962 vertices is read on fsaverage6"):
+        read(named)
 
 
 def test_several_maps_in_a_file(values, halves, paint, tmp_path):
@@ -193,6 +198,8 @@ def test_broken_files_are_named(pair, tmp_path):
 
 def test_samples_of_others(real_data):
     pair = tuple(real_data / f"human/samples/{side}.conte69_32k_thickness.gii" for side in ("lh", "rh"))
+    with pytest.warns(SignWarning, match="look like thickness in mm"):
+        assert read_map(pair).attrs["unit"] == "mm"
     assert read(pair).between(1, 4.5).all()
     assert len(read(pair)) == 68
     with pytest.warns(UserWarning, match="3 of 200: 3 have values in less than 50%"):

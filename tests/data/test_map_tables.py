@@ -160,6 +160,11 @@ def test_subcortex(tmp_path):
         read(tmp_path / "aseg.tsv")
     with pytest.raises(ValueError, match=r"measure different things \(mm and mm³\)"):
         read((freesurfer(tmp_path)[0], tmp_path / "aseg.tsv"), atlas="desikan+subcortex")
+    TABLE.to_csv(tmp_path / "z.csv", index=False)
+    with pytest.raises(ValueError, match="something unstated and mm³"):
+        read((tmp_path / "z.csv", tmp_path / "aseg.tsv"), atlas="desikan+subcortex")
+    with pytest.warns(UserWarning, match="10 of 82"):
+        assert len(read((tmp_path / "z.csv", tmp_path / "aseg.tsv"), atlas="desikan+subcortex", unit="z")) == 72
 
 
 def test_enigma_tables_are_turned(real_data):

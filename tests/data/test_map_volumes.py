@@ -151,6 +151,18 @@ def test_left_and_right(data, paint, real_data):
         assert len(read(flipped, space="MNI")) == 68
 
 
+def test_a_flipped_map_of_patches_is_told_as_well(data, paint, real_data):
+    mirror = np.diag([-1, 1, 1, 1])
+    given = nibabel.load(real_data / "human/atrophy/PS1.nii.gz")
+    patches = given.get_fdata(dtype=np.float32)
+    patches[np.abs(patches) < 2] = 0
+    with pytest.warns(UserWarning, match="8 of 68"):
+        assert len(read(image(patches, given.affine))) == 60
+    for flipped in (image(patches, mirror @ given.affine), image(data, mirror @ paint.affine)):
+        with pytest.raises(ValueError, match="left and right look interchanged"):
+            read(flipped)
+
+
 def test_bundled_images_of_others():
     from pathlib import Path
 
@@ -223,6 +235,8 @@ def test_files_that_cannot_be_read_are_named(data, paint, tmp_path):
         assert name in str(error.value)
     with pytest.raises(ValueError, match=r"none\.nii.gz: there is no such file"):
         read(tmp_path / "none.nii.gz")
+    with pytest.raises(ValueError, match="is an address; download the file"):
+        read("https://example.org/map.nii.gz")
     with pytest.raises(ValueError, match="is a folder"):
         read(tmp_path)
     with pytest.raises(ValueError, match="expected one volume, got 2"):

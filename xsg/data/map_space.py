@@ -108,54 +108,57 @@ def refuse_outside(values: np.ndarray, inside: np.ndarray, affine: np.ndarray, w
     if outline.mean() > 0.9:  # there is none
         return
     places = apply_affine(affine, np.argwhere(outline))
-    centre = _mm(places.mean(axis=0))
     reach = np.abs(places - [0, -17, 3]) > np.array([78, 100, 88])
     if (out := reach.any(axis=1).mean()) > 0.1:
         raise ValueError(
-            f"{what}: {out:.0%} of its voxels with a value lie outside MNI's brain (their centre is at {centre} mm; "
+            f"{what}: {out:.0%} of its voxels with a value lie outside MNI's brain (their centre is at "
+            f"{_mm(places.mean(axis=0))} mm; "
             f"expected near 1, -20, 9 mm). {_WAY_OUT}"
         )
     litres = len(places) * abs(np.linalg.det(affine[:3, :3])) / 1e6
     low, high = np.percentile(places, [1, 99], axis=0)
     solid = litres * 1e6 / np.prod(high - low + 1)
-    if not (litres > 0.6 or solid > 0.35) or (sure and share < 0.9):  # patches, or part of a brain
-        return
+    if (litres > 0.6 or solid > 0.35) and not (sure and share < 0.9):  # neither patches nor part of a brain
+        _refuse_misfit(places, low, high, size.min() > most / 10, sure, what)
+    if litres > 0.3 and not sure:
+        _refuse_mirrored(inside, affine, what)
+
+
+def _refuse_misfit(
+    places: np.ndarray, low: np.ndarray, high: np.ndarray, thresholded: bool, sure: bool, what: str
+) -> None:
+    """Refuse a brain whose ends are not where MNI's are; of a thresholded map only what lies too far out tells."""
     left, right = ((places[:, 0] * side > 0).mean() for side in (-1, 1))
-    thresholded = size.min() > most / 10  # of such a map only what lies too far out tells
-    odd, beyond_any = {}, False
+    odd, outside = {}, False
     for side, (axis, rank, wanted) in _EDGES.items():
         edge = float((low if rank == 1 else high)[axis])
         beyond = (edge - wanted) * np.sign(wanted)
         one_sided = (side == "left" and left < 0.05) or (side == "right" and right < 0.05)
         if beyond > _SLACK or (beyond < -_SLACK and not thresholded and not one_sided):
-            beyond_any |= beyond > 0
+            outside |= beyond > 0
             odd[side] = f"{side} edge at {edge:.0f} mm (expected near {wanted})"
-    if len(odd) > (1 if sure else 0) or beyond_any:
-        part = "" if sure or beyond_any or len(odd) > 1 else " If only part of the brain was analysed, say space='MNI'."
+    if len(odd) > (1 if sure else 0) or outside:
+        part = "" if sure or outside or len(odd) > 1 else " If only part of the brain was analysed, say space='MNI'."
         raise ValueError(
-            f"{what}: the brain, centred at {centre} mm, has its {', '.join(odd.values())}: it does not fit MNI's box. "
-            f"{_WAY_OUT}{part}"
+            f"{what}: the brain, centred at {_mm(places.mean(axis=0))} mm, has its {', '.join(odd.values())}: it does "
+            f"not fit MNI's box. {_WAY_OUT}{part}"
         )
-    if litres > 0.6 and not sure and not thresholded:
-        _refuse_mirrored(inside, affine, what)
 
 
 def _refuse_mirrored(inside: np.ndarray, affine: np.ndarray, what: str) -> None:
     """Refuse a brain whose outline covers fsaverage's cortex better when left and right are interchanged.
 
-    The two are compared over shifts of 3 mm to either side. In images that lie right the outline covered 1.6 and 2.8 %
-    more as it is; a symmetric template shows no difference, and a map of patches is not judged.
+    The two are compared over shifts of 3 mm to either side. Of 42 masks that lie right (two studies' whole brains, and
+    their t maps thresholded at 1 to 3) each covered more as it is, by 0.7 to 3 % of the cortex; a symmetric template
+    shows no difference.
     """
     from nibabel.affines import apply_affine
 
     back, mask = np.linalg.inv(affine), inside.astype(np.float32)
-    places = apply_affine(affine, np.argwhere(inside))
 
     def covered(xyz: np.ndarray) -> float:
         return float(map_coordinates(mask, apply_affine(back, xyz).T, order=1).mean())
 
-    if covered([2 * places[:, 0].mean(), 0, 0] + places * [-1, 1, 1]) < 0.85:
-        return
     cortex = (coordinates("white_matter") + coordinates("pial")) / 2 @ _TO_MNI152[:, :3].T + _TO_MNI152[:, 3]
     shifts = [np.array([shift, 0, 0]) for shift in range(-3, 4)]
     as_it_is, mirrored = (max(covered(cortex * [side, 1, 1] + shift) for shift in shifts) for side in (1, -1))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xsg.atlas import Parcellation
 
 SIDES = {"L": "left", "R": "right"}
+_OTHER_FAMILY = re.compile(r"civet|fs_?lr", re.IGNORECASE)
 _UNITS = {"NIFTI_INTENT_TTEST": "t", "NIFTI_INTENT_ZSCORE": "z", "NIFTI_INTENT_FTEST": "F", "NIFTI_INTENT_CORREL": "r"}
 
 
@@ -107,6 +108,8 @@ def from_vertices(
             "Schaefer's 100 to 400 parcels, whose labels are known on both, 87 to 76 % of vertices agree so, and "
             "regional means of thickness correlate by .998 to .993."
         )
+    if space is None and name in ("fsaverage6", "fsaverage") and (other := _OTHER_FAMILY.search(what)):
+        space = other[0]
     if space is not None:
         _refuse_other_mesh(space, name, what)
     elif name in TWINS and fits is None and name != "fsaverage5" and not _walled(values, name):
@@ -114,7 +117,9 @@ def from_vertices(
             f"{what} has {MESHES[name]} vertices and is taken for {name}; {TWINS[name]} have as many. Confirm with "
             f"space={name!r}, or resample it."
         )
-    return Reading(*found, said, None, notes, warnings)
+    mm = "thick" in what.lower() and found[0].dropna().between(0.3, 8).all()  # called so, and the values can be true
+    hint = " These look like thickness in mm, of which more is more tissue: positive='gain'." if mm else ""
+    return Reading(*found, said or ("mm" if mm else None), None, notes, warnings, hint)
 
 
 def _refuse_other_mesh(space: str, name: str, what: str) -> None:
@@ -218,8 +223,7 @@ def _side(given: str | None, header: str | None, source: object, name: str, sure
         words = ", ".join(f"{words} {SIDES[side]}" for words, side in known.items())
         raise ValueError(
             f"{name}: {words}: which hemisphere is it? Give (left, right) in this order; where a header or name is "
-            "wrong, "
-            f"say so with a dict: {{'left': …, 'right': …}}."
+            f"wrong, say so with a dict: {{'left': …, 'right': …}}."
         )
     if not known:
         raise ValueError(
@@ -260,8 +264,8 @@ def _refuse_mirrored(values: dict[str, np.ndarray], name: str, what: str) -> Non
         if theirs > 0.6 and mine < 0.3:
             raise ValueError(
                 f"{what}: the empty vertices of the {SIDES[side]} hemisphere are the medial wall of the "
-                f"{SIDES[other]} one "
-                f"(overlap {theirs:.2f}; with its own {mine:.2f}): left and right are interchanged. Give (left, right)."
+                f"{SIDES[other]} one (overlap {theirs:.2f}; with its own {mine:.2f}): left and right are interchanged. "
+                "Give (left, right)."
             )
 
 

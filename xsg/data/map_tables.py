@@ -83,11 +83,11 @@ def read_tables(
         whole.values = whole.values.fillna(other.values)
         whole.coverage = whole.coverage + other.coverage
         whole.notes += [note for note in other.notes if note not in whole.notes]
-        if whole.positive != other.positive or (whole.unit and other.unit and whole.unit != other.unit):
+        if whole.positive != other.positive or (unit is None and whole.unit != other.unit):
+            units = " and ".join(each.unit or "something unstated" for each in (whole, other))
             raise ValueError(
-                f"{what}: the tables measure different things ({whole.unit} and {other.unit}); a map has one unit."
+                f"{what}: the tables measure different things ({units}); a map has one unit. If it is one, say unit=."
             )
-        whole.unit, whole.hint = whole.unit or other.unit, whole.hint or other.hint
     inside = whole.values.dropna()
     whole.warnings += p_values(str(columns[0]), inside.to_numpy()) or p_values(what, inside.to_numpy())
     return whole

@@ -13,10 +13,9 @@ import pandas as pd
 
 from xsg.atlas import Parcellation
 from xsg.check import choice, instance, number, some, warn
-from xsg.check.values import BARE
 from xsg.data.atlases import atlas_name, load_atlas
 from xsg.data.map_cifti import read_cifti
-from xsg.data.map_files import kind, load_image, stem
+from xsg.data.map_files import by_side, called, sort_of
 from xsg.data.map_surfaces import read_surfaces
 from xsg.data.map_tables import read_tables
 from xsg.data.map_values import Reading
@@ -109,7 +108,7 @@ def read_map(
     -----
     Left and right are told by a volume's header (sform and qform must agree) and, where the map shows the outline of
     the whole brain, by how that covers the cortex as it is and mirrored; by a surface's header, name and medial wall;
-    by names in tables. The outline tells nothing of thresholded maps and of maps on a symmetric template.
+    by names in tables. The outline tells nothing of maps with few voxels or on a symmetric template.
 
     Examples
     --------
@@ -127,7 +126,7 @@ def read_map(
     for value, what in ((unit, "unit"), (name, "name"), (space, "space")):
         instance(value, (str, type(None)), what, "text")
     parcellation = atlas if isinstance(atlas, Parcellation) else load_atlas(atlas)
-    called = parcellation.name if isinstance(atlas, Parcellation) else atlas_name(atlas)
+    title = parcellation.name if isinstance(atlas, Parcellation) else atlas_name(atlas)
     what, reading = _read(source, parcellation, unit=unit, space=space, which=column, mask=mask, route=route)
     for sentence in reading.warnings:
         warn(sentence)
@@ -145,8 +144,8 @@ def read_map(
         "unit": str(unit or "unknown unit"),
         "positive": positive,
         "name": str(name or given.get("name") or what),
-        "atlas": called,
-        "provenance": [f"Map {what!r}, by region of {called}.", *notes, sentence],
+        "atlas": title,
+        "provenance": [f"Map {what!r}, by region of {title}.", *notes, sentence],
         "coverage": {region: round(float(each), 4) for region, each in share.items()},
     }
     return found
@@ -163,11 +162,11 @@ def _read(
     route,
 ) -> tuple[str, Reading]:
     """Find out what the source is and have it read; return what it is called too."""
-    files, sure = _files(source)
-    name = _called(files)
+    files, sure = by_side(source)
+    name = called(files)
     first = next(iter(files.values()))
     what = Path(first).name if isinstance(first, (str, Path)) and len(files) == 1 else name
-    sorts = {_sort(each) for each in files.values()}
+    sorts = {sort_of(each) for each in files.values()}
     if len(sorts) > 1 and sorts - {"gifti", "mgh", "morph"}:
         raise ValueError(f"{what}: got {' and '.join(sorted(sorts))} together; expected two files of one kind.")
     sort = sorts.pop()
@@ -182,76 +181,8 @@ def _read(
         return name, read_tables(list(files.values()), parcellation, **given)
     if sort == "cifti":
         return name, read_cifti(files, parcellation, space=space, sure=sure, **given)
-    masks = None if mask is None else _files(mask)[0]
+    masks = None if mask is None else by_side(mask)[0]
     return name, read_surfaces(files, parcellation, space=space, mask=masks, sure=sure, **given)
-
-
-def _files(source: object) -> tuple[dict, bool]:
-    """Return the files by hemisphere, None where it is not given, and whether the caller insists on it."""
-    if (
-        isinstance(source, dict)
-        and source
-        and all(str(key).lower() in ("left", "right", "lh", "rh", "l", "r") for key in source)
-    ):
-        return {str(key)[0].upper(): _home(each) for key, each in source.items()}, True
-    if isinstance(source, (tuple, list)):
-        if len(source) != 2 or any(isinstance(each, (int, float)) for each in source):
-            raise TypeError(f"source: expected one file or a pair (left, right), got {len(source)}. {BARE}")
-        first, second = source
-        if first is second or (isinstance(first, (str, Path)) and str(first) == str(second)):
-            raise ValueError(f"source: {first} is given for left and for right; each hemisphere has a file of its own.")
-        return {"L": _home(first), "R": _home(second)}, False
-    if hasattr(source, "mesh") and hasattr(source, "data"):  # nilearn's SurfaceImage
-        return {part[0].upper(): _as_gifti(data) for part, data in source.data.parts.items()}, True
-    return {None: _home(source)}, False
-
-
-def _as_gifti(data: np.ndarray) -> object:
-    import nibabel
-
-    columns = np.asarray(data, dtype=np.float32).reshape(len(data), -1).T
-    return nibabel.GiftiImage(darrays=[nibabel.gifti.GiftiDataArray(column) for column in columns])
-
-
-def _home(source: object) -> object:
-    return Path(source).expanduser() if isinstance(source, (str, Path)) else source
-
-
-def _sort(source: object) -> str:
-    """Return what a file or an object is."""
-    if isinstance(source, (str, Path)):
-        sort = kind(Path(source))
-        # A CIFTI file is a NIfTI-2 file by its name as well.
-        return "cifti" if sort == "volume" and _is_cifti(load_image(source, Path(source).name)) else sort
-    if isinstance(source, (pd.Series, pd.DataFrame, dict)):
-        return "table"
-    names = [each.__name__ for each in type(source).__mro__]
-    for name, sort in (
-        ("Cifti2Image", "cifti"),
-        ("GiftiImage", "gifti"),
-        ("MGHImage", "mgh"),
-        ("SpatialImage", "volume"),
-    ):
-        if name in names:
-            return sort
-    raise TypeError(f"source: expected a file, an image, a Series or a DataFrame, got {type(source).__name__}. {BARE}")
-
-
-def _is_cifti(image: object) -> bool:
-    return any(each.__name__ == "Cifti2Image" for each in type(image).__mro__)
-
-
-def _called(files: dict) -> str:
-    """Return what a map is called: as its file, without hemisphere and endings."""
-    first = next(iter(files.values()))
-    if isinstance(first, (str, Path)):
-        text = stem(first)
-        return (text[3:] if text[:3].lower() in ("lh.", "rh.", "lh_", "rh_") else text) or text
-    label = getattr(first, "name", None)
-    path = getattr(first, "get_filename", lambda: None)()
-    if isinstance(label, str) and label not in ("", "thinning"):
-        return label
-    return stem(path) if path else "map"
 
 
 def _refuse_idle(sort: str, what: str, **given: object) -> None:
@@ -280,8 +211,7 @@ def _covered(
         most = reading.coverage.max()
         raise ValueError(
             f"{what}: {int(there.sum())} of {len(there)} regions have values in at least {least:.0%} of their extent "
-            "(the "
-            f"most is {most:.0%}). Is it in the right space, and the mask the right one? coverage= lowers the share."
+            f"(the most is {most:.0%}). Is it in the right space, and the mask the right one? Or lower coverage=."
         )
     kept = reading.values[there]
     if np.ptp(kept) <= 1e-9 * np.abs(kept).max():
@@ -315,8 +245,7 @@ def _turned(values: pd.Series, positive: str | None, hint: str, what: str) -> tu
         return "loss", values, "Sign as given: larger is more loss."
     sentence = (
         f"Sign not known: the mean over regions is {values.mean():.3g}, {(values < 0).mean():.0%} of them are "
-        "negative. It is "
-        f"kept as it is.{hint}"
+        f"negative. It is kept as it is.{hint}"
     )
     warn(
         f"{what}: {sentence[0].lower()}{sentence[1:]} Say what larger means: positive='loss' (more loss, kept) or "
