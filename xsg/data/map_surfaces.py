@@ -12,7 +12,18 @@ import pandas as pd
 
 from xsg.data.map_files import kind, load_image
 from xsg.data.map_meshes import MESHES, TWINS, mesh_labels, mesh_of, wall
-from xsg.data.map_values import Reading, hemisphere_of, p_values, pooled, real, refuse_empty, refuse_labels, shown, used
+from xsg.data.map_values import (
+    Reading,
+    hemisphere_of,
+    p_values,
+    place_of,
+    pooled,
+    real,
+    refuse_empty,
+    refuse_labels,
+    shown,
+    used,
+)
 
 if TYPE_CHECKING:
     from xsg.atlas import Parcellation
@@ -198,8 +209,8 @@ def _chosen(arrays: list[np.ndarray], names: list[str], which: object, what: str
     named = len(names) == len(arrays) and any(names)
     if which in names and named and names.count(which) == 1:
         return arrays[names.index(which)]
-    if isinstance(which, (int, np.integer)) and not isinstance(which, bool) and 0 <= which < len(arrays):
-        return arrays[which]
+    if (place := place_of(which, len(arrays))) is not None:
+        return arrays[place]
     told = f" ({', '.join(map(repr, names[:6]))}{', …' if len(names) > 6 else ''})" if named else ""
     wrong = "" if which is None else f"; column={which!r} is none of them"
     raise ValueError(

@@ -55,6 +55,20 @@ def shown(parcellation: Parcellation) -> str:
     return "desikan" if parcellation.name == "dk" else parcellation.name
 
 
+def place_of(which: object, n: int) -> int | None:
+    """Return the place, 0 to n − 1, that a number or its text (from a shell) means; None if it means none.
+
+    Examples
+    --------
+    >>> place_of(1, 3), place_of("2", 3), place_of("mean", 3), place_of(3, 3)
+    (1, 2, None, None)
+    """
+    if isinstance(which, str) and which.isdecimal():
+        which = int(which)
+    whole = isinstance(which, (int, np.integer)) and not isinstance(which, bool)
+    return int(which) if whole and 0 <= which < n else None
+
+
 def real(values: np.ndarray, what: str) -> np.ndarray:
     """Return values as float64 with infinities as NaN, or refuse complex numbers, colours and text."""
     values = np.asarray(values)

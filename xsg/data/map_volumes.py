@@ -21,7 +21,7 @@ from xsg.check import choice
 from xsg.data.map_files import load_image
 from xsg.data.map_names import rows_by_name
 from xsg.data.map_space import labelled, placed, refuse_background, refuse_outside, voxels_at
-from xsg.data.map_values import Reading, p_values, pooled, real, refuse_empty, refuse_labels, shown, used
+from xsg.data.map_values import Reading, p_values, place_of, pooled, real, refuse_empty, refuse_labels, shown, used
 
 if TYPE_CHECKING:
     from xsg.atlas import Parcellation
@@ -130,10 +130,10 @@ def _one(values: np.ndarray, which: object, what: str) -> np.ndarray:
                 f"{what} is 4-D: {n} volumes. Say which one is the map with column=0 to column={n - 1}, or make one of "
                 "them first (nilearn.image.mean_img)."
             )
-        if isinstance(which, bool) or not isinstance(which, (int, np.integer)) or not 0 <= which < n:
+        if (place := place_of(which, n)) is None:
             raise ValueError(f"{what} has {n} volumes; column={which!r} is none of them, they are 0 to {n - 1}.")
-        values, which = values[..., which], None
-    if which not in (None, 0):
+        values, which = values[..., place], None
+    if which is not None and place_of(which, 1) is None:
         raise ValueError(f"{what} has one volume; column={which!r} is none of it. Leave it out.")
     if values.ndim != 3 or min(values.shape) < 5:
         raise ValueError(f"{what} has shape {values.shape}; expected a volume with three axes, as NIfTI maps have.")
