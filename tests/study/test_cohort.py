@@ -1,5 +1,6 @@
 """A study begun from a cohort's tables: copied, asked, read again; nothing is overwritten, nobody is named."""
 
+import argparse
 import shutil
 import tomllib
 
@@ -12,6 +13,7 @@ from xsg.atlas import load_parcellation
 from xsg.data.network import DownloadError
 from xsg.people.read_cohort import read_cohort
 from xsg.study import cohort as study
+from xsg.study import evaluate
 from xsg.study.cohort import cohort_cortex, write_study_from
 
 N = 61
@@ -154,4 +156,7 @@ def test_real_genes_are_joined(real_data, tables, tmp_path):
     assert cortex.name == "study"
     assert len(cortex.people) == 17
     assert cortex.expression.shape[0] == 66
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    assert evaluate.read_subject(parser.parse_args([str(folder)])).thinning.equals(cortex.thinning)
     assert isinstance(cohort_cortex(folder, tomllib.loads((folder / "study.toml").read_text())), xsg.Cortex)
