@@ -131,7 +131,7 @@ def test_gain_is_what_the_table_says_and_what_spun_maps_give(cortex, report):
     # On trial itself, a baseline is compared with the other as it would be beside it.
     again = evaluate(Baseline(place), cortex, n_nulls=39, progress=False)
     assert again.gain.to_list() == pytest.approx(gain.to_list())
-    assert np.isnan(evaluate(Baseline(place), cortex, null="noise-genes", n_nulls=19, progress=False).gain["p"])
+    assert np.isnan(evaluate(Baseline(both), cortex, null="noise-genes", n_nulls=19, progress=False).gain["p"])
     assert evaluate(Baseline(place), cortex, n_nulls=0, baselines=False, progress=False).gain.isna().all()
 
 
@@ -189,7 +189,7 @@ def test_a_null_on_one_dealing_raises_no_false_alarms_for_a_median_over_five(cor
 def test_it_says_what_it_shows(report):
     table = report.table()
     assert table.index.is_unique
-    assert len(table) == 2 + 1 + 2 + 2 + len(BASELINES)
+    assert len(table) == 2 + 1 + 2 + 2 + len(BASELINES) + 1
     spread = table.loc[("CrossScaleVAE, 5 dealings", "held out")]
     assert [spread["R² low"], spread["R² high"]] == report.held_out.loc["R²", ["lowest", "highest"]].to_list()
     assert table.loc[("ridge", "held out"), "R² high"] == report.baselines.loc["ridge", "R² highest"]

@@ -49,6 +49,7 @@ def test_json_holds_everything_as_strict_json(saved, make):
 def test_csv_is_the_table_and_the_page_brings_it_along(saved, make):
     table = pd.read_csv(saved / "report.csv", index_col=["what", "kind"])
     assert table.loc[("ridge", "held out"), "R²"] == 0.38
+    assert table.loc[("position + genes less position", "held out"), "R² low"] == 0.05
     page = (saved / "report.html").read_text("utf-8")
     assert re.findall(r'download="([^"]+)"', page) == ["report.csv", "report.json", "report.bib"]
     assert "spatial" in page
@@ -75,5 +76,7 @@ def test_what_cannot_be_written_leaves_what_was_there(saved, make, monkeypatch):
         make().save(saved / "report.docx")
     with pytest.raises(TypeError, match="also: expected reports of other splits, in a list, got str 'spatial'"):
         make().save(saved / "report.html", also=["spatial"])
+    with pytest.raises(ValueError, match="also: a report of My model on 'another' cannot stand beside"):
+        make().save(saved / "report.html", also=[make(cortex="another")])
     with pytest.raises(ValueError, match="Name a file in a folder that is yours"):
         make().save(saved / "nowhere" / "report.json")

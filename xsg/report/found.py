@@ -173,6 +173,10 @@ class Report:
                 ends = line[["R² lowest", "R² highest", "r lowest", "r highest"]].to_numpy(dtype=float).reshape(2, 2)
                 spread = {"intervals": ends, "interval": "all dealings"}
             rows.append(_row(name, "held out", line["R²"], line["r"], p=line[["p R²", "p r"]], **spread))
+        if np.isfinite(self.gain["value"]):
+            ends = [self.gain[["low", "high"]].to_numpy(dtype=float), (np.nan, np.nan)]
+            given = {"intervals": ends, "interval": "95 % over pairs", "p": (self.gain["p"], np.nan)}
+            rows.append(_row(f"{words.BOTH} less position", "held out", self.gain["value"], np.nan, **given))
         return pd.DataFrame(rows).set_index(["what", "kind"])
 
     @property
@@ -258,11 +262,17 @@ class Report:
         TypeError
             ``also`` holds something else than reports.
         ValueError
-            Another ending, or a folder that is not there or cannot be written to.
+            Reports of another model or map in ``also``; another ending, or a folder that is not there or cannot be written to.
         """
         path = Path(path)
         kind = choice(path.suffix.lower(), ENDINGS, f"ending of {path}")
-        also = [instance(each, Report, "also", "reports of other splits, in a list") for each in also]
+        for each in also:
+            instance(each, Report, "also", "reports of other splits, in a list")
+            if (each.cortex, each.label) != (self.cortex, self.label):
+                raise ValueError(
+                    f"also: a report of {each.label} on {each.cortex!r} cannot stand beside one of {self.label} on "
+                    f"{self.cortex!r}. Give reports of the same model and map, under other splits."
+                )
         try:
             with whole(path) as part:
                 if kind in (".png", ".pdf", ".svg"):

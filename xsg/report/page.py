@@ -109,7 +109,8 @@ def _section(heading: str, *parts: str) -> str:
 
 def _text(text: object) -> str:
     """Escape a text, and keep a number on the line of what it is a number of."""
-    return escape(re.sub(r"(R²|\bp|\br|95) ([=≤%]) ?", "\\1\u00a0\\2\u00a0", str(text)).replace("%\u00a0", "% "))
+    text = re.sub(r"(?<![\w.,−–-])-(?=\d)", "−", str(text))
+    return escape(re.sub(r"(R²|\bp|\br|95) ([=≤%]) ?", "\\1\u00a0\\2\u00a0", text).replace("%\u00a0", "% "))
 
 
 def _p(text: str, kind: str = "") -> str:
@@ -395,7 +396,8 @@ def _cortex(report: Report) -> str:
     """Write how the data of a report are loaded, as far as it is known."""
     if report.cortex == "simulated" or report.cortex.startswith("ahba-"):
         return f"cortex = xsg.load_cortex({report.cortex!r})"
-    if not any("a map of your own" in str(note) for note in report.notes):
+    own = any("a map of your own" in str(note) for note in report.notes) and report.people is None
+    if not own:
         return "cortex = ...  # an xsg.Cortex: see Coverage and warnings for what is in it"
     atlas = report.record.get("data", {}).get("atlas") or "desikan"
     return f"cortex = xsg.load_cortex('ahba', thinning=xsg.read_map('your file', {atlas!r}))"
