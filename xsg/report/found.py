@@ -262,7 +262,8 @@ class Report:
         TypeError
             ``also`` holds something else than reports.
         ValueError
-            Reports of another model or map in ``also``; another ending, or a folder that is not there or cannot be written to.
+            Reports of another model or map in ``also``; another ending; a folder that is not there or cannot be written
+            to.
         """
         path = Path(path)
         kind = choice(path.suffix.lower(), ENDINGS, f"ending of {path}")
