@@ -127,12 +127,12 @@ class HandGradient:
         torch.baddbmm(inner[2], z, inner[0], out=self.g).relu_()
         return torch.mul(self.g, outer[1], out=self.dg).sum(-1).add_(outer[2].squeeze(-1))
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def predict(self) -> Tensor:
         """Return the thinning (K, n) at the posterior mean, z = μ."""
         return self._forward(None)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def __call__(self, noise: Tensor, terms: bool = True) -> Tensor:
         """Return the weighted terms (T, K), in the order of ``names``, for noise ε (K, n, d), or one for all (1, n, d).
 

@@ -148,7 +148,7 @@ class _Adam:
         self.means, self.squares = [torch.zeros_like(flat)], [torch.zeros_like(flat)]
         self.steps = [torch.zeros((), device=flat.device)]
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def step(self) -> None:
         """Go one step."""
         self.steps[0] += 1
