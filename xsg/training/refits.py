@@ -43,9 +43,9 @@ def chunk_size(n: int) -> int:
     Examples
     --------
     >>> chunk_size(68), chunk_size(400), chunk_size(10_000)
-    (16, 1, 1)
+    (16, 4, 1)
     """
-    return max(1, min(CHUNK, CHUNK * 100**2 // n**2))
+    return max(1, min(CHUNK, CHUNK * 100 // n))
 
 
 @torch_kept()
