@@ -14,6 +14,7 @@ _PUBLIC = {
     "load_cortex": "xsg.load",
     "load_atlas": "xsg.data.atlases",
     "read_map": "xsg.data.maps",
+    "SignWarning": "xsg.data.maps",
     "Graph": "xsg.atlas",
     "Parcellation": "xsg.atlas",
     "SparseGraph": "xsg.atlas",
