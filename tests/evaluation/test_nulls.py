@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from xsg.atlas import REGIONS, Graph, Parcellation, build_graph, load_parcellation
+from xsg.atlas import REGIONS, Graph, Parcellation, build_graph, load_parcellation, mesh
+from xsg.atlas.pairs import nearest_mirror
 from xsg.evaluation import nulls, places
 
 DK = load_parcellation("dk")
@@ -34,8 +35,6 @@ def symmetric(regions: list[str], seed: int = 0) -> pd.Series:
 @pytest.fixture(scope="module")
 def unpaired() -> Parcellation:
     """Give the Desikan–Killiany regions, cut in two by y, names without homologues."""
-    from xsg.atlas import mesh
-
     y = np.concatenate([mesh("pial").parts[side].coordinates[:, 1] for side in ("left", "right")])
     centre = DK.table["y"].to_numpy()[DK.labels]
     labels = np.where(DK.labels < 0, -1, 2 * DK.labels + (y > centre))
@@ -125,10 +124,29 @@ def test_reassignment_agrees_with_brainspace_given_its_rotations(rule, unique, u
     right = (unpaired.table["hemisphere"] == "R").to_numpy()
     sphere, _ = places.folded_centroids(unpaired)
     spins = SpinPermutations(unique=unique, n_rep=40, random_state=5)
-    spins.fit(sphere[~right], sphere[right] * [-1, 1, 1])
+    spins.fit(sphere[~right], sphere[right] @ places.right_to_left() * [-1, 1, 1])
     ours = nulls.reassignments(unpaired, regions, rule, n=40, seed=5)
     np.testing.assert_array_equal(ours[:, ~right], np.flatnonzero(~right)[spins.spin_lh_])
     np.testing.assert_array_equal(ours[:, right], np.flatnonzero(right)[spins.spin_rh_])
+
+
+def test_a_rotation_moves_homologous_places_alike_also_where_they_are_not_paired(unpaired):
+    """fsaverage's spheres are no mirror images: unaligned, a map with equal hemispheres has nulls with unequal ones."""
+    left, right = (mesh("pial").parts[side].coordinates for side in ("left", "right"))
+    gap, over = nearest_mirror(left, right)
+    here, there = mesh("sphere").parts["left"].coordinates, mesh("sphere").parts["right"].coordinates[over]
+
+    def apart(points):
+        cosine = (here * points).sum(axis=1) / np.linalg.norm(here, axis=1) / np.linalg.norm(points, axis=1)
+        return np.median(np.degrees(np.arccos(np.clip(cosine, -1, 1)))[gap < 6])
+
+    assert apart(there * [-1, 1, 1]) > 14
+    assert apart(there * [-1, 1, 1] @ places.right_to_left()) < 3
+    # Height is alike on both sides; so must its nulls be.
+    drawn = nulls.null_maps(unpaired.table["z"], unpaired, n=30, seed=2)
+    xyz, on_left = unpaired.table[["x", "y", "z"]].to_numpy(), (unpaired.table["hemisphere"] == "L").to_numpy()
+    twin = np.flatnonzero(~on_left)[nearest_mirror(xyz[on_left], xyz[~on_left])[1]]
+    assert np.median([np.corrcoef(row[on_left], row[twin])[0, 1] for row in drawn.to_numpy()]) > 0.95
 
 
 def test_vasa_is_the_greedy_rule_said_slowly():

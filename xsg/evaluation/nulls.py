@@ -10,7 +10,8 @@ homologous regions are one place here, half-way between the two (the right one m
 the left hemisphere happens, mirrored, to the right, and a map with equal hemispheres has nulls with equal hemispheres.
 A region that a map lacks on one side only takes part with its homologue's value, and is dropped afterwards. Where not
 all regions have a homologue (`xsg.atlas.homologous_pairs`), the right hemisphere turns by the mirrored rotation,
-regions staying in their hemisphere.
+its sphere laid onto the left one's mirror image first (`xsg.evaluation.places.right_to_left`); regions stay in their
+hemisphere.
 
 What lies below the cortex (`xsg.atlas.Parcellation.subcortical`) has no place on the sphere and is no neighbour of the
 cortex's: values never pass between the two. Whatever the method, these rows are drawn anew by Moran spectral
