@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 import joblib
 import numpy as np
+import pandas as pd
 from joblib.parallel import get_active_backend
 from sklearn.base import clone
 
 from xsg.check import number
 from xsg.data.cortex import Cortex
 from xsg.evaluation.dealings import chosen, deal
+from xsg.evaluation.people import _COHORTS
 from xsg.evaluation.protocol import by_method, predict_folds
 from xsg.evaluation.sequential import MOST, STOP_AFTER
 from xsg.training import CrossScaleVAE
@@ -22,6 +24,7 @@ from xsg.training.base import device
 from xsg.training.refits import chunk_size
 
 _EPOCHS = 12  # of the chunk that is timed
+_QUICK, _MAPS = 1.0, 10  # seconds of a fit up to which it is tried on this many maps at once
 _WORTH = 10  # seconds on one core from which further processes, which take some 3 s to begin, are worth it
 
 
@@ -63,8 +66,7 @@ def expected_seconds(
     -------
     tuple of float
         Seconds if nulls are stopped as early as they can be, and if all are drawn. The model's fits are counted, and
-        those of the VAE without graph; other baselines take little. An upper bound for a `Subject` that takes many maps
-        at once.
+        those of the VAE without graph; other baselines take little.
 
     Examples
     --------
@@ -95,48 +97,50 @@ def expect(
     """Say what a trial costs; untimed without a look at the clock where nothing else hangs on it."""
     if not (timed or (n_jobs is None and refitted_in_chunks(model))):
         return Cost(np.nan, np.nan, workers(model, n_jobs, 0.0))
-    each, n_folds = seconds_of_a_fit(model, cortex, dealt[0][0]), len(dealt[0])
+    alone, among, n_folds = *seconds_of_a_fit(model, cortex, dealt[0][0]), len(dealt[0])
+    vae, people = baselines and isinstance(model, CrossScaleVAE), cortex.people is not None
+    once = n_seeds * (1 + n_folds * len(dealt)) + vae * n_folds * len(dealt) + people * n_folds
     fewest = n_nulls if stop_after is None else min(n_nulls, stop_after)
-    fits = (fits_of_a_trial(model, n_folds, len(dealt), n, n_seeds, baselines) for n in (fewest, n_nulls))
-    least, most = (each * n for n in fits)
+    nulls = [n * (1 + n_folds) + people * min(n, _COHORTS) * n_folds for n in (fewest, n_nulls)]
+    least, most = (alone * once + among * fits for fits in nulls)
     jobs = workers(model, n_jobs, least)
     return Cost(least / jobs, most / jobs, jobs)
 
 
-def seconds_of_a_fit(model: object, cortex: Cortex, fold: np.ndarray) -> float:
-    """Time one fit on one core: of a CrossScaleVAE some epochs of a chunk of copies, of another model the whole.
+def seconds_of_a_fit(model: object, cortex: Cortex, fold: np.ndarray) -> tuple[float, float]:
+    """Time a fit on one core: alone, and as one of many maps.
+
+    Of a CrossScaleVAE some epochs of a chunk of copies are timed, of other models a whole fit.
 
     Raises
     ------
     TypeError, ValueError
         As `xsg.evaluation.protocol.predict_folds`.
     """
+    map_ = cortex.thinning.to_frame().T
 
-    def seconds(given: object, copies: int = 1) -> float:
+    def seconds(given: object, maps: int = 1, copies: int = 1) -> float:
         begun = time.perf_counter()
-        predict_folds(given, cortex, cortex.thinning, np.tile(fold, (copies, 1)))
+        predict_folds(given, cortex, pd.concat([map_] * maps, ignore_index=True), np.tile(fold, (copies, 1)))
         return time.perf_counter() - begun
 
     with joblib.parallel_config(backend="sequential"):
-        if not refitted_in_chunks(model):
-            return seconds(model)
-        copies, few = chunk_size(len(fold)), min(_EPOCHS, model.epochs)
-        start, some = (clone(model).set_params(epochs=n) for n in (1, few))
-        seconds(start)  # what is loaded once
-        begin = seconds(start, copies)
-        return (begin + max(0.0, seconds(some, copies) - begin) * model.epochs / few) / copies
+        if refitted_in_chunks(model):
+            copies, few = chunk_size(len(fold)), min(_EPOCHS, model.epochs)
+            start, some = (clone(model).set_params(epochs=n) for n in (1, few))
+            seconds(start)  # what is loaded once
+            begin = seconds(start, copies=copies)
+            each = (begin + max(0.0, seconds(some, copies=copies) - begin) * model.epochs / few) / copies
+            return each, each
+        alone = seconds(model)
+        if alone > _QUICK or not by_method(model):
+            return alone, alone
+        return alone, max(0.0, seconds(model, _MAPS) - alone) / (_MAPS - 1)
 
 
 def refitted_in_chunks(model: object) -> bool:
     """Tell whether a model is trained by `xsg.training.refit`, many copies side by side and in several processes."""
     return isinstance(model, CrossScaleVAE) and not by_method(model)
-
-
-def fits_of_a_trial(model: object, n_folds: int, n_dealings: int, n_nulls: int, n_seeds: int, baselines: bool) -> int:
-    """Count the fits of a model, with those of the VAE without graph beside a VAE."""
-    once = n_seeds * (1 + n_folds * n_dealings)
-    beside = n_folds * n_dealings if baselines and isinstance(model, CrossScaleVAE) else 0
-    return once + beside + n_nulls * (1 + n_folds)
 
 
 def workers(model: object, n_jobs: int | None, seconds: float) -> int:
