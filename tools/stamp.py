@@ -112,6 +112,7 @@ def stamped(root: Path, at: Address) -> dict[Path, str]:
         ("book/running.md", r"git clone \S+\ncd \S+", f"git clone {at.url}\ncd {at.repository}"),
         ("book/running.md", names, reference),
         ("README.md", names, reference),
+        ("README.md", *install),
         ("chapters/[0-9]*.py", *install),
         ("chapters/[0-9]*.ipynb", *install),
     ]
