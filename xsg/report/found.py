@@ -198,13 +198,16 @@ class Report:
     def recommended(self) -> str | None:
         """Which method to use on this map: the best baseline, unless the model's lead over it is told from chance.
 
-        The model, too, where it alone predicts better than the mean; None where no method does, and under a split that
-        leaks, which cannot tell.
+        Position without genes, where what genes add to it is not told from chance. The model, too, where it alone
+        predicts better than the mean; None where no method does, and under a split that leaks, which cannot tell.
         """
         if self.leaks:
             return None
         if len(self.baselines):
             best = self.best_baseline
+            if best.name == words.BOTH and words.answered(self)[0] != "Yes" and words.PLACE in self.baselines.index:
+                place = self.baselines.loc[words.PLACE]
+                best = place if place["R²"] > 0 and place["lead low"] <= 0 else best
             if best["R²"] > 0 and best["lead low"] <= 0:
                 return best.name
         return self.label if self.held_out.loc["R²", "value"] > 0 else None

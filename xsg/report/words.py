@@ -68,10 +68,11 @@ def verdict(report: Report) -> Verdict:
     Yes: position + genes lead position by an interval above zero and by more than null maps give (p ≤ 0.05). No sign of
     it: neither. Not settled: one of the two.
     """
-    return Verdict(*_answered(report), _use(report))
+    return Verdict(*answered(report), _use(report))
 
 
-def _answered(report: Report) -> tuple[str, str]:
+def answered(report: Report) -> tuple[str, str]:
+    """Return the answer, and a sentence with the numbers that it rests on."""
     gain = report.gain
     if report.leaks:
         return "Not to be told", (
@@ -172,7 +173,7 @@ def sentence(report: Report) -> str:
         )
     if len(report.null):
         parts.append(_about_null(report))
-    answer, why = _answered(report)
+    answer, why = answered(report)
     if answer not in ("Not asked", "Not to be told"):
         parts.append(f"{QUESTION} {answer}. {why}")
     if len(report.baselines):
