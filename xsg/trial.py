@@ -229,7 +229,8 @@ def _run(
         return _statistics(y if maps is None else maps.to_numpy()[numbers], np.stack(each))
 
     # The held-out R² and r decide when it is enough.
-    under_null = draw(refitted, np.where([False, False, True, True], by_seed[0], np.nan), n_nulls, stop_after)
+    judged = np.where([False, False, True, True], by_seed[0], np.nan)
+    under_null = draw(refitted, judged, n_nulls, stop_after, how["progress"])
 
     if null in _READ and len(under_null):
         same = scores[0, 1 + which[: len(under_null)]]

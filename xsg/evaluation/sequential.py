@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from xsg.check import array, number
 
@@ -70,6 +71,7 @@ def draw(
     observed: np.ndarray,
     most: int = MOST,
     stop_after: int | None = None,
+    progress: bool = False,
 ) -> np.ndarray:
     """Score nulls until ``stop_after`` of them have reached each observed statistic, or ``most`` are drawn.
 
@@ -81,6 +83,8 @@ def draw(
         What is to be reached (S,); NaN: need not be.
     most, stop_after
         n and h; h = None draws all n.
+    progress
+        Show a bar.
 
     Returns
     -------
@@ -98,19 +102,25 @@ def draw(
     most = number(most, "most", 0, whole=True)
     found = np.empty((0, len(observed)))
     judged = np.isfinite(observed)
-    size = most if stop_after is None or not judged.any() else min(_FIRST, most)
-    while size:
-        found = np.concatenate([found, score(np.arange(len(found), len(found) + size))])
-        if stop_after is None or not judged.any():
-            break
-        hits = _hits(observed, found)[:, judged]
-        counts = hits.sum(axis=0)
-        if (counts >= stop_after).all():
-            last = (hits.cumsum(axis=0) >= stop_after).argmax(axis=0).max()
-            return found[: last + 1]
-        # As many more as it will probably take: all of them, if hardly any null has come near.
-        wanted = len(found) * ((stop_after - counts) / np.maximum(counts, 1)).max()
-        size = min(most - len(found), int(np.clip(np.ceil(wanted), _SMALLEST, _LARGEST)))
+    never = stop_after is None or not judged.any()
+    size = min(_LARGEST if never else _FIRST, most)
+    quiet = {} if progress and most else {"disable": True}
+    with tqdm(total=most, desc="nulls", unit="null", leave=False, **quiet) as bar:
+        while size:
+            found = np.concatenate([found, score(np.arange(len(found), len(found) + size))])
+            bar.update(size)
+            size = min(_LARGEST, most - len(found))
+            if never:
+                continue
+            hits = _hits(observed, found)[:, judged]
+            counts = hits.sum(axis=0)
+            bar.set_postfix_str(f"{counts.min()} of {stop_after} reached", refresh=False)
+            if (counts >= stop_after).all():
+                last = (hits.cumsum(axis=0) >= stop_after).argmax(axis=0).max()
+                return found[: last + 1]
+            # As many more as it will probably take.
+            wanted = len(found) * ((stop_after - counts) / np.maximum(counts, 1)).max()
+            size = min(size, max(_SMALLEST, int(np.ceil(wanted))))
     return found
 
 
