@@ -60,11 +60,12 @@ from xsg.data.vulnerability import load_disorder
 from xsg.evaluation.baselines import baseline
 from xsg.evaluation.metrics import r_squared
 from xsg.evaluation.nulls import null_maps, p_value
-from xsg.evaluation.splits import DEALT, SPLITS, LeakWarning, parted_pairs, split
+from xsg.evaluation.splits import DEALT, LeakWarning, parted_pairs, split
 from xsg.plotting import brain, use_style
 from xsg.training import CrossScaleVAE, refit
 
 use_style()
+SPLITS = ("random", "homologous", "spatial", "distance", "lobe", "left-to-right")
 real, simulated = xsg.load_cortex("ahba-ad"), xsg.load_cortex("simulated")
 
 # %% [markdown]
