@@ -97,11 +97,11 @@ def null_maps(
     "spin-nearest" 6.4 / 6.2 %; "spin-hungarian" 8.1 / 8.5 %; "spin-vasa" 9.1 / 9.7 %; "moran" 5.8 / 5.1 %. Rules that
     assign one to one tear neighbours apart, so that their null maps are rougher than the map. Chapter 9 measures anew.
 
-    The same for 20 / 40 / 70 mm (experiments/atlas_nulls.py): Schaefer's 200 regions, "spin" 7.6 / 8.5 / 8.8 %, "moran"
-    4.6 / 5.3 / 5.8 %, so prefer "moran" on fine atlases. Desikan-Killiany with subcortex, "spin" 4.6 to 8.3 %, "moran"
-    4.9 to 7.0 % over fields that go on below the cortex or have a level and spread of their own there; drawn as one
-    part, cortex and subcortex that differ in level raise 24 to 32 %. With Schaefer's 200, "spin" 7.6 to 10.7 %,
-    "moran" 5.7 to 7.6 %.
+    The same for 20 / 40 / 70 mm (experiments/atlas_nulls.py): Schaefer's 200 regions, "spin" 6.2 / 7.2 / 7.5 %, "moran"
+    4.6 / 5.3 / 5.8 %. With subcortex, over fields that go on below the cortex or have a level and spread of their own
+    there: Desikan-Killiany, "spin" 4.6 to 8.3 %, "moran" 4.9 to 7.0 %; Schaefer's 200, "spin" 6.5 to 9.4 %, "moran" 5.7
+    to 7.6 %. So prefer "moran" on fine atlases and below the cortex. Were cortex and subcortex drawn as one part, those
+    that differ in level would raise 19 to 32 %.
 
     Examples
     --------
