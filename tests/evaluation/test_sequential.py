@@ -22,7 +22,7 @@ def test_a_p_value_is_h_over_the_number_it_took():
 
 @pytest.mark.parametrize("first", [1, 7, 50, 900])
 def test_it_stops_at_the_same_null_whatever_is_scored_at_a_time(monkeypatch, first):
-    monkeypatch.setattr(sequential, "_FIRST", first)
+    monkeypatch.setattr(sequential, "FIRST", first)
     monkeypatch.setattr(sequential, "_SMALLEST", max(1, first // 3))
     null, asked = np.random.default_rng(3).normal(size=(1000, 2)), []
 

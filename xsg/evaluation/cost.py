@@ -18,7 +18,7 @@ from xsg.data.cortex import Cortex
 from xsg.evaluation.dealings import chosen, deal
 from xsg.evaluation.people import _COHORTS
 from xsg.evaluation.protocol import by_method, predict_folds
-from xsg.evaluation.sequential import MOST, STOP_AFTER
+from xsg.evaluation.sequential import FIRST, MOST, STOP_AFTER
 from xsg.training import CrossScaleVAE
 from xsg.training.base import device
 from xsg.training.refits import chunk_size
@@ -100,7 +100,7 @@ def expect(
     alone, among, n_folds = *seconds_of_a_fit(model, cortex, dealt[0][0]), len(dealt[0])
     vae, people = baselines and isinstance(model, CrossScaleVAE), cortex.people is not None
     once = n_seeds * (1 + n_folds * len(dealt)) + vae * n_folds * len(dealt) + people * n_folds
-    fewest = n_nulls if stop_after is None else min(n_nulls, stop_after)
+    fewest = n_nulls if stop_after is None else min(n_nulls, max(stop_after, FIRST))
     nulls = [n * (1 + n_folds) + people * min(n, _COHORTS) * n_folds for n in (fewest, n_nulls)]
     least, most = (alone * once + among * fits for fits in nulls)
     jobs = workers(model, n_jobs, least)

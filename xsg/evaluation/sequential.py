@@ -20,7 +20,8 @@ from xsg.check import array, number
 
 MOST = 1000  # nulls, where no number is asked for
 STOP_AFTER = 20  # nulls that reach the observed value: the standard error of a p-value is then about a fifth of it
-_FIRST, _SMALLEST, _LARGEST = 50, 16, 200  # nulls drawn between two looks
+FIRST = 50  # nulls before the first look
+_SMALLEST, _LARGEST = 16, 200  # between two looks
 
 
 class PValue(NamedTuple):
@@ -103,7 +104,7 @@ def draw(
     found = np.empty((0, len(observed)))
     judged = np.isfinite(observed)
     never = stop_after is None or not judged.any()
-    size = min(_LARGEST if never else _FIRST, most)
+    size = min(_LARGEST if never else FIRST, most)
     quiet = {} if progress and most else {"disable": True}
     with tqdm(total=most, desc="nulls", unit="null", leave=False, **quiet) as bar:
         while size:
