@@ -30,19 +30,19 @@ def plan() -> list[tuple[float, int]]:
     return [(share, first) for share, n in SHARES.items() for first in range(0, n, BLOCK)]
 
 
-def maps(cortex: xsg.Cortex, share: float, first: int, n: int) -> pd.DataFrame:
-    """Draw maps (n, 68) of which a share of the variance is the cortex's own map, and the rest a smooth field."""
+def maps(cortex: xsg.Cortex, share: float, first: int) -> pd.DataFrame:
+    """Draw the maps (BLOCK, 68) of a job: a share of their variance is the cortex's own map, the rest a smooth field."""
     rng = np.random.default_rng([round(100 * share), first])
-    fields = smooth_fields(rng, n, left_right=0.97).T
+    fields = smooth_fields(rng, BLOCK, left_right=0.97).T
     own = (cortex.thinning - cortex.thinning.mean()) / cortex.thinning.std()
     mixed = np.sqrt(share) * own.to_numpy() + np.sqrt(1 - share) * fields
-    return pd.DataFrame(mixed, range(first, first + n), cortex.regions)
+    return pd.DataFrame(mixed, range(first, first + BLOCK), cortex.regions)
 
 
 def trials(share: float, first: int, n: int = BLOCK, nulls: int = NULLS) -> pd.DataFrame:
-    """Put n maps on trial, and return their rows."""
+    """Put the first n maps of a job on trial, and return their rows."""
     cortex, rows = xsg.load_cortex("simulated", n_genes=200), []
-    for number, values in maps(cortex, share, first, n).iterrows():
+    for number, values in maps(cortex, share, first).head(n).iterrows():
         case = replace(cortex, thinning=values.rename("thinning"))
         report = xsg.evaluate(Baseline("ridge"), case, n_nulls=nulls, seed=number, baselines=False, progress=False)
         observed, null = report.held_out["value"].to_numpy(), report.null[["held-out R²", "held-out r"]].to_numpy()

@@ -5,6 +5,10 @@ so, p = h / l. This is as exact as the p-value of a fixed number n, (1 + c) / (1
 at most h / l if the observed value ranks among the h highest of l exchangeable ones, which has probability h / l. Where
 all n are drawn before h have reached it, p is that of the fixed number. (Besag & Clifford 1991)
 
+Of 400 smooth simulated maps that have nothing to do with the genes, ridge is given p ≤ 0.05 on 5.0 % (R²) and 4.8 % (r)
+with h = 20, on 5.5 and 5.2 % with all 1,000 nulls; 108 were drawn on average. Of maps that are in part made by genes it
+finds 45 and 71 % either way. (experiments/stopping.py)
+
 References
 ----------
 - Besag & Clifford 1991, Biometrika 78:301, doi:10.1093/biomet/78.2.301.
