@@ -31,7 +31,7 @@ def plan() -> list[tuple[float, int]]:
 
 
 def maps(cortex: xsg.Cortex, share: float, first: int) -> pd.DataFrame:
-    """Draw the maps (BLOCK, 68) of a job: a share of their variance is the cortex's own map, the rest a smooth field."""
+    """Draw the maps (BLOCK, 68) of a job: a share of the variance is the cortex's own map, the rest a smooth field."""
     rng = np.random.default_rng([round(100 * share), first])
     fields = smooth_fields(rng, BLOCK, left_right=0.97).T
     own = (cortex.thinning - cortex.thinning.mean()) / cortex.thinning.std()
