@@ -21,7 +21,7 @@ from xsg.data.cortex import Cortex
 from xsg.evaluation import splits
 from xsg.evaluation.baselines import BASELINES, Baseline
 from xsg.evaluation.cost import expect, refitted_in_chunks, shared
-from xsg.evaluation.dealings import chosen, deal, given_out
+from xsg.evaluation.dealings import chosen, deal, fitting_null, given_out
 from xsg.evaluation.intervals import bootstrap, gain
 from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import MAP_NULLS, noise_genes, null_maps, rewired
@@ -43,7 +43,7 @@ def evaluate(
     model: CrossScaleVAE | Subject | RegressorMixin,
     cortex: Cortex,
     split: str | None = None,
-    null: str = "spin",
+    null: str | None = None,
     n_nulls: int | None = None,
     seed: int = 0,
     n_seeds: int = 1,
@@ -73,8 +73,10 @@ def evaluate(
         Which regions are held out together: a name of `xsg.evaluation.splits.SPLITS`. By default ``"homologous"``, or
         ``"mirrored-blocks"`` where the homologues of some regions are not known.
     null
-        What chance is. A name of `xsg.evaluation.nulls.MAP_NULLS` (random maps as smooth as this one; ``"spin"``, the
-        default), ``"noise-genes"`` (random numbers for the genes) or ``"rewired"`` (other graphs of the same degrees).
+        What chance is. A name of `xsg.evaluation.nulls.MAP_NULLS` (random maps as smooth as this one),
+        ``"noise-genes"`` (random numbers for the genes) or ``"rewired"`` (other graphs of the same degrees). By default
+        ``"spin"``, and ``"moran"`` where that raises fewer false alarms: with more than 100 regions, homologues that
+        are not known, or rows below the cortex.
     n_nulls
         How many: at least 19, for a p-value of 0.05 to be possible; or 0 for no null. By default up to 1,000, fewer
         where a large p-value shows early (``stop_after``).
@@ -157,6 +159,8 @@ def evaluate(
     how = {"progress": progress, "checkpoint": checkpoint}
     if isinstance(getattr(cortex, "map", None), pd.Series):  # estimated from people
         cortex = load_cortex("ahba", thinning=cortex)
+    if isinstance(cortex, Cortex):
+        null = fitting_null(null, cortex)
     n_nulls, stop_after, n_seeds, seed = _check(model, cortex, null, n_nulls, stop_after, n_seeds, seed, checkpoint)
     with _noted() as notes:
         cortex = replace(cortex)  # aligned and checked anew, should its tables have been changed
@@ -168,7 +172,7 @@ def evaluate(
         with shared(cost.jobs):
             report = _run(model, cortex, split, dealt, null, n_nulls, stop_after, seed, n_seeds, baselines, how)
             people = by_person(model, cortex, dealt[0], null, n_nulls, stop_after, seed, how)
-    found = {"split": split, "n_nulls": n_nulls, "stop_after": stop_after, "n_dealings": len(dealt)}
+    found = {"split": split, "null": null, "n_nulls": n_nulls, "stop_after": stop_after, "n_dealings": len(dealt)}
     return replace(
         report,
         notes=list(dict.fromkeys([*cortex.provenance, *notes])),

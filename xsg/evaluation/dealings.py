@@ -11,6 +11,7 @@ from xsg.evaluation.splits import DEALT, SPLITS, LeakWarning
 from xsg.evaluation.splits import split as make_split
 
 _DEALINGS = 5
+_COARSE = 100  # regions
 
 
 def chosen(split: str | None, cortex: Cortex) -> str:
@@ -18,6 +19,19 @@ def chosen(split: str | None, cortex: Cortex) -> str:
     if split is not None:
         return split
     return "mirrored-blocks" if find_pairs(cortex.regions, cortex.parcellation).unknown.any() else "homologous"
+
+
+def fitting_null(null: str | None, cortex: Cortex) -> str:
+    """Return the null that was asked for, or the one with the fewest false alarms on such a cortex.
+
+    By `xsg.evaluation.nulls.null_maps`, that is spin on a coarse cortex whose homologues are known, and Moran on fine
+    parcellations and those that only number their regions, and with rows below the cortex.
+    """
+    if null is not None:
+        return null
+    pairs = find_pairs(cortex.regions, cortex.parcellation)
+    below = cortex.parcellation.table.loc[cortex.regions, "n_vertices"].eq(0).any()
+    return "moran" if below or pairs.unknown.any() or len(cortex.regions) > _COARSE else "spin"
 
 
 def deal(split: str, cortex: Cortex, n: int | None, seed: int) -> list[np.ndarray]:

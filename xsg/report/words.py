@@ -93,7 +93,7 @@ def answered(report: Report) -> tuple[str, str]:
     if apart and rare and scores[BOTH] > 0:
         no_null = "" if np.isfinite(gain["p"]) else "; no null maps were asked"
         return "Yes", f"Genes add to place: {numbers} ({more}{no_null})."
-    if (apart and np.isfinite(gain["p"])) or (rare and np.isfinite(gain["p"]) and gain["value"] > 0):
+    if np.isfinite(gain["p"]) and (apart or (rare and gain["value"] >= 0.005)):  # not what is written as 0.00
         doubt = "null maps often show as much" if apart else "other regions might show nothing"
         return "Not settled", f"Genes may add to place, but {doubt}: {numbers} ({more})."
     return "No sign of it", f"Genes add nothing to place that could be told from chance: {numbers} ({more})."

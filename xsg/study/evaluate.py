@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--genes", choices=("landmark", "all"), help="default: landmark for desikan, else all stable ones"
     )
     trial.add_argument("--split", nargs="+", metavar="SPLIT", help="default: pairs (or mirrored blocks), then patches")
-    trial.add_argument("--null", default="spin", help="default: spin")
+    trial.add_argument("--null", help="default: spin, or moran on fine atlases and below the cortex")
     trial.add_argument("--n-nulls", type=int, help="exactly so many; default: up to 1000, fewer where p is large")
     trial.add_argument("--seed", type=int, default=0)
     trial.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
