@@ -25,7 +25,7 @@ from xsg.training.refits import chunk_size
 
 _EPOCHS = 12  # of the chunk that is timed
 _QUICK, _MAPS = 1.0, 10  # seconds of a fit up to which it is tried on this many maps at once
-_WORTH = 10  # seconds on one core from which further processes, which take some 3 s to begin, are worth it
+_WORTH = 15  # seconds on one core from which further processes, which take some 3 s to begin, are worth it
 
 
 class Cost(NamedTuple):
