@@ -13,16 +13,18 @@
 # *Prerequisites: [held out, but from what?](10_splits.ipynb), [a thousand refits](11_refits.ipynb). Time: 25 minutes to read, one
 # minute to run.*
 #
-# You have a map of the human cortex: an image, a FreeSurfer cohort, a column of a spreadsheet. You have one question: **do genes say
-# anything about it that place does not?** This page takes three such files from where they lie to a report that you can send to a
-# co-author.
+# You have a map of the human cortex, a number for each place on it. It may be an image. It may be the tables in which FreeSurfer, a
+# program that measures cortical thickness, lists the people of a cohort. Or it is a column of a spreadsheet. You have one question:
+# **do genes say anything about this map that place does not?** This page starts from one file of each kind, and ends each time with a
+# report that you can send to a co-author.
 #
 # ## What you will learn
 #
-# - how to read an image, a cohort and a spreadsheet into values by region, and what no reader should guess for you;
-# - how to get from each of them to a report, in Python or by one command in a terminal;
+# - how to turn an image, a cohort or a spreadsheet into one value for each region, and what you have to tell the reader because it
+#   must not guess;
+# - how to get from there to a report, in Python or by one command in a terminal;
 # - which numbers of the report answer the question, and which only seem to;
-# - how to ask the same in another atlas, and of a model of your own.
+# - how to ask the same question in another atlas, and of a model of your own.
 
 # %% [markdown]
 # ## Set-up
@@ -68,15 +70,16 @@ out = Path(tempfile.mkdtemp())
 # %% [markdown]
 # ## Route 1: an image
 #
-# The file holds $t$ values in MNI space, in voxels of 1.5 mm: grey matter of people with a frontotemporal dementia (TDP-43, type C)
-# against controls (Harper et al. 2017). From a terminal the whole way is
+# The file is a three-dimensional image in MNI space, the usual coordinates of brain imaging. It compares the grey matter of people who
+# had a frontotemporal dementia (TDP-43, type C) with that of controls (Harper et al. 2017). Each voxel holds a $t$ value: the
+# difference, patients minus controls, divided by its standard error. In a terminal, one command does everything:
 #
 # ```bash
 # xsg evaluate TDP43C.nii.gz --positive gain --unit t --out report
 # ```
 #
-# In Python it has three steps. The first makes values by region. Voxels that hold an exact zero were not part of the analysis, and are
-# left out of a region's mean.
+# In Python there are three steps. The first takes the mean over the voxels of each region. Voxels that are exactly zero were not part
+# of the analysis, and are left out.
 
 # %%
 image = fetch("human/atrophy/TDP43C.nii.gz")
@@ -87,12 +90,12 @@ print(*t_map.attrs["provenance"], sep="\n")
 figure = brain(t_map, "loss of grey matter (−t)", xsg.load_atlas("desikan"))
 
 # %% [markdown]
-# What you see: the loss is in the temporal lobes, and more on the left. Look at this figure before any number. A sign turned round, or
-# hemispheres exchanged, show here and in no $R^2$.
+# What you see: the loss is in the temporal lobes, and there is more of it on the left. Look at this figure before you look at any
+# number. If the sign were wrong, or left and right were exchanged, you would see it here; no $R^2$ would tell you.
 #
-# Everywhere in this book larger means *more loss*. In this file larger means *more tissue*, so we said `positive="gain"` and the map was
-# turned. Nothing guesses that for you. Leave it out, and the map is kept as it is, with a warning that gives the figure that makes
-# it doubtful:
+# Everywhere in this book, larger means *more loss*. In this file larger means *more tissue*, so we said `positive="gain"`, and the sign
+# of the map was turned. Nothing guesses this for you. If you do not say it, the map is kept as it is, and a warning shows what speaks
+# for a wrong sign:
 
 # %%
 with warnings.catch_warnings(record=True) as said:
@@ -101,8 +104,10 @@ with warnings.catch_warnings(record=True) as said:
 print(textwrap.fill(str(said[0].message), 80))
 
 # %% [markdown]
-# The second step joins gene expression to the map by the names of regions. The third puts a model on trial. The command in the
-# terminal takes the graph VAE of [chapter 5](05_graph_vae.ipynb); here we take ridge regression, which is a thousand times quicker.
+# The second step joins gene expression to the map, by the names of the regions. The third step puts a model on trial: it predicts
+# regions that it was not trained on, and then does the same for rotated maps, which are as smooth as the real one but lie in the wrong
+# place. In the terminal this model is the graph VAE of [chapter 5](05_graph_vae.ipynb). Here it is ridge regression, which is much
+# quicker.
 
 # %%
 cortex = xsg.load_cortex("ahba", thinning=t_map)
@@ -113,8 +118,11 @@ print(textwrap.fill(report.sentence, 80))
 figure = report.plot()
 
 # %% [markdown]
-# The last line of code of this route writes the page that you would send. It needs no Python and no network: the verdict, the map, this
-# figure, the table, what was done, what to cite, and the settings to do it again.
+# What you see: above, the scores of ridge regression on the real map (lines) and on the rotated maps (histograms). Below, its held-out
+# score beside those of simpler methods. Two of these score higher than ridge regression, and one of the two knows no gene.
+#
+# The last line of code writes the page that you would send. To read it one needs neither Python nor a network. It has the verdict, the
+# map, this figure, the table, what was done, what to cite, and the settings with which to do it again.
 
 # %%
 page = report.save(out / "report.html")
@@ -123,13 +131,14 @@ print(f"{page.name}: {page.stat().st_size / 1000:.0f} kB")
 # %% [markdown]
 # ## Which numbers answer the question
 #
-# Ridge regression predicts regions it has not seen, and rotated maps hardly ever do so well. That sounds like an answer. It is the
-# answer to another question: *can this map be told from expression?* Expression is smooth, so it tells where a region lies
-# ([chapter 9](09_smooth_maps.ipynb)), and whatever varies smoothly can be read from it.
+# Ridge regression predicts regions that it has not seen, and it hardly ever does so well on a rotated map. That sounds like an answer.
+# But it answers another question: *can this map be predicted from gene expression?* Expression is smooth, so it tells where a region
+# lies ([chapter 9](09_smooth_maps.ipynb)), and from that any smooth map can be predicted in part.
 #
-# Three rows of the report belong together. **Position** knows where a region lies and no gene. **Position + genes** knows both; it is the
-# same Gaussian process, with a share of its variance for the genes wherever that makes the training regions likelier. Their difference
-# is what genes add.
+# Two rows of the report answer our question. **Position** knows where a region lies, and no gene: it is kriging, which predicts a
+# region from the regions near it. **Position + genes** knows both. It is the same Gaussian process, in which regions of similar
+# expression may count as near, too, as far as the training regions speak for it. The difference between the two is what genes add;
+# the report calls it the *gain*.
 
 # %%
 rows = ["ridge", "position (kriging)", "position + genes"]
@@ -150,23 +159,25 @@ claim("own-map-gain", report.gain["value"])
 claim("own-map-gain-p", report.gain["p"])
 
 # %% [markdown]
-# Ridge regression reaches 0.73<!-- claim:own-map-ridge --> held out. Position alone has 0.79<!-- claim:own-map-position -->, without a
-# single gene. With genes it has 0.87<!-- claim:own-map-both -->.
+# Ridge regression on the genes has a held-out $R^2$ of 0.73<!-- claim:own-map-ridge -->. Position alone has
+# 0.79<!-- claim:own-map-position -->, without a single gene. Position + genes has 0.87<!-- claim:own-map-both -->.
 #
-# So genes add 0.08<!-- claim:own-map-gain -->, and few rotated maps show as much ($p$ = 0.03<!-- claim:own-map-gain-p -->). On this map, in this
-# atlas, the report says "yes". Keep that in mind until the section on [another atlas](#another-atlas).
+# So genes add 0.08<!-- claim:own-map-gain -->, and few rotated maps show as much ($p$ = 0.03<!-- claim:own-map-gain-p -->). For this
+# map, in this atlas, the report says "yes". The section on [another atlas](#another-atlas) comes back to this.
 
 # %% [markdown]
 # ## Route 2: a cohort
 #
-# You may have people instead of a map: the two tables that FreeSurfer's `aparcstats2table` writes, and `participants.tsv`. Here are
-# people of the IXI study, healthy and between 20 and 86 years old, with the quality of their images beside them.
+# You may have people instead of a map. Their thickness stands in the two tables, left and right, that FreeSurfer's `aparcstats2table`
+# writes; their age, sex and group stand in a third, often called `participants.tsv`. Then the command is
 #
 # ```bash
 # xsg evaluate lh.tsv rh.tsv --people participants.tsv --slope age
 # ```
 #
-# Rows are joined by person, never by their order. Who leaves is counted, and nobody is named.
+# Our example is the IXI study: healthy people between 20 and 86 years old. One of its tables says how good each person's image is
+# (Euler numbers; far below zero is bad), and `keep` leaves out the bad ones. Rows are joined by person, never by their order. The people
+# who are left out are counted, and nobody is named.
 
 # %%
 cohort = xsg.read_cohort(
@@ -180,16 +191,19 @@ ageing = cohort.slope("age")
 ageing
 
 # %% [markdown]
-# `slope` is a linear model for each region, adjusted for sex (and site, were there several); `contrast("group", "AD", "CN")` is the same
-# for two groups. The map comes with what it is worth: its standard errors, how well two halves of the people agree on it, and the *ceiling*,
-# the $R^2$ that even the true map would have against this one.
+# `slope` fits a linear model to each region, adjusted for sex (and for site, if there were several). `contrast("group", "AD", "CN")`
+# does the same for two groups. The map comes with three measures of how well it is known: its standard errors; the *split-half*
+# correlation, which is how well the maps of two halves of the people agree; and the *ceiling*, the $R^2$ that even the true map would
+# have against this one.
 
 # %% mystnb={"image": {"alt": "Four views of the inflated cortex painted with the loss of thickness per decade, strongest in frontal and lateral temporal cortex and weakest around the calcarine sulcus, much the same on both sides."}}
 figure = brain(ageing.map, "loss of thickness (mm per decade)", xsg.load_atlas("desikan"))
 
 # %% [markdown]
-# A cohort goes on trial as it is. The map-level answer is that of route 1. Beside it stands a person-level one: each person's deviation
-# from a norm is correlated with the prediction, on the half of the people who had no part in the map.
+# A cohort's map goes on trial in the same way, and the report again says what genes add to place. It also asks a second question: do
+# single people look like the prediction? For this the people are cut in two halves. One half makes the map. In the other half the
+# younger people make a norm, the thickness to be expected of each region. How far each older person deviates from the norm is then
+# correlated, over regions, with the prediction.
 
 # %%
 aged = xsg.evaluate(Baseline("ridge"), ageing, n_nulls=N_NULLS, seed=SEED, progress=False)
@@ -207,19 +221,24 @@ claim("own-map-people-positive", 100 * aged.people.mean["positive"])
 claim("own-map-people-p", aged.people.p_value["r"])
 
 # %% [markdown]
-# Two halves of the people agree at $r$ = 0.91<!-- claim:own-map-split-half -->, so that the true map would have an $R^2$ of
-# 0.96<!-- claim:own-map-ceiling --> against this one. Whatever a method lacks to that is the method's.
+# The maps of two halves of the people correlate at $r$ = 0.91<!-- claim:own-map-split-half -->. From this follows the ceiling: the true
+# map would have an $R^2$ of 0.96<!-- claim:own-map-ceiling --> against this one. So hardly any of what a method fails to predict is
+# noise of the map.
 #
-# Most people look like the prediction: 83<!-- claim:own-map-people-positive --> % of them have a positive correlation. That sounds like much, and
-# rotations give as much often enough ($p$ = 0.20<!-- claim:own-map-people-p -->), for all people share what age does to everybody. The map-level answer is as
-# sober: position has 0.42<!-- claim:own-map-ageing-position -->, and with genes it has 0.37<!-- claim:own-map-ageing-both -->.
+# And the methods fail to predict much of it. Position has a held-out $R^2$ of 0.42<!-- claim:own-map-ageing-position -->, and position +
+# genes has 0.37<!-- claim:own-map-ageing-both -->. Genes add nothing.
+#
+# Most people look like the prediction: 83<!-- claim:own-map-people-positive --> % of them have a positive correlation. That seems a
+# lot, but rotated maps often do as well ($p$ = 0.20<!-- claim:own-map-people-p -->). Age does much the same to everybody, so the
+# correlations of all people rise and fall together, with the real map and with any rotated one.
 
 # %% [markdown]
 # ## Route 3: a spreadsheet
 #
-# A table with a region and a value in each row is enough, as CSV, TSV or Excel. Regions may be written in any style (`L_insula`,
-# `lh_insula_thickness`, `ctx-lh-insula`). Some tables say more: in those of the ENIGMA consortium the effect size is known to be *patients
-# minus controls*, so the sign is found.
+# A table with a region and a value in each row is enough, as CSV, TSV or Excel. The names of regions may be in any of the usual styles
+# (`L_insula`, `lh_insula_thickness`, `ctx-lh-insula`). Our example compares people who lack a piece of chromosome 22 with controls. It
+# comes from the ENIGMA consortium, whose tables are recognised: their effect sizes are *patients minus controls*, so here you need not
+# say what larger means.
 #
 # ```bash
 # xsg evaluate 22q_case-controls_CortThick.csv
@@ -232,7 +251,8 @@ print(*deletion.attrs["provenance"][-2:], sep="\n")
 deletion.head(3).round(2)
 
 # %% [markdown]
-# What cannot be meant is refused, with the place and the way out. Three that arrive often:
+# A file that cannot be what you meant is refused, and the message says what is wrong and what to do. Here are three common mistakes: a
+# misspelt region, a table of another atlas, and an image that holds several volumes.
 
 # %%
 voxels = np.zeros((40, 48, 40, 3), np.float32)
@@ -250,8 +270,9 @@ for wrong in (slip, other, series):
 # %% [markdown]
 # ## Another atlas
 #
-# The same image by 200 regions in place of 68: one word changes. Schaefer's regions are numbered, not named alike on both sides, so that
-# nobody knows which are homologues. What lies at a region's mirror image is held out with it instead (`"mirrored-blocks"`).
+# To ask the same of 200 regions in place of 68, change one word. In the atlas of Schaefer et al. (2018) regions are numbered on each
+# side, so that their names do not tell which regions are homologues. Instead, a region is held out together with whatever lies at its
+# mirror image in the other hemisphere (`"mirrored-blocks"`).
 
 # %%
 with warnings.catch_warnings():
@@ -273,21 +294,24 @@ pd.DataFrame(
 claim("own-map-fine-gain", finer.gain["value"])
 
 # %% [markdown]
-# Here genes add 0.00<!-- claim:own-map-fine-gain --> to place. The "yes" of route 1 was one atlas's answer, with one set of genes; before it goes
-# into an abstract, ask it of another. (And of patches: `split="spatial"`. The command in the terminal does that by itself.)
+# Here genes add 0.00<!-- claim:own-map-fine-gain --> to place. So the "yes" of route 1 was the answer of one atlas. Regions, genes and
+# split all changed, and which of them made the difference we do not know. Before a "yes" goes into an abstract, ask again in another
+# atlas, and hold out whole patches of cortex (`split="spatial"`; in the terminal both splits are tried without asking).
 #
-# Place says more at 200 regions, and not because there is more to know: the nearest region that trains lies nearer
-# ([chapter 26b](26b_scale.ipynb)). So compare methods within an atlas, never $R^2$ between atlases. `desikan`, `schaefer100` to
-# `schaefer400` and `glasser360` are at hand, each also with 14 structures below the cortex (`"desikan+subcortex"`);
-# [their table](../book/data.md) says how many genes each has. For a labelling of your own, `make_expression(atlas=…)` makes expression
-# from the raw microarrays.
+# Position scores higher with 200 regions than with 68. That does not make the map better known: in a finer atlas, a training region lies
+# nearer to every held-out one ([chapter 26b](26b_scale.ipynb)). So compare methods within an atlas, never $R^2$ between atlases.
+#
+# The atlases are `desikan`, `schaefer100` to `schaefer400`, and `glasser360`, each also with structures below the cortex
+# (`"desikan+subcortex"`). [Their table](../book/data.md) says how many genes each has. For an atlas of your own, `make_expression(atlas=…)`
+# makes the expression from the raw microarrays.
 
 # %% [markdown]
 # ## Your own model on trial
 #
-# `xsg.evaluate` asks the same of any model. A regressor or pipeline of scikit-learn goes in as it is: genes are its features, and whatever
-# the pipeline learns is learned inside the training regions. Anything else needs one method, `predict_folds`, which is given maps and
-# folds and returns a prediction for every map, fold and region. Here it takes the mean of the three nearest regions that train:
+# `xsg.evaluate` asks the same of any model. A regressor or pipeline of scikit-learn goes in as it is: genes are its features, and
+# everything that the pipeline learns is learned from the training regions. A model of another kind needs one method, `predict_folds`. It
+# is given the maps and the folds, and returns a prediction for every map, fold and region. The class below predicts a region by the mean
+# of the three nearest training regions:
 
 
 # %%
@@ -309,13 +333,13 @@ trials = [xsg.evaluate(model, cortex, **settings) for model in (line, Neighbours
 pd.DataFrame({each.label: each.held_out.loc["R²"] for each in trials}).T.round(2)
 
 # %% [markdown]
-# Whether a model of your own reads what it should not, the report cannot see: `maps` holds the values of all regions, and those of a fold's
-# held-out ones are not to be touched.
+# One mistake the report cannot see. `maps` holds the values of all regions, also of those that a fold holds out, and your method must not
+# read the latter.
 #
 # ## In Colab, with a file of your own
 #
-# On your machine this cell does nothing. In Colab it asks for a file, and ends with the report to download. Say what larger means before
-# you run it.
+# On your own machine this cell does nothing. In Colab it asks for a file and gives you the report to download. Say in its first line what
+# larger values mean before you run it.
 
 # %%
 POSITIVE = "gain"  # larger values are more tissue; "loss": more loss
@@ -329,31 +353,32 @@ if "google.colab" in sys.modules:
         files.download(found.save("report.html"))
 
 # %% [markdown]
-# A parcellation, expression tables or edges of your own come in through a folder: `xsg new my-study` makes one with a simulated example, to
-# be overwritten table by table, and `xsg new my-study --from lh.tsv rh.tsv participants.tsv` one with your cohort in it. Both end in
-# `python analysis.py`, and in this report.
+# If you have your own parcellation, expression tables or graph, put them into a folder. `xsg new my-study` makes one with a simulated
+# example, whose tables you overwrite one by one. `xsg new my-study --from lh.tsv rh.tsv participants.tsv --slope age` makes one with your
+# cohort in it. In either, `python analysis.py` writes this report.
 
 # %% [markdown]
 # ## Honesty box
 #
 # | one would like to say | we get | differs because |
 # |---|---|---|
-# | ridge on genes predicts the map, so genes matter | **held out** 0.73<!-- claim:own-map-ridge -->; position alone 0.79<!-- claim:own-map-position --> | expression is smooth, and so is the map |
-# | genes add to place | **held out** +0.08<!-- claim:own-map-gain --> by 68 regions (**null** $p$ = 0.03<!-- claim:own-map-gain-p -->), 0.00<!-- claim:own-map-fine-gain --> by 200 | one map of eight that are at hand, looked at once in each atlas |
-# | most people have the pattern | 83<!-- claim:own-map-people-positive --> % (**null** $p$ = 0.20<!-- claim:own-map-people-p -->) | people share what age does to all |
+# | ridge regression on genes predicts the map, so genes matter | **held out** 0.73<!-- claim:own-map-ridge -->; position alone 0.79<!-- claim:own-map-position --> | expression is smooth, and so is the map |
+# | genes add to place | **held out** +0.08<!-- claim:own-map-gain --> with 68 regions (**null** $p$ = 0.03<!-- claim:own-map-gain-p -->), 0.00<!-- claim:own-map-fine-gain --> with 200 | the atlases differ in regions, genes and split; this is one map out of eight of its kind |
+# | most people have the pattern | 83<!-- claim:own-map-people-positive --> % (**null** $p$ = 0.20<!-- claim:own-map-people-p -->) | age does much the same to everybody |
 #
-# What was not shown: whether these maps are typical, for they were chosen to show three kinds of file. The people of IXI are healthy, and
-# differ in age at one time; nobody was followed.
+# What was not shown: whether these maps are typical. They were chosen to show three kinds of file. The people of IXI are healthy and were
+# measured once, so "loss" compares older people with younger ones; nobody was seen to lose anything.
 
 # %% [markdown]
 # ## Key takeaways
 #
-# - One command takes an image, a cohort or a spreadsheet to a page that needs no Python: [an image](#route-1-an-image),
+# - One command turns an image, a cohort or a spreadsheet into a page that anybody can read: [an image](#route-1-an-image),
 #   [a cohort](#route-2-a-cohort), [a spreadsheet](#route-3-a-spreadsheet).
-# - Sign, unit and space are told or found, never guessed; look at the map first.
-# - The question is answered by position + genes against position, not by the $R^2$ of a model on genes:
+# - Sign, unit and space come from you or from the file, and are never guessed. Look at the map first: [an image](#route-1-an-image).
+# - Whether genes say more than place is answered by position + genes against position, not by the $R^2$ of a model on genes:
 #   [which numbers](#which-numbers-answer-the-question).
-# - A cohort's map comes with a ceiling, and people who made it do not judge it: [a cohort](#route-2-a-cohort).
+# - A cohort's map comes with a ceiling, and a prediction is compared only with people who did not make the map:
+#   [a cohort](#route-2-a-cohort).
 # - Compare methods within an atlas, not $R^2$ between atlases: [another atlas](#another-atlas).
 
 # %% [markdown]
@@ -361,8 +386,8 @@ if "google.colab" in sys.modules:
 #
 # ### Exercise 1: the wrong sign
 #
-# Read the image of route 1 with `positive="loss"`, as if nobody had asked what larger means, and put ridge regression on trial again
-# (`n_nulls=0`, `baselines=False`, `seed=SEED`). Call the held-out $R^2$ `turned`. What does the score tell you of the mistake?
+# Read the image of route 1 with the wrong sign, `positive="loss"`, and put ridge regression on trial again (`n_nulls=0`,
+# `baselines=False`, `seed=SEED`). Call the held-out $R^2$ `turned`. What does the score tell you about the mistake?
 #
 # <details><summary>Hint</summary>
 #
@@ -383,8 +408,8 @@ assert abs(turned - report.held_out.loc["R²", "value"]) < 1e-6, f"turned is {tu
 # %% [markdown]
 # ### Exercise 2: fewer people
 #
-# Take the two halves of the cohort (`ageing.halves()`), and correlate their maps. Then take half of a half. Call the two correlations
-# `half` and `quarter`. How many people would you want before you ask what predicts their map?
+# Cut the cohort in two halves (`ageing.halves()`), and correlate their maps. Then cut one of the halves in two, and correlate again. Call
+# the two correlations `half` and `quarter`. How many people would you want before you ask what predicts their map?
 #
 # <details><summary>Hint</summary>
 #
@@ -407,12 +432,13 @@ assert quarter < half, f"quarter is {quarter:.2f}: fewer people should agree les
 # %% [markdown]
 # ### Exercise 3: is it the side?
 #
-# The map of route 1 differs between the sides. Make one that does not: give each pair of homologues its mean, and ask again what genes
-# add to place. Call the difference `shared`. Is it the asymmetry that genes told?
+# The map of route 1 differs between left and right. Make one that does not: give both regions of each homologous pair their mean, and ask
+# again what genes add to place. Call this gain `shared`. Was it the difference between the sides that genes explained?
 #
 # <details><summary>Hint</summary>
 #
-# `xsg.atlas.homologous_pairs(cortex.regions, cortex.parcellation)` gives homologues the same number, by which a Series can be grouped.
+# `xsg.atlas.homologous_pairs(cortex.regions, cortex.parcellation)` gives both regions of a pair the same number, by which you can group a
+# Series.
 #
 # </details>
 
