@@ -201,9 +201,9 @@ figure = brain(ageing.map, "loss of thickness (mm per decade)", xsg.load_atlas("
 
 # %% [markdown]
 # A cohort's map goes on trial in the same way, and the report again says what genes add to place. It also asks a second question: do
-# single people look like the prediction? For this the people are cut in two halves. One half makes the map. In the other half the
-# younger people make a norm, the thickness to be expected of each region. How far each older person deviates from the norm is then
-# correlated, over regions, with the prediction.
+# single people look like the prediction? For this the people are cut in two halves. One half makes the map. In the other half, a
+# normative model is fitted to the younger people: it says what thickness to expect of each region. How far each older person deviates
+# from that is then correlated, over regions, with the prediction.
 
 # %%
 aged = xsg.evaluate(Baseline("ridge"), ageing, n_nulls=N_NULLS, seed=SEED, progress=False)

@@ -13,11 +13,14 @@
 # *Prerequisites: [held out, but from what?](10_splits.ipynb), [your own map](26_own_data.ipynb). Time: 20 minutes to read, under a
 # minute to run.*
 #
+# A map on 400 regions seems to hold more than one on 68. Mostly it is the same map, cut into smaller pieces that resemble each other. This
+# page shows what that does to a test: the split that was fair at 68 regions gives the answer away at 400. Then it asks how far the model
+# itself can go, up to every vertex of a cortical mesh.
+#
 # ## What you will learn
 #
 # - what changes when a cortex has 400 regions instead of 68, and why a finer parcellation needs a coarser split;
-# - what time and memory the model costs from 68 regions to the 20,484 vertices of a cortical mesh, and with which power
-#   of their number both grow.
+# - how much time and memory the model takes, from 68 regions to the 20,484 vertices of a cortical mesh, and how fast both grow.
 
 # %% [markdown]
 # ## Set-up
@@ -119,8 +122,8 @@ cortex
 # %% mystnb={"image": {"alt": "Four views of the inflated cortex in 400 cells, painted with the simulated map, which varies smoothly over several centimetres."}}
 figure = brain(cortex.thinning, "simulated thinning (standard deviations)", cortex.parcellation)
 # %% [markdown]
-# What you see: the cells are small and the map is not. Each cell has neighbours that are almost the same. That is the whole
-# difficulty.
+# What you see: the cells are small, and the pattern of the map is large. Each cell has neighbours with almost the same value. That is the
+# whole difficulty.
 
 # %% [markdown]
 # ## A finer parcellation needs a coarser split
@@ -179,12 +182,16 @@ claim("own-data-fine-spatial-ridge-highest", spread.loc[("spatial", "ridge"), "h
 
 # %% [markdown]
 # What you see: with random regions the graph VAE has a held-out R² of 0.54<!-- claim:own-data-fine-random -->, with homologous pairs
-# 0.48<!-- claim:own-data-fine-homologous -->, and with patches 0.10<!-- claim:own-data-fine-spatial -->. Most of what it learned holds between neighbours and not
-# across a gap, as if it had read a region off the regions around it. Kriging, which knows only where a region lies, gives the same away:
-# 0.90<!-- claim:own-data-fine-random-position --> with random regions, 0.01<!-- claim:own-data-fine-spatial-position --> with patches. Ridge
-# regression on the genes keeps 0.39<!-- claim:own-data-fine-spatial-ridge --> (0.30<!-- claim:own-data-fine-spatial-ridge-lowest --> to
-# 0.49<!-- claim:own-data-fine-spatial-ridge-highest --> over the four maps). By the equation, half of a map's variance follows the genes; how much of it is
-# found across a gap depends on what the other half happens to look like.
+# 0.48<!-- claim:own-data-fine-homologous -->, and with patches 0.10<!-- claim:own-data-fine-spatial -->. Most of what it learned holds
+# between neighbours and not across a gap, as if it had read a region off the regions around it.
+#
+# Kriging, which knows only where a region lies, shows the same more sharply: 0.90<!-- claim:own-data-fine-random-position --> with random
+# regions, 0.01<!-- claim:own-data-fine-spatial-position --> with patches.
+#
+# Ridge regression on the genes keeps 0.39<!-- claim:own-data-fine-spatial-ridge --> with patches
+# (0.30<!-- claim:own-data-fine-spatial-ridge-lowest --> to 0.49<!-- claim:own-data-fine-spatial-ridge-highest --> over the four maps). By
+# the equation, half of a map's variance follows the genes; how much of it is found across a gap depends on what the other half happens to
+# look like.
 #
 # 400 regions are not 400 values. The number of independent values of a map is set by its smoothness
 # ([chapter 9](09_smooth_maps.ipynb)), and cutting the cortex finer does not add any.
@@ -252,10 +259,17 @@ claim("own-data-mesh-epoch", mesh_row["epoch_s"])
 claim("own-data-mesh-memory", mesh_row["peak_mb"])
 
 # %% [markdown]
-# What you see: up to a thousand regions both ways are cheap, and the dense one is the cheaper. From there on the dense way grows with the power
-# 1.6<!-- claim:own-data-dense-time-exponent --> of $n$ in time and 1.3<!-- claim:own-data-dense-memory-exponent --> in memory, on its way to the 2 that
-# its matrix demands; along the edges they are 1.1<!-- claim:own-data-sparse-time-exponent --> and 0.6<!-- claim:own-data-sparse-memory-exponent -->, the latter below 1 because some 100 MB are needed whatever $n$ is (the row of 68 regions shows it). In time the two cross between 1,000 and 2,000 regions; xsg changes over at 2,000. On the whole mesh an epoch takes
-# 0.27<!-- claim:own-data-mesh-epoch --> s, and the fit 810<!-- claim:own-data-mesh-memory --> MB above what the process held before. So 400 epochs are two minutes.
+# What you see: up to a thousand regions both ways are cheap, and the dense one is the cheaper. In time they cross between 1,000 and 2,000
+# regions; xsg changes over at 2,000.
+#
+# Beyond a thousand regions the dense way grows with the power 1.6<!-- claim:own-data-dense-time-exponent --> of $n$ in time and
+# 1.3<!-- claim:own-data-dense-memory-exponent --> in memory, on its way to the 2 that its matrix demands.
+#
+# Along the edges the powers are 1.1<!-- claim:own-data-sparse-time-exponent --> and 0.6<!-- claim:own-data-sparse-memory-exponent -->. The
+# second is below 1 because some 100 MB are needed whatever $n$ is, as the row of 68 regions shows.
+#
+# On the whole mesh an epoch takes 0.27<!-- claim:own-data-mesh-epoch --> s, and the fit needs 810<!-- claim:own-data-mesh-memory --> MB more
+# than the process held before. So 400 epochs take two minutes.
 #
 # That it can be computed says nothing about what it is worth. A map of 20,484 vertices is as smooth as one of 68 regions, and the
 # section above was about what follows.
