@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     parser = argparse.ArgumentParser(prog="xsg", description="Cross-scale generative models of the brain.")
     parts = parser.add_subparsers(dest="part", required=True)
-    about = "Put a map on trial: is there anything in the genes that place does not say?"
+    about = "Do genes say anything about a map that place does not? Read it, put a model on trial, write a report."
     evaluate.add_arguments(
         parts.add_parser("evaluate", help="put a map on trial and write a report", description=about)
     )

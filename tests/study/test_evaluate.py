@@ -102,6 +102,25 @@ def test_tables_of_a_cohort_are_found_in_their_folder(here, capsys):
     assert "one table for each hemisphere" in " ".join(capsys.readouterr().err.split())
 
 
+def test_what_is_said_of_a_cohort_reaches_its_reader(here, monkeypatch, capsys):
+    import xsg
+
+    given = {}
+
+    def read(thickness, **more):
+        given.update(more, thickness=thickness)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(xsg, "read_cohort", read)
+    for name in ("lh.tsv", "rh.tsv", "who.tsv"):
+        (here / name).touch()
+    asked = ["--people", "who.tsv", "--slope", "age", "--quality", "euler.csv", "--keep", "age > 20", "--site", "none"]
+    assert main(["evaluate", "lh.tsv", "rh.tsv", *asked]) == 1
+    assert capsys.readouterr().err.endswith("error: enough\n")
+    assert [path.name for path in given.pop("thickness")] == ["lh.tsv", "rh.tsv"]
+    assert given == {"people": "who.tsv", "quality": "euler.csv", "keep": "age > 20", "site": None}
+
+
 def test_an_interrupted_trial_is_exit_code_130(here, monkeypatch, capsys):
     import xsg.trial
 

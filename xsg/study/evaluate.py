@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from xsg.check import some
 from xsg.data.atlases import ATLASES
+from xsg.evaluation.nulls import MAP_NULLS
+from xsg.evaluation.splits import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,8 +41,8 @@ examples:
   xsg evaluate SUBJECTS_DIR --people participants.tsv --contrast group AD CN
   xsg evaluate my-study/                                             a folder made by 'xsg new'
 
-The report lies in --out: report.html to read and to send, and its numbers as .csv and .json. A run that was cut
-(Ctrl-C, a shutdown) goes on where it was when the same command is given again.
+The report lies in --out: report.html to read and to send, and its numbers as .csv and .json. If a run is cut short
+(Ctrl-C, a shutdown), give the same command again and it goes on from there.
 Exit codes: 0 done, 1 the data or a choice cannot be used (said on stderr), 2 a wrong command line, 130 interrupted."""
 
 
@@ -54,41 +56,64 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{side}", metavar="FILE", help=f"the {side} hemisphere's file, whatever it says of itself"
         )
     what = parser.add_argument_group("what the map is")
-    what.add_argument("--atlas", default=None, help=f"one of {', '.join(ATLASES)}; +subcortex adds 14 deep regions")
+    what.add_argument(
+        "--atlas", help=f"one of {', '.join(ATLASES)}; +subcortex adds 14 regions below the cortex (default: desikan)"
+    )
     what.add_argument("--positive", choices=("loss", "gain"), help="what larger values mean: more loss, or more tissue")
-    what.add_argument("--unit", help="unit of the values, for figures")
+    what.add_argument("--unit", help="unit of the values, where the file does not say it")
     what.add_argument("--space", help="MNI, or the mesh (fsaverage5, …), where a file does not say so")
     what.add_argument("--column", help="which of several: a table's column, an image's volume")
-    what.add_argument("--mask", help="image of the voxels that were analysed")
+    what.add_argument("--mask", help="image, above zero in the voxels that were analysed")
     what.add_argument("--name", help="what to call the map in the report")
     cohort = parser.add_argument_group("a cohort instead of a map")
     cohort.add_argument("--people", metavar="TABLE", help="participants.tsv: one row a person")
     add_questions(cohort)
     trial = parser.add_argument_group("the trial")
     trial.add_argument(
-        "--model", choices=MODELS, default="paper", help="a preset of the graph VAE, or a simpler method"
+        "--model",
+        choices=MODELS,
+        default="paper",
+        help="a preset of the graph VAE (default: paper), or a simpler method",
     )
     trial.add_argument(
-        "--genes", choices=("landmark", "all"), help="default: landmark for desikan, else all stable ones"
+        "--genes",
+        choices=("landmark", "all"),
+        help="default: landmark for desikan; for other atlases all on which donors agree",
     )
-    trial.add_argument("--split", nargs="+", metavar="SPLIT", help="default: pairs (or mirrored blocks), then patches")
-    trial.add_argument("--null", help="default: spin, or moran on fine atlases and below the cortex")
-    trial.add_argument("--n-nulls", type=int, help="exactly so many; default: up to 1000, fewer where p is large")
-    trial.add_argument("--seed", type=int, default=0)
-    trial.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    trial.add_argument(
+        "--split",
+        nargs="+",
+        metavar="SPLIT",
+        help=f"which regions are held out together, one or more of {', '.join(SPLITS)} (default: homologous, or "
+        "mirrored-blocks where homologues are not known; then spatial)",
+    )
+    trial.add_argument(
+        "--null",
+        help=f"what chance is: {', '.join((*MAP_NULLS, 'noise-genes', 'rewired'))} (default: spin, or moran on fine "
+        "atlases and below the cortex)",
+    )
+    trial.add_argument("--n-nulls", type=int, help="exactly so many (default: up to 1,000, fewer where p is large)")
+    trial.add_argument("--seed", type=int, default=0, help="of folds, nulls and model (default: 0)")
+    trial.add_argument("--device", default="auto", help="auto (the default), cpu, cuda or mps")
     trial.add_argument("--out", type=Path, default=Path("report"), metavar="FOLDER", help="default: ./report")
-    trial.add_argument("--json", action="store_true", help="print the results as JSON, and nothing else, on stdout")
+    trial.add_argument("--json", action="store_true", help="print the results as JSON on stdout, and nothing else")
 
 
 def add_questions(cohort: argparse._ArgumentGroup) -> None:
     """Declare what can be asked of a cohort."""
     asked = cohort.add_mutually_exclusive_group()
-    asked.add_argument("--slope", metavar="COLUMN", help="loss with this column, such as age")
-    asked.add_argument("--contrast", nargs=3, metavar=("COLUMN", "A", "B"), help="loss in group A against group B")
-    cohort.add_argument("--covariates", nargs="*", metavar="COLUMN", help="columns to adjust for")
+    asked.add_argument("--slope", metavar="COLUMN", help="map how tissue is lost as this column rises, such as age")
+    asked.add_argument(
+        "--contrast", nargs=3, metavar=("COLUMN", "A", "B"), help="map the loss in group A, compared with group B"
+    )
+    cohort.add_argument("--covariates", nargs="*", metavar="COLUMN", help="columns of the people to adjust for")
     cohort.add_argument("--quality", metavar="TABLE", help="another table of the people, such as Euler numbers")
-    cohort.add_argument("--keep", metavar="RULE", help="who stays: 'lh_euler > -217 and rh_euler > -217'")
-    cohort.add_argument("--site", choices=("covariate", "harmonize", "none"), help="what to do about sites")
+    cohort.add_argument("--keep", metavar="RULE", help="which people stay: 'lh_euler > -217 and rh_euler > -217'")
+    cohort.add_argument(
+        "--site",
+        choices=("covariate", "harmonize", "none"),
+        help="adjust for site (default: covariate; harmonize: ComBat)",
+    )
 
 
 def cohort_options(options: argparse.Namespace) -> dict[str, object]:
@@ -168,9 +193,8 @@ def read_subject(options: argparse.Namespace) -> object:
     if wants:
         if not options.people:
             raise ValueError("a cohort needs --people participants.tsv, a row for each person.")
-        cohort = xsg.read_cohort(
-            _pair(sources or [*sides.values()]), people=options.people, atlas=options.atlas or "desikan"
-        )
+        tables = _pair(sources or [*sides.values()])
+        cohort = xsg.read_cohort(tables, people=options.people, **cohort_options(options))
         adjust = {} if options.covariates is None else {"covariates": options.covariates}
         asked = cohort.slope(options.slope, **adjust) if options.slope else cohort.contrast(*options.contrast, **adjust)
         return asked
