@@ -111,6 +111,7 @@ def stamped(root: Path, at: Address) -> dict[Path, str]:
         ("xsg/data/registry.csv", r"https://raw\S+?(?=/experiments/)", at.raw),
         ("book/running.md", r"git clone \S+\ncd \S+", f"git clone {at.url}\ncd {at.repository}"),
         ("book/running.md", names, reference),
+        ("book/running.md", r"git\+https\S+", f"git+{at.url}@{at.branch}"),
         ("README.md", names, reference),
         ("README.md", *install),
         ("chapters/[0-9]*.py", *install),

@@ -208,7 +208,7 @@ def test_harmonising_names_what_it_needs(people, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "neuroHarmonize", None)
     shared = (people.values, people.table, "thickness", "mm", "desikan", "gain", "harmonize")
-    with pytest.raises(ImportError, match=r"xsg\[harmonize\]"):
+    with pytest.raises(ImportError, match=r"xsg\[cohorts\]"):
         People(*shared).contrast("group", "AD", "CN")
 
 

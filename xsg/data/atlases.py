@@ -53,7 +53,7 @@ def atlas_name(name: object) -> str:
 
 
 def load_atlas(name: str = "desikan") -> Parcellation:
-    """Load a parcellation that gene expression is at hand for.
+    """Load one of the atlases that come with gene expression, as a parcellation.
 
     Parameters
     ----------
@@ -67,16 +67,16 @@ def load_atlas(name: str = "desikan") -> Parcellation:
     Parcellation
         Its ``lobe`` is that of the Desikan-Killiany regions in which, or next to which, most of its vertices lie.
 
-        Schaefer's regions are numbered within their network and hemisphere, so that names tell no homologues: which lie
-        opposite each other is told by their places alone, and not of all (`xsg.atlas.homologous_pairs`). Use the
-        splits ``"mirrored-blocks"``, ``"spatial"`` or ``"distance"`` there.
+        Schaefer's regions are numbered within their network and hemisphere, so their names do not tell which are
+        homologous. Only their places do, and not for all regions (`xsg.atlas.homologous_pairs`). Use the splits
+        ``"mirrored-blocks"``, ``"spatial"`` or ``"distance"`` there.
 
     Raises
     ------
     ValueError
-        An unknown name, or files that are not what they were taken for.
+        If the name is unknown, or a file does not hold what it should.
     DownloadError
-        The files cannot be had.
+        If a file cannot be fetched.
 
     Examples
     --------

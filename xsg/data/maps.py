@@ -63,23 +63,25 @@ def read_map(
     atlas
         Name of an atlas (`xsg.load_atlas`), or a Parcellation.
     positive
-        What a larger value means: ``"loss"`` (more loss or pathology; kept) or ``"gain"`` (more tissue; turned).
+        What a larger value means: ``"loss"`` (more loss or pathology; the sign is kept) or ``"gain"`` (more tissue; the
+        sign is turned).
     unit
         What the values are measured in, where the file does not say.
     space
         ``"MNI"`` for volumes, or the mesh of surfaces (``"fsaverage"``, …), where the file does not say.
     name
-        What to call the map; by default as its file.
+        What to call the map; by default the name of its file.
     column
-        Which of several: the column of a table (of one with a row for each subject: a row, or ``"mean"``), the number
-        of a 4-D image's volume, the number or name of a CIFTI or GIFTI file's map.
+        Which map to take, where a file holds several: the name of a table's column (in a table with a row for each
+        subject, of a row, or ``"mean"``), the number of a volume in a 4-D image, the number or name of a map in a CIFTI
+        or GIFTI file.
     mask
-        An image, or a pair of surface files, above zero where the analysis was made.
+        An image, or a pair of surface files, that is above zero in the part of the brain that was analysed.
     coverage
-        Share of a region that must have values (0 to 1); regions below stay without one.
+        Share of a region that must have values (0 to 1). A region with less gets no value.
     route
-        Of a volume: ``"volume"`` (labelled voxels; desikan only, its default) or ``"surface"`` (sampled between white
-        and pial surface; the default for other atlases).
+        How a volume is read: ``"volume"``, the mean over labelled voxels (for desikan only, and its default), or
+        ``"surface"``, sampled between white and pial surface (the default for other atlases).
 
     Returns
     -------
@@ -92,23 +94,25 @@ def read_map(
     Raises
     ------
     TypeError
-        If it is a bare array, whose order cannot be checked.
+        If ``source`` is a bare array: the order of its values cannot be checked.
     ValueError
-        If a file cannot be read, is in another space or on another mesh, is no map (labels, masks, meshes, time series,
-        several maps), contradicts itself about the hemisphere, or leaves fewer than four regions with values.
+        If a file cannot be read, is in another space or on another mesh, does not hold one map (but labels, a mask, a
+        mesh, a time series or several maps), contradicts itself about the hemisphere, or gives fewer than four regions
+        a value.
 
     Warns
     -----
     SignWarning
         If the sign is neither told by ``positive`` nor by the kind of file: the map is kept as it is.
     UserWarning
-        If regions stay without a value.
+        If regions have no value.
 
     Notes
     -----
-    Left and right are told by a volume's header (sform and qform must agree) and, where the map shows the outline of
-    the whole brain, by how that covers the cortex as it is and mirrored; by a surface's header, name and medial wall;
-    by names in tables. The outline tells nothing of maps with few voxels or on a symmetric template.
+    Left and right are checked. In a volume, both transforms of the header (sform and qform) must agree; and where the
+    map shows the outline of the whole brain, it must cover the cortex better as it is than mirrored. On a surface, the
+    header, the file's name and the medial wall tell the side. In tables, the names do. The outline cannot be used
+    where a map has few voxels or a symmetric template.
 
     Examples
     --------

@@ -221,7 +221,7 @@ def harmonised(people: People, protected: pd.DataFrame) -> tuple[pd.DataFrame, l
         from neuroHarmonize import harmonizationLearn
     except ImportError as error:
         raise ImportError(
-            "site='harmonize' needs neuroHarmonize: pip install 'xsg[harmonize]'. site='covariate' needs nothing."
+            "site='harmonize' needs neuroHarmonize: pip install 'xsg[cohorts]'. site='covariate' needs nothing."
         ) from error
     if "site" not in people.table:
         raise ValueError(f"site='harmonize': no column 'site' among {some(people.table, 12)}.")

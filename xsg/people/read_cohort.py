@@ -196,15 +196,17 @@ def read_cohort(
         A pair of tables of `aparcstats2table`, left and right; one table of both; or FreeSurfer's folder of subjects.
         Tables are paths (any separator, decimal commas; Excel) or DataFrames.
     people
-        ``participants.tsv`` of BIDS, or any table with a row a person. None: the columns stand in the first table.
+        ``participants.tsv`` of BIDS, or any table with a row for each person. None: their columns are in the first
+        table.
     quality
-        Another table of the people, of image quality say, whose columns are joined.
+        Another table of the people, such as one of image quality; its columns are joined.
     keep
-        Who stays, in terms of all columns: ``"lh_euler > -200 and rh_euler > -200"``. A person of whom it is not known
-        leaves.
+        Which people stay, a condition on any of the columns: ``"lh_euler > -200 and rh_euler > -200"``. A person who
+        lacks one of the values is left out.
     site
-        ``"covariate"``: a level for each site in every model; ``"harmonize"``: ComBat by neuroHarmonize before
-        (``pip install xsg[harmonize]``), which keeps what is estimated and its covariates; None: sites are ignored.
+        ``"covariate"``: a level for each site in every model; ``"harmonize"``: ComBat (by neuroHarmonize,
+        ``pip install "xsg[cohorts]"``) takes site effects out first, and keeps those of what is asked and of its
+        covariates; None: sites are ignored.
     atlas
         Name or parcellation that the columns belong to.
     measure
@@ -214,13 +216,14 @@ def read_cohort(
     positive
         What a larger number means: ``"gain"`` of tissue (known of the three measures) or ``"loss"``.
     sex
-        What numbers mean: ``{1: "M", 2: "F"}``. Without it numbers stay two levels without a name, and it is said.
+        What the numbers in the column of sex mean: ``{1: "M", 2: "F"}``. Without it they are two levels without a name,
+        and the provenance says so.
     missing
         Numbers that stand for a missing value: ``(-9, 999)``. Empty cells, ``n/a`` and the like always do.
     session
-        Which session to take where people have several: ``"1"`` for ``ses-1``.
+        Which session to take of people who have several: ``"1"`` for ``ses-1``.
     id
-        The column that names the people, in the tables where it is called as nobody would guess.
+        The column that names the people, where it is not called ``participant_id``, ``subject`` or the like.
 
     Returns
     -------
@@ -229,11 +232,11 @@ def read_cohort(
     Raises
     ------
     TypeError
-        What is no table.
+        If something that should be a table is none.
     ValueError
-        People twice (unless their rows are the same, or they are 2 % at most in the table of the people), nobody in
-        both tables, no regions, a hemisphere twice; thickness or age that cannot be true (µm, months, codes); another
-        measure than said; a filter that fails or keeps nobody.
+        If people are there twice (unless their rows are the same, or, in the table of the people, at most 2 % are); if
+        nobody is in both tables; if there are no regions, or one hemisphere twice; if a thickness or an age cannot be
+        true (µm, months, codes); if the tables hold another measure; if ``keep`` fails or keeps nobody.
 
     Examples
     --------
