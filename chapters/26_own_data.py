@@ -121,7 +121,7 @@ figure = report.plot()
 # What you see: above, the scores of ridge regression on the real map (lines) and on the rotated maps (histograms). Below, its held-out
 # score beside those of simpler methods. Two of these score higher than ridge regression, and one of the two knows no gene.
 #
-# The last line of code writes the page that you would send. To read it one needs neither Python nor a network. It has the verdict, the
+# The next line writes the page that you would send. To read it one needs neither Python nor a network. It has the verdict, the
 # map, this figure, the table, what was done, what to cite, and the settings with which to do it again.
 
 # %%

@@ -66,9 +66,10 @@ def evaluate(
         (`xsg.MultiViewVAE`, `xsg.CrossScaleSpread`); a `xsg.evaluation.baselines.Baseline`; or an object of your own
         with the one method of `xsg.evaluation.protocol.Subject`. It need not be fitted and is not touched.
     cortex
-        Expression, map and graph, real, simulated or your own (`xsg.Cortex`); its ``views`` for models of several, its
-        ``people`` for what single people show of what is predicted (`Report.people`). A map with people
-        (`xsg.read_cohort`, then ``.contrast`` or ``.slope``) is joined to the genes of its atlas by `xsg.load_cortex`.
+        Expression, map and graph (`xsg.Cortex`), real, simulated or your own. Models of several views read its
+        ``views``. If it has ``people``, the report also says whether single people look like what is predicted
+        (`Report.people`). Or the map of a cohort (`xsg.read_cohort`, then ``.contrast`` or ``.slope``), which is joined
+        to the genes of its atlas by `xsg.load_cortex`.
     split
         Which regions are held out together: a name of `xsg.evaluation.splits.SPLITS`. By default ``"homologous"``, or
         ``"mirrored-blocks"`` where the homologues of some regions are not known.
@@ -78,13 +79,13 @@ def evaluate(
         ``"spin"``, and ``"moran"`` where that raises fewer false alarms: with more than 100 regions, homologues that
         are not known, or rows below the cortex.
     n_nulls
-        How many: at least 19, for a p-value of 0.05 to be possible; or 0 for no null. By default up to 1,000, fewer
-        where a large p-value shows early (``stop_after``).
+        How many nulls: at least 19, for a p-value of 0.05 to be possible, or 0 for none. By default up to 1,000, and
+        fewer where it shows early that the p-value is large (``stop_after``).
     seed
         Seed of the folds, the nulls, the bootstrap and the (first) model.
     n_seeds
-        Models that differ only in their seed, ``seed``, ``seed + 1``, …; their spread is reported, the null belongs to
-        the first.
+        How many models that differ only in their seed, ``seed``, ``seed + 1``, …. Their spread is reported; the null is
+        that of the first.
     baselines
         Also judge the simpler methods of `xsg.evaluation.baselines.BASELINES` (the contralateral copy only where
         regions have homologues, the VAE without graph only beside a VAE).
