@@ -1,5 +1,6 @@
 """The trial from the shell: what comes in, what is said, what is written, and the exit code."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -8,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import xsg
 from xsg.__main__ import main
 from xsg.atlas import load_parcellation
+from xsg.study.evaluate import add_arguments, read_subject
 from xsg.study.read import write_template
 
 QUICK = ["--model", "ridge", "--n-nulls", "19", "--split", "homologous"]
@@ -40,6 +43,13 @@ def test_a_study_reaches_a_report(here, capsys):
     }
     page = (here / "found/report.html").read_text()
     assert "xsg evaluate study --model ridge" in page
+
+
+def test_a_study_says_itself_what_is_asked(here, capsys):
+    write_template(here / "study")
+    for option in (["--positive", "loss"], ["--slope", "age"], ["--atlas", "desikan"], ["--name", "x"]):
+        assert main(["evaluate", "study", *option]) == 1
+        assert f"{option[0]} says nothing of a study" in capsys.readouterr().err
 
 
 def test_json_is_all_that_stands_on_stdout(here):
@@ -75,6 +85,8 @@ def test_a_sign_that_was_not_told_is_noted_and_stands_in_the_report(table, here,
         (["mine.csv", "mine.csv", "mine.csv"], "3 files were given"),
         (["mine.csv", "--people", "mine.csv"], "say what is asked of it"),
         (["mine.csv", "--slope", "age"], "needs --people"),
+        (["mine.csv", "--keep", "age > 50"], "--keep"),
+        (["mine.csv", "--people", "mine.csv", "--slope", "age", "--unit", "mm"], "--unit"),
         (["."], "holds neither regions.csv"),
         ([".", "mine.csv"], "is a folder, and mine.csv was given too"),
         (["mine.csv", "--atlas", "schaefer1000"], "schaefer1000"),
@@ -103,9 +115,7 @@ def test_tables_of_a_cohort_are_found_in_their_folder(here, capsys):
 
 
 def test_what_is_said_of_a_cohort_reaches_its_reader(here, monkeypatch, capsys):
-    import xsg
-
-    given = {}
+        given = {}
 
     def read(thickness, **more):
         given.update(more, thickness=thickness)
@@ -119,6 +129,25 @@ def test_what_is_said_of_a_cohort_reaches_its_reader(here, monkeypatch, capsys):
     assert capsys.readouterr().err.endswith("error: enough\n")
     assert [path.name for path in given.pop("thickness")] == ["lh.tsv", "rh.tsv"]
     assert given == {"people": "who.tsv", "quality": "euler.csv", "keep": "age > 20", "site": None}
+def test_who_stays_in_a_cohort_reaches_its_map(here):
+    rng = np.random.default_rng(0)
+    people = [f"sub-{k:02d}" for k in range(40)]
+    names = [f"{side}h_{name}_thickness" for side in "lr" for name in ("insula", "cuneus", "lingual")]
+    thick = pd.DataFrame(3 + rng.normal(0, 0.1, (40, 6)), pd.Index(people, name="participant_id"), names)
+    thick.to_csv(here / "thick.csv")
+    table = pd.DataFrame({"participant_id": people, "age": np.linspace(40, 79, 40), "site": list("ab") * 20})
+    table.to_csv(here / "people.tsv", sep="\t", index=False)
+    table.assign(euler=range(40))[["participant_id", "euler"]].to_csv(here / "euler.csv", index=False)
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    words = ["thick.csv", "--people", "people.tsv", "--slope", "age", "--quality", "euler.csv"]
+    parts = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(xsg, "load_cortex", lambda _, thinning, **more: parts.append(thinning))
+        read_subject(parser.parse_args([*words, "--keep", "euler >= 10", "--site", "none"]))
+        read_subject(parser.parse_args(words))
+    assert [each.n for each in parts] == [30, 40]
+    assert [each.dof for each in parts] == [28, 37]  # one more level, for site
 
 
 def test_an_interrupted_trial_is_exit_code_130(here, monkeypatch, capsys):
