@@ -115,7 +115,7 @@ def test_tables_of_a_cohort_are_found_in_their_folder(here, capsys):
 
 
 def test_what_is_said_of_a_cohort_reaches_its_reader(here, monkeypatch, capsys):
-        given = {}
+    given = {}
 
     def read(thickness, **more):
         given.update(more, thickness=thickness)
@@ -129,6 +129,8 @@ def test_what_is_said_of_a_cohort_reaches_its_reader(here, monkeypatch, capsys):
     assert capsys.readouterr().err.endswith("error: enough\n")
     assert [path.name for path in given.pop("thickness")] == ["lh.tsv", "rh.tsv"]
     assert given == {"people": "who.tsv", "quality": "euler.csv", "keep": "age > 20", "site": None}
+
+
 def test_who_stays_in_a_cohort_reaches_its_map(here):
     rng = np.random.default_rng(0)
     people = [f"sub-{k:02d}" for k in range(40)]

@@ -21,6 +21,7 @@ from xsg.evaluation.splits import SPLITS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from xsg.data.cortex import Cortex
     from xsg.report import Report
 
 MODELS = {  # as asked for in the shell -> a preset of CrossScaleVAE, or a baseline
@@ -44,6 +45,10 @@ examples:
 The report lies in --out: report.html to read and to send, and its numbers as .csv and .json. If a run is cut short
 (Ctrl-C, a shutdown), give the same command again and it goes on from there.
 Exit codes: 0 done, 1 the data or a choice cannot be used (said on stderr), 2 a wrong command line, 130 interrupted."""
+
+
+_OF_MAP = ("positive", "unit", "space", "column", "mask")
+_OF_COHORT = ("people", "slope", "contrast", "covariates", "quality", "keep", "site")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -164,8 +169,8 @@ def run(options: argparse.Namespace, command: Sequence[str]) -> int:
     return 0
 
 
-def read_subject(options: argparse.Namespace) -> object:
-    """Read what is to be judged: a cortex, or a cohort's map with its people."""
+def read_subject(options: argparse.Namespace) -> Cortex:
+    """Read what is to be judged: a map, or that of a cohort with its people, joined to genes."""
     import xsg
 
     sides = {side: Path(getattr(options, side)) for side in ("left", "right") if getattr(options, side)}
@@ -175,37 +180,40 @@ def read_subject(options: argparse.Namespace) -> object:
     if absent := [each for each in (*sources, *sides.values()) if not each.exists()]:
         raise ValueError(f"{absent[0]} is not there. Give a file of a map or of a cohort, or a folder.")
     wants = options.slope or options.contrast
-    if options.people and not wants:
-        raise ValueError("--people gives a cohort; say what is asked of it: --slope age, or --contrast group AD CN.")
     (folder, *more) = sources or sides.values()
     if sources and folder.is_dir():
         if more:
             raise ValueError(f"{folder} is a folder, and {more[0]} was given too; expected one folder, or files only.")
         if any((folder / name).exists() for name in ("regions.csv", "study.toml")):
-            if options.atlas or wants:
-                raise ValueError(
-                    f"{folder} is a study, whose own files say what is asked of which regions; leave --atlas, --slope "
-                    "and --contrast out."
-                )
+            _refuse_idle(options, "a study, whose own files say it", (*_OF_MAP, *_OF_COHORT, "atlas", "genes", "name"))
             return xsg.read_study(folder)
         sources, options.people = _tables_of(folder, options.people)
         wants = wants or _nothing_asked(folder)
+    chosen = {key: getattr(options, key) for key in ("genes", "name") if getattr(options, key)}
     if wants:
+        _refuse_idle(options, "a cohort", _OF_MAP)
         if not options.people:
             raise ValueError("a cohort needs --people participants.tsv, a row for each person.")
         tables = _pair(sources or [*sides.values()])
         cohort = xsg.read_cohort(tables, people=options.people, **cohort_options(options))
         adjust = {} if options.covariates is None else {"covariates": options.covariates}
         asked = cohort.slope(options.slope, **adjust) if options.slope else cohort.contrast(*options.contrast, **adjust)
-        return asked
-    given = {key: getattr(options, key) for key in ("positive", "unit", "space", "column", "mask", "name")}
-    given = {key: value for key, value in given.items() if value is not None}
+        return xsg.load_cortex("ahba", thinning=asked, **chosen)
+    if options.people:
+        raise ValueError("--people gives a cohort; say what is asked of it: --slope age, or --contrast group AD CN.")
+    _refuse_idle(options, "a map (a cohort has --slope or --contrast)", _OF_COHORT)
+    given = {key: getattr(options, key) for key in _OF_MAP if getattr(options, key) is not None}
     found = xsg.read_map(sides or _pair(sources), options.atlas or "desikan", **given)
-    genes = {"genes": options.genes} if options.genes else {}
-    return xsg.load_cortex("ahba", thinning=found, **genes)
+    return xsg.load_cortex("ahba", thinning=found, **chosen)
 
 
-def trials(options: argparse.Namespace, subject: object) -> list[Report]:
+def _refuse_idle(options: argparse.Namespace, what: str, names: Sequence[str]) -> None:
+    """Refuse options that would be passed over."""
+    if idle := [name for name in names if getattr(options, name) is not None]:
+        raise ValueError(f"--{idle[0]} says nothing of {what}; leave it out.")
+
+
+def trials(options: argparse.Namespace, subject: Cortex) -> list[Report]:
     """Judge the model under each split that was asked for."""
     import xsg
     from xsg.evaluation.baselines import Baseline

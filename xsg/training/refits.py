@@ -149,7 +149,7 @@ def refit(
             )
     n = len(regions)
     held_out = np.zeros((1, n), dtype=bool) if held_out is None else held_out
-    own = np.ndim(held_out) == 3  # folds for each map, table or graph
+    own = isinstance(held_out, np.ndarray) and held_out.ndim == 3  # folds for each map, table or graph
     held_out = [folds(each, regions, fewest=5, empty=True) for each in (held_out if own else [held_out])]
     many_maps = isinstance(thinning, pd.DataFrame) and (thinning.shape[1] != 1 or n == 1)  # else one map, as a column
     if many_maps:
