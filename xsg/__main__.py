@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in data.registry().index if options.all else options.names:
             print(data.fetch(name))
     except (ValueError, TypeError, OSError, data.DownloadError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {evaluate.in_shell(str(error)) if options.part == 'evaluate' else error}", file=sys.stderr)
         return 1
     return 0
 

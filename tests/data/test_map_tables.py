@@ -200,12 +200,20 @@ def test_enigma_tables_are_turned(real_data):
         (TABLE.assign(score=[*VALUES[:-1].astype(object), "high"]), "no numbers, the first in row 'R_insula'.*'high'"),
         (TABLE.assign(score=[*VALUES[:-1], np.inf]), "no numbers, the first in row 'R_insula'"),
         (TABLE.assign(score=["1,234"] * 68), "may be 1.234 or 1234"),
+        (TABLE.assign(score=["1.023", *["987"] * 67]), "it may be 1023. Write numbers without separators"),
         (TABLE.assign(score=[f"{value}%" for value in VALUES]), "without units or marks"),
     ],
 )
 def test_what_is_ambiguous_or_wrong_is_refused(source, words):
     with pytest.raises(ValueError, match=words):
         read(source)
+
+
+def test_regions_of_other_networks_are_told_apart_from_names_without_a_hemisphere():
+    seventeen = [name.replace("7Networks", "17Networks") for name in load_atlas("schaefer100").regions]
+    table = pd.DataFrame({"region": seventeen, "score": np.arange(100.0)})
+    with pytest.raises(ValueError, match="regions of 17Networks, which lie elsewhere than those of 7Networks"):
+        read(table, atlas="schaefer100")
 
 
 def test_one_of_several_columns():

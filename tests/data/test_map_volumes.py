@@ -218,6 +218,10 @@ def test_p_values_are_warned_about(data, paint, tmp_path):
     path = paint.nifti(tmp_path / "LOAD_pval.nii", np.abs(data) / 5)
     with pytest.warns(UserWarning, match="p-values say how sure, not how much or which way"):
         read(path)
+    told = image(np.abs(data) / 5, paint.affine)
+    told.header.set_intent("p value")
+    with pytest.warns(UserWarning, match="p-values say how sure, not how much or which way"):
+        read(told)
 
 
 def test_files_that_cannot_be_read_are_named(data, paint, tmp_path):

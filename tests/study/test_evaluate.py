@@ -29,6 +29,7 @@ def table(here):
     places = load_parcellation("dk").table
     values = places["y"] / 50 + np.random.default_rng(0).normal(0, 0.3, len(places))
     values.rename("d").to_csv(here / "mine.csv")
+    values.to_frame("d").assign(e=1 - values).to_csv(here / "several.csv")
     return "mine.csv"
 
 
@@ -72,7 +73,7 @@ def test_a_spreadsheet_with_another_split_beside_it(table, here, real_data, caps
 def test_a_sign_that_was_not_told_is_noted_and_stands_in_the_report(table, here, real_data, capsys):
     assert main(["evaluate", table, "--unit", "d", *QUICK]) == 0
     note = next(line for line in capsys.readouterr().err.splitlines() if line.startswith("note: "))
-    assert "positive" in note
+    assert "--positive gain" in note
     assert "positive=" in (here / "report/report.html").read_text()
 
 
@@ -85,6 +86,8 @@ def test_a_sign_that_was_not_told_is_noted_and_stands_in_the_report(table, here,
         (["mine.csv", "mine.csv", "mine.csv"], "3 files were given"),
         (["mine.csv", "--people", "mine.csv"], "say what is asked of it"),
         (["mine.csv", "--slope", "age"], "needs --people"),
+        (["mine.csv", "--positive", "loss", "--model", "ridge", "--out", "mine.csv"], "Name another folder with --out"),
+        (["several.csv"], "Say which one with --column."),
         (["mine.csv", "--keep", "age > 50"], "--keep"),
         (["mine.csv", "--people", "mine.csv", "--slope", "age", "--unit", "mm"], "--unit"),
         (["."], "holds neither regions.csv"),

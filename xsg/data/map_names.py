@@ -112,6 +112,17 @@ def other_atlas(names: pd.Index, parcellation: Parcellation) -> str:
     return f"They look like those of atlas={best!r}." if base in ATLASES and best != base else ""
 
 
+def other_networks(names: Iterable[object], regions: pd.Index) -> str:
+    """Say that names are of Schaefer's atlas of other networks, whose regions are other places; "" if they are not."""
+    given, here = ({m[0] for name in each if (m := _NETWORKS.match(str(name)))} for each in (names, regions))
+    if not given or not here or given & here:
+        return ""
+    return (
+        f"They are regions of {given.pop()}, which lie elsewhere than those of {here.pop()}: give the map by these, or "
+        "its image."
+    )
+
+
 def by_name(values: pd.Series, parcellation: Parcellation, what: str, others: bool = False) -> Reading:
     """Give values with names to the regions of an atlas.
 

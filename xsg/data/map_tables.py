@@ -10,7 +10,7 @@ import pandas as pd
 
 from xsg import names as naming
 from xsg.check import MISSING_TEXT, some
-from xsg.data.map_names import by_name, other_atlas, rows_by_name, subcortex
+from xsg.data.map_names import by_name, other_atlas, other_networks, rows_by_name, subcortex
 from xsg.data.map_sheets import any_table
 from xsg.data.map_values import Reading, p_values, shown
 from xsg.data.tables import floats, fold, uncoded
@@ -134,6 +134,8 @@ def _hint(cells: list, parcellation: Parcellation) -> str:
     """Say why names are none of an atlas's regions."""
     if any(map(subcortex, cells)) and not parcellation.subcortical.any():
         return f"Structures below the cortex belong to atlas='{shown(parcellation)}+subcortex'."
+    if networks := other_networks(cells, parcellation.regions):
+        return networks
     bare = {naming.stem(region) for region in parcellation.regions} & {naming.stem(cell) for cell in cells}
     if len(bare) > 3:
         return "They lack the hemisphere: write L_ or lh_ before them, or give it in a column 'hemisphere'."

@@ -104,7 +104,9 @@ def read_volume(
         "(nilearn.surface.vol_to_surf); zeros and missing voxels weigh nothing."
     )
     hint = f' Its header says "{contrast}".' if contrast else ""
-    return Reading(found, share, said, None, notes, p_values(what, values[inside]), hint)
+    intent = image.header.get_intent()[0] if "intent_code" in image.header else ""
+    sure = p_values("p" if intent == "p value" else what, values[inside])
+    return Reading(found, share, said, None, notes, sure, hint)
 
 
 def real_data(image: object, what: str) -> np.ndarray:

@@ -31,6 +31,7 @@ _BINARY = {
 _GROUPED = re.compile(r"[-+]?\d{1,3}(?:([.,\s'’])\d{3})(?:\1\d{3})*(?:[.,]\d+)?")
 _COMMA = re.compile(r"[-+]?\d*,\d+(?:e[-+]?\d+)?", re.IGNORECASE)
 _EITHER = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}([.,])\d{3}")
 _UNIT = re.compile(r"[-+]?[\d.,]+(?:e[-+]?\d+)?\s*[^\d\s.,]+", re.IGNORECASE)
 
 
@@ -253,6 +254,7 @@ def floats(values: pd.DataFrame, what: str, missing: bool = False) -> pd.DataFra
         )
     if commas:
         _refuse_mixed(cells, commas, at, what, values.attrs.get("delimiter"))
+    _refuse_thousands(cells, at, what)
     return pd.DataFrame(found, values.index, values.columns)
 
 
@@ -287,6 +289,19 @@ def _refuse_mixed(cells: np.ndarray, commas: list, at: Callable, what: str, deli
             f"{what}: {at(i, j)} may be {text.replace(',', '.')} or {text.replace(',', '')}. Write decimals with a "
             "point, and no separators of thousands."
         )
+
+
+def _refuse_thousands(cells: np.ndarray, at: Callable, what: str) -> None:
+    """Refuse a column of 987 and 1.023: marks always before three digits, beside whole numbers of three."""
+    for j, column in enumerate(cells.T):
+        texts = [_plain(cell) if isinstance(cell, str) else "" for cell in column]
+        marked = [i for i, text in enumerate(texts) if re.search("[.,]", text)]
+        grouped = marked and all(_THOUSANDS.fullmatch(texts[i]) for i in marked)
+        if grouped and any(re.fullmatch(r"[-+]?[1-9]\d{2}", text) for text in texts):
+            raise ValueError(
+                f"{what}: {at(marked[0], j)} stands beside whole numbers of three digits: it may be "
+                f"{re.sub('[.,]', '', texts[marked[0]])}. Write numbers without separators of thousands."
+            )
 
 
 def uncoded(values: pd.DataFrame, what: str) -> None:

@@ -134,7 +134,7 @@ def null_maps(
     if not len(rows):
         raise ValueError(
             f"thinning: none of the {len(regions)} regions, such as {str(regions[0])!r}, is one of the cortex. A map "
-            "of what lies below it alone has no spatial null."
+            "of what lies below it alone has no spatial null: give the cortex with it, in one table or a second."
         )
     below = sheets_of(parcellation, regions, below=True)
     found = np.repeat(values[:, None], n, axis=1) if below else np.empty((len(maps), n, len(regions)))

@@ -51,7 +51,8 @@ def sheets_of(parcellation: Parcellation, regions: pd.Index | list[str], below: 
         if len(places) < _FEWEST and not below:
             raise ValueError(
                 f"{len(places)} places to exchange values between, such as {places[0, 0]!r}; expected at least "
-                f"{_FEWEST} in a hemisphere. A map this small has no spatial null."
+                f"{_FEWEST} in a hemisphere. A map this small has no spatial null. If it is thresholded, give the "
+                "whole one; or take an atlas of more regions."
             )
         rows = regions.get_indexer(places.ravel()).reshape(places.shape)
         present = rows >= 0

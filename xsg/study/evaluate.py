@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import sys
+import tempfile
 import time
 import warnings
 from dataclasses import replace
@@ -146,7 +147,7 @@ def run(options: argparse.Namespace, command: Sequence[str]) -> int:
             subject = read_subject(options)
             told += dict.fromkeys(str(each.message) for each in caught if issubclass(each.category, UserWarning))
         for line in told:
-            print(f"note: {line}", file=sys.stderr)
+            print(f"note: {in_shell(line)}", file=sys.stderr)
         reports = trials(options, subject)
         reports = [
             replace(
@@ -224,7 +225,12 @@ def trials(options: argparse.Namespace, subject: Cortex) -> list[Report]:
     else:
         model = Baseline(name)
     keeps = {"checkpoint": options.out / "trained"} if isinstance(model, xsg.CrossScaleVAE) else {}
-    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=options.out).close()  # before hours of training, not after
+    except OSError as error:
+        why = f"no report can be written there ({error.strerror})"
+        raise ValueError(f"{options.out}: {why}. Name another folder with --out.") from None
     found = []
     for split in options.split or (None, "spatial"):
         with warnings.catch_warnings():
@@ -252,6 +258,20 @@ def save(reports: Sequence[Report], folder: Path) -> list[Path]:
         stem = "report" if each is first else f"report_{each.split}"
         written += [each.save(folder / f"{stem}{ending}") for ending in (".csv", ".json", ".png", ".svg")]
     return written
+
+
+def in_shell(text: str) -> str:
+    """Write the arguments that a message names as options of the shell.
+
+    Examples
+    --------
+    >>> in_shell("say so with space='MNI', or which one with column=0 to column=3.")
+    'say so with --space MNI, or which one with --column 0 to --column 3.'
+    """
+    for python, shell in (("a dict: {'left': …, 'right': …}", "--left … --right …"), ("{'left': file}", "--left file")):
+        text = text.replace(python, shell)
+    option = re.compile(r"\b(positive|unit|space|column|mask|name|atlas)=(?:'([^']*)'|(\w+))?")
+    return option.sub(lambda found: " ".join(filter(None, (f"--{found[1]}", found[2], found[3]))), text)
 
 
 def _pair(sources: list[Path]) -> Path | tuple[Path, Path]:
