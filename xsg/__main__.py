@@ -15,6 +15,8 @@ from pathlib import Path
 
 from xsg.data import fetch as data
 
+_FROM = "the tables of a cohort, and none are given; add --from lh.tsv rh.tsv participants.tsv"
+
 
 def _list() -> None:
     """Print the registry, files of one licence and citation together."""
@@ -36,7 +38,7 @@ def _list() -> None:
 
 def _new(options: argparse.Namespace) -> int:
     """Write the template, or a study of the tables given, and say what comes next."""
-    from xsg.study.evaluate import cohort_options
+    from xsg.study import evaluate
 
     folder = options.folder
     if options.tables:
@@ -46,10 +48,12 @@ def _new(options: argparse.Namespace) -> int:
         if not tables:
             tables, people = [people], None
         asked = {key: getattr(options, key) for key in ("slope", "contrast", "covariates")}
-        path, told = write_study_from(folder, tables, people, **asked, **cohort_options(options))
+        path, told = write_study_from(folder, tables, people, **asked, **evaluate.cohort_options(options))
         print("\n".join(told))
     else:
         from xsg.study.read import write_template
+
+        evaluate.refuse_idle(options, ("slope", "contrast", "covariates", "quality", "keep", "site", "atlas"), _FROM)
 
         path = write_template(folder)
     # The interpreter that has xsg, which "python" need not be; quoted as the shell wants it.

@@ -174,6 +174,8 @@ def test_enigma_tables_are_turned(real_data):
     found = read_map(cortex)
     assert np.allclose(found, load_disorder("SCZ"))
     assert (found.attrs["unit"], found.attrs["positive"]) == ("Cohen's d", "loss")
+    with pytest.warns(UserWarning, match="'loss' was said, and the form of .* says 'gain': it is read as said"):
+        assert np.allclose(read_map(cortex, positive="loss"), -found)
     both = read_map((cortex, below), atlas="desikan+subcortex")
     d = pd.read_csv(below).set_index("Structure")["d_icv"]
     assert (len(both), both["L_hippocampus"]) == (82, -d["Lhippo"])

@@ -49,6 +49,7 @@ def test_it_finds_what_is_there(cohort):
 def test_its_figures_are_those_of_the_definition(cohort):
     people, prediction = cohort(3, n=9, related=1.0)
     found = judge_people(people, prediction, DK, n=49, seed=5)
+    assert "of 9 people reach p ≤ 0.05 alone, fewer than one would by chance" in found.sentence
     rotated = null_maps(prediction, DK, "spin", 49, seed=5, progress=False)
     r = [np.corrcoef(row, prediction)[0, 1] for row in people.to_numpy()]
     assert found.table["r"].to_numpy() == pytest.approx(r)

@@ -70,6 +70,19 @@ def test_a_spreadsheet_with_another_split_beside_it(table, here, real_data, caps
     assert "note:" not in capsys.readouterr().err
 
 
+def test_a_trial_leaves_no_numbers_of_an_earlier_one_beside_its_own(here, capsys, recwarn):
+    write_template(here / "study")
+    (here / "study").rename(here / "図")
+    (here / "report").mkdir()
+    for name in ("report_spatial.csv", "report_mine.csv"):
+        (here / "report" / name).write_text("of another map")
+    assert main(["evaluate", "図", *QUICK, "homologous"]) == 0
+    assert capsys.readouterr().out.count("Do genes say anything") == 1  # one split, though it was given twice
+    assert not (here / "report/report_spatial.csv").exists()
+    assert (here / "report/report_mine.csv").exists()
+    assert not [each for each in recwarn if "Glyph" in str(each.message)]
+
+
 def test_a_sign_that_was_not_told_is_noted_and_stands_in_the_report(table, here, real_data, capsys):
     assert main(["evaluate", table, "--unit", "d", *QUICK]) == 0
     note = next(line for line in capsys.readouterr().err.splitlines() if line.startswith("note: "))

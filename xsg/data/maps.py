@@ -132,6 +132,11 @@ def read_map(
     parcellation = atlas if isinstance(atlas, Parcellation) else load_atlas(atlas)
     title = parcellation.name if isinstance(atlas, Parcellation) else atlas_name(atlas)
     what, reading = _read(source, parcellation, unit=unit, space=space, which=column, mask=mask, route=route)
+    if positive and reading.positive and positive != reading.positive:
+        reading.warnings.append(
+            f"positive={positive!r} was said, and the form of {what} says {reading.positive!r}: it is read as said. Is "
+            "it turned already?"
+        )
     for sentence in reading.warnings:
         warn(sentence)
     given = getattr(source, "attrs", {}) if isinstance(source, (pd.Series, pd.DataFrame)) else {}

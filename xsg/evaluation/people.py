@@ -93,8 +93,8 @@ class PeopleFound:
             )
             text += (
                 f" Under {drawn} rotations that all people share ({what}) {ends.iloc[0]:.0%} to {ends.iloc[1]:.0%} do "
-                f"({p_text(p, drawn, 'p')} of the average); {alone} of {n} people reach p ≤ 0.05 alone, {0.05 * n:.0f} "
-                "would by chance. "
+                f"({p_text(p, drawn, 'p')} of the average); {alone} of {n} people reach p ≤ 0.05 alone, "
+                f"{f'{0.05 * n:.0f}' if n >= 20 else 'fewer than one'} would by chance. "
             )
             text += (
                 "Smoothness alone seldom fits the people so well."

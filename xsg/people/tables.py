@@ -147,7 +147,7 @@ def _id_column(table: pd.DataFrame, told: str | None, what: str) -> str:
             return hit[0]
     raise ValueError(
         f"{what}: no column names the people (participant_id, subject, …{f', {told}' if told else ''}); there are "
-        f"{some(table.columns, 8)}. Say which it is: id='column'."
+        f"{some(table.columns, 8)}. Rename it participant_id, or say which it is: id='column'."
     )
 
 

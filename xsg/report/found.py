@@ -3,6 +3,7 @@
 import html
 import io
 import textwrap
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -304,7 +305,9 @@ class Report:
 
         figure, written = self.plot(), io.BytesIO()
         try:
-            figure.savefig(written, format=kind)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Glyph")  # a name in a script that the font lacks
+                figure.savefig(written, format=kind)
         finally:
             plt.close(figure)
         return written.getvalue()
