@@ -15,7 +15,7 @@ from pathlib import Path
 
 from xsg.data import fetch as data
 
-_FROM = "the tables of a cohort, and none are given; add --from lh.tsv rh.tsv participants.tsv"
+_FROM = "the simulated example (a cohort of yours comes in by --from lh.tsv rh.tsv participants.tsv)"
 
 
 def _list() -> None:
@@ -53,7 +53,7 @@ def _new(options: argparse.Namespace) -> int:
     else:
         from xsg.study.read import write_template
 
-        evaluate.refuse_idle(options, ("slope", "contrast", "covariates", "quality", "keep", "site", "atlas"), _FROM)
+        evaluate.refuse_idle(options, _FROM, ("slope", "contrast", "covariates", "quality", "keep", "site", "atlas"))
 
         path = write_template(folder)
     # The interpreter that has xsg, which "python" need not be; quoted as the shell wants it.

@@ -186,25 +186,15 @@ def read_subject(options: argparse.Namespace) -> Cortex:
         if more:
             raise ValueError(f"{folder} is a folder, and {more[0]} was given too; expected one folder, or files only.")
         if any((folder / name).exists() for name in ("regions.csv", "study.toml")):
-<<<<<<< HEAD
-            _refuse_idle(options, "a study, whose own files say it", (*_OF_MAP, *_OF_COHORT, "atlas", "genes", "name"))
-=======
-            if options.atlas or wants:
-                raise ValueError(
-                    f"{folder} is a study, whose own files say what is asked of which regions; leave --atlas, --slope "
-                    "and --contrast out."
-                )
-            refuse_idle(options, (*_MAP, *_COHORT, "people"), "maps and tables given as files, and a study is given")
->>>>>>> 7ab0ef2 (Clear an earlier trial's numbers from the folder of a new one, warn of a sign against the table's form, and take each split once)
+            refuse_idle(options, "a study, whose own files say it", (*_OF_MAP, *_OF_COHORT, "atlas", "genes", "name"))
             return xsg.read_study(folder)
         sources, options.people = _tables_of(folder, options.people)
         wants = wants or _nothing_asked(folder)
     chosen = {key: getattr(options, key) for key in ("genes", "name") if getattr(options, key)}
     if wants:
-        _refuse_idle(options, "a cohort", _OF_MAP)
+        refuse_idle(options, "a cohort", _OF_MAP)
         if not options.people:
             raise ValueError("a cohort needs --people participants.tsv, a row for each person.")
-<<<<<<< HEAD
         tables = _pair(sources or [*sides.values()])
         cohort = xsg.read_cohort(tables, people=options.people, **cohort_options(options))
         adjust = {} if options.covariates is None else {"covariates": options.covariates}
@@ -212,23 +202,13 @@ def read_subject(options: argparse.Namespace) -> Cortex:
         return xsg.load_cortex("ahba", thinning=asked, **chosen)
     if options.people:
         raise ValueError("--people gives a cohort; say what is asked of it: --slope age, or --contrast group AD CN.")
-    _refuse_idle(options, "a map (a cohort has --slope or --contrast)", _OF_COHORT)
+    refuse_idle(options, "a map (a cohort has --slope or --contrast)", _OF_COHORT)
     given = {key: getattr(options, key) for key in _OF_MAP if getattr(options, key) is not None}
-=======
-        refuse_idle(options, _MAP, "a map, and a cohort is given")
-        cohort = xsg.read_cohort(_pair(sources or [*sides.values()]), people=options.people, **cohort_options(options))
-        adjust = {} if options.covariates is None else {"covariates": options.covariates}
-        asked = cohort.slope(options.slope, **adjust) if options.slope else cohort.contrast(*options.contrast, **adjust)
-        return asked
-    refuse_idle(options, _COHORT, "a cohort, and a map is given (a cohort has --people, and --slope or --contrast)")
-    given = {key: getattr(options, key) for key in ("positive", "unit", "space", "column", "mask", "name")}
-    given = {key: value for key, value in given.items() if value is not None}
->>>>>>> 7ab0ef2 (Clear an earlier trial's numbers from the folder of a new one, warn of a sign against the table's form, and take each split once)
     found = xsg.read_map(sides or _pair(sources), options.atlas or "desikan", **given)
     return xsg.load_cortex("ahba", thinning=found, **chosen)
 
 
-def _refuse_idle(options: argparse.Namespace, what: str, names: Sequence[str]) -> None:
+def refuse_idle(options: argparse.Namespace, what: str, names: Sequence[str]) -> None:
     """Refuse options that would be passed over."""
     if idle := [name for name in names if getattr(options, name) is not None]:
         raise ValueError(f"--{idle[0]} says nothing of {what}; leave it out.")
@@ -299,16 +279,6 @@ def in_shell(text: str) -> str:
     return option.sub(lambda found: " ".join(filter(None, (f"--{found[1]}", found[2], found[3]))), text)
 
 
-<<<<<<< HEAD
-=======
-def refuse_idle(options: argparse.Namespace, names: Sequence[str], why: str) -> None:
-    """Refuse options that would be passed over without a word."""
-    if idle := [f"--{name}" for name in names if getattr(options, name) is not None]:
-        verb = "is" if len(idle) == 1 else "are"
-        raise ValueError(f"{', '.join(idle)} {verb} for {why}. Leave it out, or give that.")
-
-
->>>>>>> 7ab0ef2 (Clear an earlier trial's numbers from the folder of a new one, warn of a sign against the table's form, and take each split once)
 def _pair(sources: list[Path]) -> Path | tuple[Path, Path]:
     if len(sources) > 2:
         raise ValueError(f"{len(sources)} files were given; expected one, or a left and a right one.")
