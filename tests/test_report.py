@@ -209,6 +209,10 @@ def test_a_baseline_that_does_as_well_is_named(report):
     better = report.baselines.copy()
     better.loc["ridge", "R²"] = 0.99
     assert "Something simpler does as well: ridge" in replace(report, baselines=better).sentence
+    better = report.baselines.drop(index="ridge").assign(**{"R²": 0.99})
+    dealings = report.dealings.drop(index="ridge").rename(index={"CrossScaleVAE": "ridge"})
+    own = replace(report, dealings=dealings, baselines=better)
+    assert "Another method does as well" in own.sentence
     for low, words in ((-0.1, "cannot be told from the model on 68 values"), (0.1, "does less well")):
         worse = report.baselines.assign(**{"R²": 0.1, "lead low": low})
         assert words in replace(report, baselines=worse).sentence
@@ -222,6 +226,10 @@ def test_it_says_which_method_to_use(report):
     assert r_squared(report.predictions["observed"], report.predictions[line]) == report.baselines.loc[line, "R²"]
     ahead = replace(report, baselines=report.baselines.assign(**{"R²": 0.1, "lead low": 0.05}))
     assert ahead.recommended == "CrossScaleVAE"
+    pls = report.baselines.loc[["PLS"]].assign(**{"R²": 0.01, "lead low": -0.1})
+    dealings = report.dealings.drop(index="ridge").rename(index={"CrossScaleVAE": "ridge"})
+    assert replace(report, dealings=dealings, baselines=pls).recommended == "ridge"  # the other is no simpler
+    assert replace(report, baselines=pls).recommended == "PLS"
     useless = report.held_out.copy()
     useless["value"] = -0.1
     nothing = replace(report, held_out=useless, baselines=report.baselines.assign(**{"R²": -0.2, "lead low": -0.3}))

@@ -206,6 +206,8 @@ class Report:
             return None
         if len(self.baselines):
             best = self.best_baseline
+            if {self.label, best.name} == {"ridge", "PLS"} and self.score(self.label) >= max(best["R²"], 1e-9):
+                return self.label  # the other is no simpler
             if best.name == words.BOTH and words.answered(self)[0] != "Yes" and words.PLACE in self.baselines.index:
                 place = self.baselines.loc[words.PLACE]
                 best = place if place["R²"] > 0 and place["lead low"] <= 0 else best

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from xsg.atlas.pairs import about_unknown
+from xsg.evaluation.baselines import BASELINES
 from xsg.evaluation.nulls import p_text
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ def _about_baselines(report: Report) -> str:
     own, best = report.held_out.loc["R²", "value"], report.best_baseline
     name = f"{best.name} (held-out R² = {best['R²']:.2f})"
     if best["R²"] >= own:
-        text = f"Something simpler does as well: {name}."
+        text = f"{'Another method' if report.label in BASELINES else 'Something simpler'} does as well: {name}."
     elif best["lead low"] <= 0:
         text = f"The best baseline, {name}, cannot be told from the model on {report.n_values} values."
     else:
