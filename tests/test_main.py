@@ -105,7 +105,7 @@ def test_python_dash_m_has_no_traceback():
 def test_new_begins_a_study_and_never_overwrites_one(tmp_path, capsys):
     folder = tmp_path / "my study"
     assert main(["new", str(folder), "--slope", "age"]) == 1
-    assert "--slope says nothing of the simulated example (a cohort of yours comes in by --from" in capsys.readouterr().err
+    assert "--slope says nothing of the simulated example (a cohort" in capsys.readouterr().err
     assert main(["new", str(folder)]) == 0
     assert "analysis.py" in capsys.readouterr().out
     assert {"regions.csv", "expression.csv", "cohort.csv", "analysis.py", "README.md"} <= {

@@ -84,10 +84,13 @@ def test_a_trial_leaves_no_numbers_of_an_earlier_one_beside_its_own(here, capsys
 
 
 def test_a_sign_that_was_not_told_is_noted_and_stands_in_the_report(table, here, real_data, capsys):
-    assert main(["evaluate", table, "--unit", "d", *QUICK]) == 0
-    note = next(line for line in capsys.readouterr().err.splitlines() if line.startswith("note: "))
+    pd.read_csv(table)[:34].to_csv(here / "left.csv", index=False)
+    assert main(["evaluate", "left.csv", "--unit", "d", *QUICK]) == 0
+    note = next(line for line in capsys.readouterr().err.splitlines() if "sign not known" in line)
     assert "--positive gain" in note
-    assert "positive=" in (here / "report/report.html").read_text()
+    page = (here / "report/report.html").read_text()
+    assert "positive=" in page
+    assert page.count("the right cortex has none") == 1
 
 
 @pytest.mark.parametrize(

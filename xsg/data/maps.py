@@ -183,7 +183,7 @@ def _read(
     given = {"what": what, "unit": unit, "which": which}
     if sort == "volume":
         if len(files) > 1:
-            raise ValueError(f"{what}: expected one volume, got {len(files)}.")
+            raise ValueError(f"{what}: expected one volume, got {len(files)}. A mask is given as mask= beside the map.")
         (volume,) = files.values()
         return name, read_volume(volume, parcellation, space=space, mask=mask, route=route, **given)
     if sort == "table":

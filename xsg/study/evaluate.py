@@ -152,7 +152,7 @@ def run(options: argparse.Namespace, command: Sequence[str]) -> int:
         reports = [
             replace(
                 each,
-                notes=tuple(dict.fromkeys([*each.notes, *told])),
+                notes=(*each.notes, *(line for line in told if not _there(line, each.notes))),
                 settings={**each.settings, "command": shlex.join(["xsg", *command])},
             )
             for each in reports
@@ -277,6 +277,11 @@ def in_shell(text: str) -> str:
         text = text.replace(python, shell)
     option = re.compile(r"\b(positive|unit|space|column|mask|name|atlas)=(?:'([^']*)'|(\w+))?")
     return option.sub(lambda found: " ".join(filter(None, (f"--{found[1]}", found[2], found[3]))), text)
+
+
+def _there(line: str, notes: Sequence[str]) -> bool:
+    """Tell whether a warning, which begins with the name of a map, stands among the notes on it already."""
+    return any(line.partition(": ")[2].casefold() in note.casefold() for note in notes)
 
 
 def _pair(sources: list[Path]) -> Path | tuple[Path, Path]:
