@@ -284,6 +284,11 @@ def _there(line: str, notes: Sequence[str]) -> bool:
     return any(line.partition(": ")[2].casefold() in note.casefold() for note in notes)
 
 
+def _there(line: str, notes: Sequence[str]) -> bool:
+    """Tell whether a warning, which begins with the name of a map, stands among the notes on it already."""
+    return any(line.partition(": ")[2].casefold() in note.casefold() for note in notes)
+
+
 def _pair(sources: list[Path]) -> Path | tuple[Path, Path]:
     if len(sources) > 2:
         raise ValueError(f"{len(sources)} files were given; expected one, or a left and a right one.")
