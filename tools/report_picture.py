@@ -21,6 +21,7 @@ def picture(target: Path) -> None:
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     with tempfile.TemporaryDirectory() as folder:
         command = ["evaluate", str(fetch(MAP)), "--positive", "gain", "--unit", "t", "--name", "TDP-43, type C"]
+        command += ["--n-nulls", "99"]
         if main([*command, "--out", folder]):
             raise SystemExit("the trial failed")
         with sync_playwright() as play:

@@ -253,3 +253,14 @@ def test_files_that_are_no_tables_are_named(name, content, words, tmp_path):
     (tmp_path / name).write_text(content)
     with pytest.raises(ValueError, match=words):
         read(tmp_path / name)
+
+
+def test_sides_that_contradict_names_are_refused():
+    left, right = TABLE[:34], TABLE[34:]
+    assert same({"left": left, "right": right})
+    with pytest.raises(ValueError, match=r"given for side 'L', but holds 'R_bankssts'"):
+        read({"left": right, "right": left})
+    turned = TABLE.assign(hemi=[{"L": "rh", "R": "lh"}[side] for side in SIDE])
+    with pytest.raises(ValueError, match=r"'L_bankssts' stands in a row whose column 'hemi' says 'R'"):
+        read(turned)
+    assert same(TABLE.assign(hemi=SIDE))

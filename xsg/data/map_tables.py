@@ -43,14 +43,20 @@ _KNOWN = {
 
 
 def read_tables(
-    sources: list[object], parcellation: Parcellation, *, what: str, which: object = None, unit: str | None = None
+    sources: dict[str | None, object],
+    parcellation: Parcellation,
+    *,
+    what: str,
+    which: object = None,
+    unit: str | None = None,
+    sure: bool = False,
 ) -> Reading:
     """Read one table, or several that each have some of the regions (left and right; cortex and subcortex).
 
     Parameters
     ----------
     sources
-        Paths, Series or DataFrames.
+        Paths, Series or DataFrames, by the side that they are given for.
     parcellation
         Its regions get the values.
     what
@@ -59,6 +65,8 @@ def read_tables(
         Name of the column of values; of a table with a row for each subject, the name of a row, or ``"mean"``.
     unit
         What the caller says the unit is.
+    sure
+        Whether the sides were said, so that names of the other one are a contradiction.
 
     Raises
     ------
@@ -66,13 +74,19 @@ def read_tables(
         If no regions are found, there are several maps, a name is unknown or a value no number.
     """
     columns, found = [], []
-    for source in sources:
+    for side, source in sources.items():
         name = Path(source).name if isinstance(source, (str, Path)) else what
         table = any_table(source, name)
         values, column, notes, others = _values(table, parcellation, name, which)
         refuse_codes(values, name)
         reading = by_name(values, parcellation, name, others)
         reading.notes = [*notes, *reading.notes]
+        there = reading.values.index[reading.values.notna()]
+        if sure and (other := [region for region in there if naming.side(region) != side]):
+            raise ValueError(
+                f"{name} is given for side {side!r}, but holds {some(other)}. Names in a table tell the side: give it "
+                "as a map, or exchange the two."
+            )
         _describe(reading, table, values, column)
         found.append(reading)
         columns.append(column)
@@ -159,6 +173,12 @@ def _names(table: pd.DataFrame, regions: pd.Index) -> tuple[list | None, str | N
         trials = [(cells, {column})]
         for side in sides:
             hemispheres = [naming.SIDES.get(str(cell).strip().lower(), "") for cell in table[side]]
+            for h, cell in zip(hemispheres, cells, strict=True):
+                if h and naming.side(cell) not in (None, h) and rows_by_name([cell], regions):
+                    raise ValueError(
+                        f"{cell!r} stands in a row whose column {str(side)!r} says {h!r}; which hemisphere is it? Mend "
+                        "the names, or leave that column out."
+                    )
             whole = [
                 f"{h}_{cell}" if h and naming.side(cell) is None else cell
                 for h, cell in zip(hemispheres, cells, strict=True)

@@ -187,7 +187,7 @@ def _read(
         (volume,) = files.values()
         return name, read_volume(volume, parcellation, space=space, mask=mask, route=route, **given)
     if sort == "table":
-        return name, read_tables(list(files.values()), parcellation, **given)
+        return name, read_tables(files, parcellation, sure=sure, **given)
     if sort == "cifti":
         return name, read_cifti(files, parcellation, space=space, sure=sure, **given)
     masks = None if mask is None else by_side(mask)[0]

@@ -90,7 +90,7 @@ def record(cortex: Cortex) -> dict[str, object]:
     deep = 0 if deep is None else int(deep[cortex.parcellation.regions.isin(regions)].sum())
     return {
         "data": {
-            "map": str(attrs.get("name") or cortex.name),
+            "map": cortex.name,
             "unit": attrs.get("unit"),
             "positive": attrs.get("positive"),
             "atlas": attrs.get("atlas") or cortex.parcellation.name,
