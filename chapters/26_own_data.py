@@ -468,7 +468,6 @@ assert -0.5 < shared < 0.5, f"shared is {shared:.2f}; were the pairs kept togeth
 # - [Held out, but from what?](10_splits.ipynb): the splits, and how they leak.
 # - [A thousand refits](11_refits.ipynb): what the p-value answers.
 # - [At any scale](26b_scale.ipynb): what 400 regions change, and 20,484.
-# - [One brain atlas, many matrices](13b_matrices.ipynb): what stands behind an expression table.
 
 # %% [markdown]
 # ## References

@@ -250,7 +250,7 @@ def test_what_is_no_cohort_is_refused(tables):
         read_cohort((np.ones((3, 3)), made["rh"]), made["people"])
     with pytest.raises(ValueError, match="expected the left and the right one"):
         read_cohort((made["lh"],) * 3, made["people"])
-    with pytest.raises(ValueError, match="Say which it is: id="):
+    with pytest.raises(ValueError, match="say which it is: id="):
         read_cohort(*write(people=made["people"].rename(columns={"participant_id": "pseudonym"})))
     with pytest.raises(ValueError, match="look like those of atlas='desikan'"):
         read_cohort((made["lh"], made["rh"]), made["people"], atlas="glasser360")
