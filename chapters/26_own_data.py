@@ -10,7 +10,7 @@
 # %% [markdown]
 # # 26. Your own map
 #
-# *Prerequisites: [held out, but from what?](10_splits.ipynb), [a thousand refits](11_refits.ipynb). Time: 25 minutes to read, one
+# *Prerequisites: [held out, but from what?](10_splits.ipynb), [a thousand refits](11_refits.ipynb). Time: 30 minutes to read, one
 # minute to run.*
 #
 # You have a map of the human cortex, a number for each place on it. It may be an image. It may be the tables in which FreeSurfer, a
@@ -85,7 +85,8 @@ out = Path(tempfile.mkdtemp())
 image = fetch("human/atrophy/TDP43C.nii.gz")
 called = {"unit": "t", "name": "TDP-43, type C"}
 t_map = xsg.read_map(image, "desikan", positive="gain", **called)
-print(*t_map.attrs["provenance"], sep="\n")
+for line in t_map.attrs["provenance"]:
+    print(textwrap.fill(line, 74, subsequent_indent="  "))
 
 # %% mystnb={"image": {"alt": "Four views of the inflated cortex painted with the loss of grey matter. It is strongest at the left temporal pole and fades backwards; the right side has the same pattern, weaker."}}
 figure = brain(t_map, "loss of grey matter (−t)", xsg.load_atlas("desikan"))
@@ -102,7 +103,7 @@ figure = brain(t_map, "loss of grey matter (−t)", xsg.load_atlas("desikan"))
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
     xsg.read_map(image, "desikan")
-print(textwrap.fill(str(said[0].message), 80))
+print(textwrap.fill(str(said[0].message), 74))
 
 # %% [markdown]
 # The second step joins gene expression to the map, by the names of the regions. The third step puts a model on trial: it predicts
@@ -115,7 +116,7 @@ cortex = xsg.load_cortex("ahba", thinning=t_map)
 settings = {"seed": SEED, "progress": False}
 ridge = Baseline("ridge")
 report = xsg.evaluate(ridge, cortex, n_nulls=N_NULLS, **settings)
-print(textwrap.fill(report.sentence, 80))
+print(textwrap.fill(report.sentence, 74))
 
 # %% mystnb={"image": {"alt": "Above, histograms of the R squared of rotated maps, in-sample and held out, with lines at the observed values; both observed lines lie at the right end. Below, held-out R squared of ridge and of simpler methods as points, a tick for each of five dealings: position with genes is highest, position alone comes next, then ridge and PLS; the first component of expression is low."}}
 figure = report.plot()
@@ -147,7 +148,7 @@ print(f"{page.name}: {page.stat().st_size / 1000:.0f} kB")
 rows = ["ridge", "position (kriging)", "position + genes"]
 rows.append("position + genes less position")
 held_out = report.table().xs("held out", level="kind")
-held_out.loc[rows, ["R²", "R² low", "R² high", "p R²"]]
+held_out.loc[rows, ["R²", "R² low", "R² high", "p R²"]].round(3)
 
 # %% tags=["nbval-check-output"]
 claim("own-map-ridge", report.held_out.loc["R²", "value"])
@@ -207,7 +208,7 @@ figure = brain(ageing.map, unit, xsg.load_atlas("desikan"))
 
 # %%
 aged = xsg.evaluate(ridge, ageing, n_nulls=N_NULLS, **settings)
-print(textwrap.fill(aged.people.sentence, 80))
+print(textwrap.fill(aged.people.sentence, 74))
 
 # %% mystnb={"image": {"alt": "Above, a histogram of the correlation of each person's deviations with the prediction, most of them above zero with a mean of 0.23. Below, the mean correlations under rotations, spread from about 0 to 0.4 round the observed one."}}
 figure = aged.people.plot()
@@ -256,7 +257,8 @@ deletion.head(3).round(2)
 
 # %%
 voxels = np.zeros((40, 48, 40, 3), np.float32)
-voxels[10:30, 10:38, 10:30] = 1 + np.random.default_rng(0).random((20, 28, 20, 3))
+noise = np.random.default_rng(0).random((20, 28, 20, 3))
+voxels[10:30, 10:38, 10:30] = 1 + noise
 series = nib.Nifti1Image(voxels, np.diag([4, 4, 4, 1]))
 slip = deletion.rename({"L_insula": "L_insulla"})
 other = pd.Series(1.0, xsg.load_atlas("schaefer200").regions)
@@ -265,7 +267,7 @@ for wrong in (slip, other, series):
     try:
         xsg.read_map(wrong, positive="loss")
     except ValueError as error:
-        print(textwrap.fill(str(error), 80), end="\n\n")
+        print(textwrap.fill(str(error), 74), end="\n\n")
 
 # %% [markdown]
 # ## Another atlas
@@ -322,7 +324,8 @@ class Neighbours:
     """No genes: the mean of the three nearest training regions."""
 
     def predict_folds(self, cortex, maps, held_out):
-        mm = distances(cortex.parcellation).loc[cortex.regions, cortex.regions]
+        names = cortex.regions
+        mm = distances(cortex.parcellation).loc[names, names]
         found = np.empty((len(maps), *held_out.shape))
         for number, fold in enumerate(held_out):
             known = maps.loc[:, ~fold].to_numpy()
@@ -334,7 +337,8 @@ class Neighbours:
 line = make_pipeline(StandardScaler(), PCA(3), LinearRegression())
 bare = {"n_nulls": 0, "baselines": False, **settings}
 trials = [xsg.evaluate(model, cortex, **bare) for model in (line, Neighbours())]
-pd.DataFrame({each.label: each.held_out.loc["R²"] for each in trials}).T.round(2)
+scores = {each.label: each.held_out.loc["R²"] for each in trials}
+pd.DataFrame(scores).T.round(2)
 
 # %% [markdown]
 # One mistake the report cannot see. `maps` holds the values of all regions, also of those that a fold holds out, and your method must not
