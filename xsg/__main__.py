@@ -53,8 +53,7 @@ def _new(options: argparse.Namespace) -> int:
     else:
         from xsg.study.read import write_template
 
-        evaluate.refuse_idle(options, _FROM, ("slope", "contrast", "covariates", "quality", "keep", "site", "atlas"))
-
+        evaluate.refuse_idle(options, _FROM, (*evaluate.QUESTIONS, "atlas"))
         path = write_template(folder)
     # The interpreter that has xsg, which "python" need not be; quoted as the shell wants it.
     found = shutil.which("python")
@@ -76,14 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments
         Command-line arguments without the programme's name (default: those of the process).
     """
-    from xsg.study import evaluate  # torch is not imported before it is used
-
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
     parser = argparse.ArgumentParser(prog="xsg", description="Cross-scale generative models of the brain.")
     parts = parser.add_subparsers(dest="part", required=True)
     about = "Do genes say anything about a map that place does not? Read it, put a model on trial, write a report."
-    evaluate.add_arguments(
-        parts.add_parser("evaluate", help="put a map on trial and write a report", description=about)
-    )
+    trial = parts.add_parser("evaluate", help="put a map on trial and write a report", description=about)
     actions = parts.add_parser("data", help="list or fetch the remote data files").add_subparsers(dest="action")
     actions.add_parser("list", help="names, sizes, licences, citations, and what is here (default)")
     get = actions.add_parser("fetch", help="get files into the cache")
@@ -94,11 +90,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     there = "lh.tsv rh.tsv participants.tsv, or SUBJECTS_DIR participants.tsv: begin with your cohort"
     new.add_argument("--from", dest="tables", nargs="+", metavar="TABLE", help=there)
     new.add_argument("--atlas", help="the atlas that the tables are of (default: desikan)")
-    evaluate.add_questions(new.add_argument_group("what is asked of the cohort"))
+    if set(arguments) & {"evaluate", "new"}:  # which splits, nulls and atlases there are takes half a second to import
+        from xsg.study import evaluate
+
+        evaluate.add_arguments(trial)
+        evaluate.add_questions(new.add_argument_group("what is asked of the cohort"))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a path may hold what the terminal cannot show
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
     options = parser.parse_args(arguments)
     if options.part == "data" and options.action == "fetch" and bool(options.names) == options.all:
         get.error("give either names or --all")

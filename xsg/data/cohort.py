@@ -13,7 +13,7 @@ from xsg.check import choice, constant, number, some
 
 GROUPS = ("NC", "MCI", "AD")
 _COVARIATES = ("age", "sex", "site")
-_MIN_GROUP = 10
+MIN_GROUP = 10
 _MIN_SITE = 10
 _CHUNK = 100  # bootstrap draws solved at once: 100 × 1352 subjects is about 1 MB of weights
 
@@ -65,9 +65,9 @@ def _design(cohort: Cohort, patients: str, controls: str, adjust: Sequence[str])
     if patients == controls:
         raise ValueError(f"patients and controls are both {patients!r}; give two groups of {GROUPS}")
     for group in (patients, controls):
-        if counts.get(group, 0) < _MIN_GROUP:
+        if counts.get(group, 0) < MIN_GROUP:
             raise ValueError(
-                f"group {group!r} has {counts.get(group, 0)} subjects; at least {_MIN_GROUP} are needed. Groups here: "
+                f"group {group!r} has {counts.get(group, 0)} subjects; at least {MIN_GROUP} are needed. Groups here: "
                 f"{ {g: int(n) for g, n in counts.items()} }"
             )
     people = cohort.subjects[cohort.subjects["group"].isin([patients, controls])]

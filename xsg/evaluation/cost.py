@@ -16,7 +16,7 @@ from sklearn.base import clone
 from xsg.check import number
 from xsg.data.cortex import Cortex
 from xsg.evaluation.dealings import chosen, deal
-from xsg.evaluation.people import _COHORTS
+from xsg.evaluation.people import COHORTS
 from xsg.evaluation.protocol import by_method, predict_folds
 from xsg.evaluation.sequential import FIRST, MOST, STOP_AFTER
 from xsg.training import CrossScaleVAE
@@ -101,7 +101,7 @@ def expect(
     vae, people = baselines and isinstance(model, CrossScaleVAE), cortex.people is not None
     once = n_seeds * (1 + n_folds * len(dealt)) + vae * n_folds * len(dealt) + people * n_folds
     fewest = n_nulls if stop_after is None else min(n_nulls, max(stop_after, FIRST))
-    nulls = [n * (1 + n_folds) + people * min(n, _COHORTS) * n_folds for n in (fewest, n_nulls)]
+    nulls = [n * (1 + n_folds) + people * min(n, COHORTS) * n_folds for n in (fewest, n_nulls)]
     least, most = (alone * once + among * fits for fits in nulls)
     jobs = workers(model, n_jobs, least)
     return Cost(least / jobs, most / jobs, jobs)

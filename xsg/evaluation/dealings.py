@@ -29,9 +29,9 @@ def fitting_null(null: str | None, cortex: Cortex) -> str:
     """
     if null is not None:
         return null
-    pairs = find_pairs(cortex.regions, cortex.parcellation)
-    below = cortex.parcellation.table.loc[cortex.regions, "n_vertices"].eq(0).any()
-    return "moran" if below or pairs.unknown.any() or len(cortex.regions) > _COARSE else "spin"
+    below = cortex.parcellation.regions[cortex.parcellation.subcortical]
+    fine = len(cortex.regions) > _COARSE or below.isin(cortex.regions).any()
+    return "moran" if fine or chosen(None, cortex) == "mirrored-blocks" else "spin"
 
 
 def deal(split: str, cortex: Cortex, n: int | None, seed: int) -> list[np.ndarray]:

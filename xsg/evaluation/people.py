@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _FEWEST = 10  # regions
-_COHORTS = 199  # rotated ones that a model is trained anew on
+COHORTS = 199  # rotated ones that a model is trained anew on
 _MOST = 5_000_000  # values of rotated people at once
 
 
@@ -274,7 +274,7 @@ def by_person(
     if constant(prediction):
         warn("people: the held-out prediction is the same in all regions, so that no person can be compared with it.")
         return None
-    kind, n = (null if null in MAP_NULLS else "spin"), min(n_nulls, _COHORTS)
+    kind, n = (null if null in MAP_NULLS else "spin"), min(n_nulls, COHORTS)
     told = (told.get("circular"), told.get("who"))
     return judge_people(cortex.people, prediction, cortex.parcellation, kind, n, seed, *told, own, held_out, stop_after)
 

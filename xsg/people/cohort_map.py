@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from xsg.check import number
+from xsg.data.cohort import MIN_GROUP
 from xsg.data.tables import counted
 from xsg.people.models import Design, column_of, design, effect_of, harmonised
 from xsg.people.norm import Deviations, deviations
@@ -18,7 +19,6 @@ from xsg.people.norm import Deviations, deviations
 if TYPE_CHECKING:
     from xsg.people.read_cohort import People
 
-_MIN_GROUP = 10
 _SPLITS = 200
 _BINS = 5  # strata of a number, when people are halved
 
@@ -223,9 +223,9 @@ def contrast(people: People, column: str, a: object, b: object, covariates: Sequ
     if a == b:
         raise ValueError(f"{column}: a and b are both {a!r}; expected two groups.")
     for group in (a, b):
-        if sizes.get(group, 0) < _MIN_GROUP:
+        if sizes.get(group, 0) < MIN_GROUP:
             raise ValueError(
-                f"{column}: group {group!r} has {sizes.get(group, 0)} people; at least {_MIN_GROUP} are needed. Groups "
+                f"{column}: group {group!r} has {sizes.get(group, 0)} people; at least {MIN_GROUP} are needed. Groups "
                 f"there: {counted(spelt.dropna())}."
             )
     effect = spelt.map({a: 1.0, b: 0.0})
@@ -247,8 +247,8 @@ def slope(people: People, column: str, covariates: Sequence[str] | str | None, p
             f"{column}: expected numbers, got labels such as {str(effect.dropna().iloc[0])!r}. Compare two of them by "
             f".contrast({column!r}, a, b)."
         )
-    if effect.notna().sum() < 2 * _MIN_GROUP:
-        raise ValueError(f"{column} is known of {effect.notna().sum()} people; at least {2 * _MIN_GROUP} are needed.")
+    if effect.notna().sum() < 2 * MIN_GROUP:
+        raise ValueError(f"{column} is known of {effect.notna().sum()} people; at least {2 * MIN_GROUP} are needed.")
     per = number(per if per is not None else 10 if column == "age" else 1, "per", 0, above=True)
     span = f"per {per:g} years" if column == "age" else f"per {per:g} of {column}"
     span = {"per 10 years": "per decade", "per 1 years": "per year"}.get(span, span)
@@ -284,7 +284,7 @@ def _estimate(
     notes = list(model.notes)
     if set(np.unique(effect)) == {0.0, 1.0}:
         sizes = f"{int(effect.sum())} people against {int((effect == 0).sum())}"
-        if min(effect.sum(), (effect == 0).sum()) < _MIN_GROUP // 2:
+        if min(effect.sum(), (effect == 0).sum()) < MIN_GROUP // 2:
             raise ValueError(f"{question}: {sizes} of whom all is known; too few. Adjust for less ({model.told}).")
     else:
         sizes = f"{len(effect)} people"

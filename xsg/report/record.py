@@ -86,8 +86,7 @@ def _finite(value: object) -> object:
 def record(cortex: Cortex) -> dict[str, object]:
     """Return plain values for a report to keep: ``data``, ``versions`` and ``date``."""
     attrs, regions = cortex.thinning.attrs, cortex.regions
-    deep = getattr(cortex.parcellation, "subcortical", None)
-    deep = 0 if deep is None else int(deep[cortex.parcellation.regions.isin(regions)].sum())
+    below = cortex.parcellation.regions[cortex.parcellation.subcortical]
     return {
         "data": {
             "map": cortex.name,
@@ -95,7 +94,7 @@ def record(cortex: Cortex) -> dict[str, object]:
             "positive": attrs.get("positive"),
             "atlas": attrs.get("atlas") or cortex.parcellation.name,
             "regions": len(regions),
-            "subcortical": deep,
+            "subcortical": int(below.isin(regions).sum()),
             "genes": cortex.expression.shape[1],
             "graph": cortex.graph.name,
             "simulated": cortex.simulated,

@@ -49,7 +49,8 @@ Exit codes: 0 done, 1 the data or a choice cannot be used (said on stderr), 2 a 
 
 
 _OF_MAP = ("positive", "unit", "space", "column", "mask")
-_OF_COHORT = ("people", "slope", "contrast", "covariates", "quality", "keep", "site")
+QUESTIONS = ("slope", "contrast", "covariates", "quality", "keep", "site")
+_OF_COHORT = ("people", *QUESTIONS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -140,19 +141,19 @@ def run(options: argparse.Namespace, command: Sequence[str]) -> int:
         The words of the command line, kept in the report.
     """
     started = time.monotonic()
-    told: list[str] = []
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             subject = read_subject(options)
-            told += dict.fromkeys(str(each.message) for each in caught if issubclass(each.category, UserWarning))
+            said = (str(each.message) for each in caught if issubclass(each.category, UserWarning))
+            told = list(dict.fromkeys(said))
         for line in told:
             print(f"note: {in_shell(line)}", file=sys.stderr)
         reports = trials(options, subject)
         reports = [
             replace(
                 each,
-                notes=(*each.notes, *(line for line in told if not _there(line, each.notes))),
+                notes=[*each.notes, *(line for line in told if not _there(line, each.notes))],
                 settings={**each.settings, "command": shlex.join(["xsg", *command])},
             )
             for each in reports
@@ -189,7 +190,10 @@ def read_subject(options: argparse.Namespace) -> Cortex:
             refuse_idle(options, "a study, whose own files say it", (*_OF_MAP, *_OF_COHORT, "atlas", "genes", "name"))
             return xsg.read_study(folder)
         sources, options.people = _tables_of(folder, options.people)
-        wants = wants or _nothing_asked(folder)
+        if not wants:
+            raise ValueError(
+                f"{folder} holds a cohort; say what is asked of it: --slope age, or --contrast group AD CN."
+            )
     chosen = {key: getattr(options, key) for key in ("genes", "name") if getattr(options, key)}
     if wants:
         refuse_idle(options, "a cohort", _OF_MAP)
@@ -252,8 +256,6 @@ def trials(options: argparse.Namespace, subject: Cortex) -> list[Report]:
 
 def save(reports: Sequence[Report], folder: Path) -> list[Path]:
     """Write the first report as a page with the others beside it, and the numbers of each."""
-    from xsg.evaluation.splits import SPLITS
-
     first = reports[0]
     written = [first.save(folder / "report.html", also=reports[1:]), first.save(folder / "report.bib")]
     for each in reports:
@@ -277,11 +279,6 @@ def in_shell(text: str) -> str:
         text = text.replace(python, shell)
     option = re.compile(r"\b(positive|unit|space|column|mask|name|atlas)=(?:'([^']*)'|(\w+))?")
     return option.sub(lambda found: " ".join(filter(None, (f"--{found[1]}", found[2], found[3]))), text)
-
-
-def _there(line: str, notes: Sequence[str]) -> bool:
-    """Tell whether a warning, which begins with the name of a map, stands among the notes on it already."""
-    return any(line.partition(": ")[2].casefold() in note.casefold() for note in notes)
 
 
 def _there(line: str, notes: Sequence[str]) -> bool:
@@ -314,7 +311,3 @@ def _tables_of(folder: Path, people: str | None) -> tuple[list[Path], str | Path
             "nor FreeSurfer's subjects (SUBJECT/stats/lh.aparc.stats). Give the file of a map."
         )
     return [folder], people
-
-
-def _nothing_asked(folder: Path) -> None:
-    raise ValueError(f"{folder} holds a cohort; say what is asked of it: --slope age, or --contrast group AD CN.")
