@@ -1,0 +1,377 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: xsg
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+#   xsg: {data: [experiments/monday.csv, human/expression/desikan_r0.2.csv.bz2, human/genes/GSE92742_Broad_LINCS_gene_info.csv, human/disease/EP.GM.rda]}
+# ---
+
+# %% [markdown]
+# # 28. What to do on Monday
+#
+# *Prerequisites: none; every step links to the chapter that earned it. Time: 20 minutes to read, half a minute to run.*
+#
+# It is Monday morning, and a map of the human cortex lies on your desk: how much each region has thinned, or taken up of a
+# tracer, or changed with age. You want to know whether gene expression says anything about it. This page is what the book
+# would do. It has eight steps, and each is there because something went wrong without it.
+#
+# ## What you will learn
+#
+# - which question about a map and genes is hard enough for its answer to mean something;
+# - eight steps that lead to it, and the evidence behind each;
+# - what a deep model has to beat before it is worth its trouble;
+# - how to fix the settings before you look, in one command.
+
+# %% [markdown]
+# ## Set-up
+
+# %% tags=["parameters"]
+N_NULLS = 199  # rotated maps
+N_AGAIN = 3  # simulated maps that are asked again here
+SEED = 0
+
+# %% tags=["remove-cell"]
+import importlib.util
+import sys
+
+if "google.colab" in sys.modules and importlib.util.find_spec("xsg") is None:
+    from IPython import get_ipython
+
+    get_ipython().system(f"{sys.executable} -m pip list --format=freeze > /tmp/here.txt")  # what is here stays as it is
+    get_ipython().run_line_magic("pip", "install -q git+https://github.com/xsg-book/xsg@main -c /tmp/here.txt")
+
+# %% tags=["hide-input"]
+import textwrap
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+import xsg
+from xsg.claims import claim
+from xsg.data.fetch import fetch
+from xsg.evaluation.baselines import Baseline
+from xsg.plotting import use_style
+from xsg.simulate.fields import smooth_fields
+
+use_style()
+
+# %% [markdown]
+# ## The question in a picture
+#
+# We drew maps of which we know the truth. Some are smooth and have nothing to do with the genes. In others, half or four
+# fifths of the variance is made by genes. Each map was asked seven questions, from one that is often asked to the one that
+# this page recommends.
+#
+# <details><summary><b>Predict first:</b> of 100 smooth maps <i>without any gene in them</i>, how many get a “yes” to the
+# first question, a correlation with the main pattern of gene expression at p ≤ 0.05?</summary>
+#
+# The first row of the figure has the answer. A test that keeps its promise says yes to 5 of 100. This one takes the 68
+# regions for 68 independent values, which they are not ([chapter 9](09_smooth_maps.ipynb)).
+#
+# </details>
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "PLACEHOLDER"}}
+QUESTIONS = {
+    "correlation": "correlates with the main\npattern of genes, textbook p",
+    "random": "predicted at regions held out\nat random: R² > 0",
+    "pairs": "predicted at pairs\nheld out: R² > 0",
+    "noise genes": "… better than by\nnoise for genes",
+    "rotated": "… better than\nrotated maps",
+    "position": "genes add to position,\npairs held out",
+    "both": "genes add to position,\npairs and patches held out",
+}
+LOOKS = {0.0: ("no gene in it", "#d55e00", "o"), 0.5: ("half made by genes", "#56b4e9", "s")}
+LOOKS[0.8] = ("four fifths", "#0072b2", "D")
+table = pd.read_csv(fetch("experiments/monday.csv"))
+yes = 100 * table.drop(columns="map").groupby("share").mean()
+figure, axis = plt.subplots(figsize=(7.5, 4.6), layout="constrained")
+place = np.arange(len(QUESTIONS))[::-1]
+axis.axvline(5, color="0.5", lw=1, ls=":")
+axis.annotate("5 of 100", (5, 6.45), (4, 0), textcoords="offset points", fontsize=9, color="0.35")
+for share, (label, colour, marker) in LOOKS.items():
+    axis.plot(yes.loc[share, list(QUESTIONS)], place, marker, color=colour, ms=9, label=label)
+axis.set_yticks(place, QUESTIONS.values())
+axis.set(xlabel="maps that get a “yes” (of 100)", xlim=(-3, 103), ylim=(-0.5, 6.8))
+axis.grid(axis="y", color="0.9")
+_ = axis.legend(title="the map has", loc="lower right")
+
+# %% tags=["hide-input", "nbval-check-output"]
+claim("monday-naive", yes.loc[0.0, "correlation"])
+claim("monday-random", yes.loc[0.0, "random"])
+claim("monday-noise", yes.loc[0.0, "noise genes"])
+claim("monday-rotated", yes.loc[0.0, "rotated"])
+claim("monday-position", yes.loc[0.0, "position"])
+claim("monday-both", yes.loc[0.0, "both"])
+claim("monday-both-power-half", yes.loc[0.5, "both"])
+claim("monday-both-power", yes.loc[0.8, "both"])
+
+# %% [markdown]
+# What you see: an orange dot right of the dotted line is a false alarm that comes too often. The upper questions are passed
+# by most maps, whether genes made them or not, so a “yes” to them tells nothing. The last two keep the promise.
+#
+# The price is power. Where genes make half of a map, the last question says yes to
+# PLACEHOLDER<!-- claim:monday-both-power-half --> of 100; where they make four fifths, to
+# PLACEHOLDER<!-- claim:monday-both-power -->. So a “no” does not say that genes play no part. It says that *this map*
+# cannot show it. One map of 34 pairs of regions is not many numbers ([chapter 27](27_what_we_learned.ipynb#how-large-would-an-effect-have-to-be)).
+
+# %% [markdown]
+# ## Eight steps
+#
+# ### 1. Place and a straight line first
+#
+# Predict the map from *position* alone (kriging: a region is guessed from the regions near it) and from the genes by *ridge
+# regression* (a straight line that is kept from growing steep). Both take a second. On the Alzheimer's map ridge has a
+# held-out $R^2$ of 0.52<!-- claim:refits-ridge-homologous-r2 -->, and the graph VAE of this book
+# 0.52<!-- claim:refits-held-out-r2 --> ([chapter 11](11_refits.ipynb)).
+#
+# ### 2. Hold out pairs, and hold out patches
+#
+# The two hemispheres are near copies. If a region is held out and its twin is not, copying the twin reaches
+# 0.81<!-- claim:splits-ad-copy-random --> without any model. So a region and its twin are held out *together*. That leaves
+# the neighbours; so hold out whole *patches* as well. On the Alzheimer's map ridge falls to
+# −0.41<!-- claim:splits-ad-ridge-spatial --> there ([chapter 10](10_splits.ipynb)). Pairs ask: does it fill a gap?
+# Patches ask: does it know a place it has not been to? For a “yes” we ask for both.
+#
+# ### 3. Train again on every null map
+#
+# A null map is as smooth as yours and lies in the wrong place. The model has to be *trained* on each, as it was on yours. A
+# model that was trained once and compared with 1,000 rotated maps gives $p$ = 0.001<!-- claim:refits-p-without-refit -->;
+# trained again on each, it gives 0.074<!-- claim:refits-spin-held-out-p --> ([chapter 11](11_refits.ipynb)).
+#
+# ### 4. Put noise in the place of the genes
+#
+# If the model does as well with random numbers, what it uses is not the genes: here it does, in
+# 47 % of noise tables ([chapter 11](11_refits.ipynb), $p$ = 0.47<!-- claim:refits-noise-held-out-p -->). To *beat* noise
+# is little, though. Random numbers know no place, and genes do: even maps without genes pass (the fourth row above).
+#
+# ### 5. Deal the folds many times; report the median and the range
+#
+# Which regions end up in which fold is chance. The same model on the same map has an $R^2$ from
+# 0.36<!-- claim:refits-held-out-lowest --> to 0.67<!-- claim:refits-held-out-highest --> in 21 dealings. Whoever deals
+# until it looks well reports luck.
+#
+# ### 6. Compare position + genes with position
+#
+# This is the question itself. Expression changes smoothly over the cortex, so a table of genes tells *where* a region lies
+# ([chapter 17b](17b_human_where_am_i.ipynb)), and from that any smooth map can be predicted. What counts is what genes add
+# to a model that knows the place already: the *gain*.
+#
+# ### 7. Write it down before you look
+#
+# Map, atlas, model, folds, null, and the rule that will count as “yes”. Chapter 11 once had a lead: a model, a split and
+# one lucky dealing. With the rule written first it did not come back on other maps
+# ([chapter 11b](11b_put_to_the_test.ipynb)).
+#
+# ### 8. Ask more of a deep model than that it fits
+#
+# A deep model is worth its trouble if it beats ridge *and* position, on the same folds, by more than the dealings vary.
+# In this book it did so on simulated brains, and on no real map. For tau and thinning a straight line on *measured* tau
+# did best ([chapter 22b](22b_measured_tau.ipynb)).
+#
+# **Courses over time** have steps of their own. The first two models are *no change* and *mixed effects* (a straight line
+# for each person, drawn towards everybody's). Hold out the last visit. A forecast that “no change” beats is no forecast
+# ([chapter 21b](21b_forecasts.ipynb), [chapter 23](23_over_time.ipynb)).
+
+# %% [markdown]
+# ## The steps in code
+#
+# Here they are on the map that this book began with. Ridge regression stands for your model; anything with `fit` and
+# `predict` can take its place. `evaluate` deals the folds several times, trains again on every null map, and runs position,
+# and position + genes, on the same folds.
+
+# %%
+cortex = xsg.load_cortex("ahba-ad")
+model = Baseline("ridge")
+reports = {
+    split: xsg.evaluate(
+        model, cortex, split=split, n_nulls=N_NULLS, seed=SEED, progress=False
+    )
+    for split in ("homologous", "spatial")
+}
+noise = xsg.evaluate(
+    model, cortex, null="noise-genes", n_nulls=19, seed=SEED, progress=False
+)
+
+# %% [markdown]
+# One line a split, then, is what a paper should have: what the model does, what place does, and what genes add.
+
+# %%
+place, both = "position (kriging)", "position + genes"
+
+
+def line(report):
+    """Held-out R² of the model, its range, place with and without genes."""
+    own, base = report.held_out.loc["R²"], report.baselines["R²"]
+    return {
+        "ridge": own["value"],
+        "lowest": own["lowest"],
+        "highest": own["highest"],
+        "position": base[place],
+        "+ genes": base[both],
+        "gain": report.gain["value"],
+        "p of gain": report.gain["p"],
+        "verdict": report.verdict.answer,
+    }
+
+
+found = pd.DataFrame({split: line(each) for split, each in reports.items()}).T
+found
+
+# %% tags=["hide-input", "nbval-check-output"]
+pairs, patches = reports["homologous"], reports["spatial"]
+claim("monday-ad-ridge", pairs.held_out.loc["R²", "value"])
+claim("monday-ad-gain-pairs", pairs.gain["value"])
+claim("monday-ad-gain-p", pairs.gain["p"])
+claim("monday-ad-gain-patches", patches.gain["value"])
+claim("monday-ad-noise-p", noise.p_value["held-out R²"])
+
+# %% [markdown]
+# What you see: ridge beats position when pairs are held out, and beats noise for genes
+# ($p$ ≤ 0.05<!-- claim:monday-ad-noise-p -->). Stop at step 4, and there is a paper. Step 6 asks what genes add to
+# position: PLACEHOLDER<!-- claim:monday-ad-gain-pairs --> with pairs and
+# PLACEHOLDER<!-- claim:monday-ad-gain-patches --> with patches. The answer for this map is no.
+
+# %% [markdown]
+# ## The steps in a terminal
+#
+# ```bash
+# xsg seal map.nii.gz --positive gain --rule "genes add to position, by pairs and by patches"
+# xsg evaluate --sealed map.sealed.json --out report/
+# ```
+#
+# The first command looks at nothing. It writes every setting, your rule, and the fingerprints of the files and of the code to
+# one file with the date. Send it to a co-author, commit it or register it: the date is as good as its witness. The second
+# runs exactly what was sealed, refuses what differs, and writes the date into the report.
+
+# %% [markdown]
+# ## A page for the wall
+#
+# The report of `xsg evaluate` ends with the same list, and ticks what was done.
+#
+# ```{admonition} Before I say that genes explain my map
+# - ☐ Settings and rule were written down before I looked; here is the file, and its date.
+# - ☐ I looked at the map: sign, side, unit, missing regions.
+# - ☐ Position alone and ridge on the genes stand in the table.
+# - ☐ Twins were held out together, and whole patches in a second run.
+# - ☐ The model was trained again on every null map; I report how many there were.
+# - ☐ Noise in the place of the genes stands in the table.
+# - ☐ Folds were dealt several times; I report the median and the range.
+# - ☐ Position + genes stands beside position, with an interval and a $p$.
+# - ☐ A deep model stands beside ridge and position on the same folds.
+# - ☐ For courses: no change and mixed effects stand beside the forecast of a visit held out.
+# - ☐ I say how large an effect this map could have shown.
+# - ☐ If pairs and patches disagree, I say “not settled”.
+# ```
+
+# %% [markdown]
+# ## Some of the simulated maps again
+#
+# The figure above stands on a table of 280 maps, too many for a page. Here the first few maps without genes are
+# drawn and asked the last question but one again. The answers must be the table's.
+
+# %%
+simulated = xsg.load_cortex("simulated", n_genes=200)
+fields = smooth_fields(np.random.default_rng([0, 0]), 20, left_right=0.97).T
+again = []
+for number in range(N_AGAIN):
+    drawn = pd.Series(fields[number], simulated.regions, name="thinning")
+    case = replace(simulated, thinning=drawn)
+    told = xsg.evaluate(model, case, n_nulls=99, seed=number, progress=False)
+    again.append(int(told.verdict.answer == "Yes"))
+kept = table[table["share"] == 0].set_index("map")["position"]
+print("again:", again, " kept:", kept.head(N_AGAIN).tolist())
+
+# %% tags=["hide-input", "nbval-check-output"]
+claim("monday-again", np.sum(np.array(again) != kept.head(N_AGAIN)))
+
+# %% [markdown]
+# ## Honesty box
+#
+# | we say | what stands behind it | what does not |
+# |---|---|---|
+# | the last question keeps its promise | **null**: 120 simulated maps, of one smoothness and one kind of cortex | other atlases and nulls: [chapter 26b](26b_scale.ipynb) |
+# | a “no” is often want of power | **held out**, simulated: maps half or four fifths made by genes | how large effects are in real brains |
+# | the Alzheimer's map: genes add nothing | **held out**, one map, ridge and a Gaussian process | other ways to join place and genes |
+#
+# The steps were found by what went wrong in this book, on its maps. A step that would have caught something else may be missing.
+
+# %% [markdown]
+# ## Key takeaways
+#
+# - Most questions that are asked of a map and genes are passed by maps without genes: [the picture](#the-question-in-a-picture).
+# - The question is what genes add to place, with pairs and with patches held out: [step 6](#compare-position-genes-with-position).
+# - A straight line and position come first, a deep model afterwards: [step 8](#ask-more-of-a-deep-model-than-that-it-fits).
+# - Rule first, then the map: [in a terminal](#the-steps-in-a-terminal).
+
+# %% [markdown]
+# ## Exercises
+#
+# ### Exercise 1: twenty maps
+#
+# A colleague asks 20 maps without genes whether they “correlate with the main pattern of genes”, the first row of the figure.
+# With the share of false alarms there, how many “discoveries” are to be expected (`expected`)? And what is the chance that
+# there is at least one (`at_least_one`), if the maps are independent?
+#
+# <details><summary>Hint</summary>
+#
+# `yes.loc[0.0, "correlation"]` is in per cent. At least one is the opposite of none.
+#
+# </details>
+
+# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
+alarm = yes.loc[0.0, "correlation"] / 100
+expected = 20 * alarm
+at_least_one = 1 - (1 - alarm) ** 20
+print(f"{expected:.1f} discoveries; at least one with probability {at_least_one:.3f}")
+# None of them is one.
+
+# %% tags=["check"]
+assert np.isclose(expected, 20 * alarm), f"expected is {expected}; it is 20 times the share of false alarms"
+assert np.isclose(at_least_one, 1 - (1 - alarm) ** 20), f"at_least_one is {at_least_one}; take the opposite of none"
+
+# %% [markdown]
+# ### Exercise 2: mend an analysis
+#
+# Here is how an analysis was run: folds dealt at random, ten times, and the best $R^2$ reported. Mend it on the Alzheimer's
+# map with ridge: hold pairs out, and report the median of the dealings. Call the two numbers `broken` and `mended`, and the
+# difference `flattered`.
+#
+# <details><summary>Hint</summary>
+#
+# `xsg.evaluate(model, cortex, split="random", n_nulls=0, baselines=False, n_dealings=10).dealings` has a row for each
+# dealing. It warns that twins are parted; that is the point.
+#
+# </details>
+
+# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
+import warnings
+
+quick = {"n_nulls": 0, "baselines": False, "n_dealings": 10, "progress": False}
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    broken = xsg.evaluate(model, cortex, split="random", **quick).dealings["R²"].max()
+mended = xsg.evaluate(model, cortex, split="homologous", **quick).dealings["R²"].median()
+flattered = broken - mended
+print(f"broken {broken:.2f}, mended {mended:.2f}: flattered by {flattered:.2f}")
+
+# %% tags=["check"]
+assert broken > mended, f"broken is {broken:.2f}, mended {mended:.2f}: the best leaky dealing should be above"
+assert np.isclose(flattered, broken - mended), f"flattered is {flattered:.2f}; it is the difference"
+
+# %% [markdown]
+# ## See also
+#
+# - [Your own map](26_own_data.ipynb): the commands, file by file.
+# - [The lead, put to the test](11b_put_to_the_test.ipynb): what a rule written first did to a result of this book.
+# - [What was claimed, and what stood](27_what_we_learned.ipynb): every claim of the three papers in one table.
+
+# %% [markdown]
+# ## References
+#
+# - Alexander-Bloch AF et al. (2018). On testing for spatial correspondence between maps of human brain structure and
+#   function. *NeuroImage* 178:540. [doi:10.1016/j.neuroimage.2018.05.070](https://doi.org/10.1016/j.neuroimage.2018.05.070)
+# - Nosek BA et al. (2018). The preregistration revolution. *PNAS* 115:2600.
+#   [doi:10.1073/pnas.1708274114](https://doi.org/10.1073/pnas.1708274114)
