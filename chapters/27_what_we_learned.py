@@ -8,10 +8,10 @@
 # ---
 
 # %% [markdown]
-# # 27. What we learned
+# # 27. What was claimed, and what stood
 #
-# *Prerequisites: any of the parts; the first section says how to read the tables without them. Time: 25 minutes to read,
-# a few seconds to run.*
+# *An appendix, to look things up in; the book ends with [what to do on Monday](28_on_monday.ipynb). Prerequisites: any of the
+# parts; the first section says how to read the tables without them. Time: 25 minutes to read, a few seconds to run.*
 #
 # ## What you will learn
 #
@@ -351,7 +351,7 @@ assert np.isclose(share_in_sample, ours.count("in-sample") / len(ours)), f"share
 #
 # - [Why do some regions die first?](01_question.ipynb): the question, as it looked before.
 # - [A thousand refits](11_refits.ipynb): the table in which model A's headline is weighed.
-# - [Your own map](26_own_data.ipynb): the same report for a map of yours.
+# - [What to do on Monday](28_on_monday.ipynb): what follows from these tables for a map of yours.
 # - [Execution report](../book/execution.md): what each chapter cost when this copy was built.
 
 # %% [markdown]
