@@ -9,7 +9,8 @@ import torch
 from scipy import sparse
 
 import xsg
-from xsg.spread.load import disc, mouse_sections, tau_moments
+from xsg.atlas import REGIONS
+from xsg.spread.load import disc, mouse_sections, tau_by_stage, tau_moments
 from xsg.spread.physics import ReactionDiffusion
 
 SIZES = {"n_train": 12, "n_validation": 3, "n_test": 7}
@@ -120,6 +121,23 @@ def test_mouse_sections(real_data):
     assert lrrk2.values[1, 3, lrrk2.places.get_loc("iDG")] == pytest.approx(mean)
     with pytest.raises(ValueError, match="network of 'mouse-lrrk2' 'space' is unknown; expected one of 'connectome'"):
         xsg.load_spread("mouse-lrrk2", network="space")
+
+
+def test_tau_by_stage(real_data):
+    table = tau_by_stage()
+    assert table.shape == (86, 4)
+    assert list(table) == ["NL", "naMCI", "aMCI", "AD"]
+    assert list(table.index[:68]) == list(REGIONS)
+    assert table.min(axis=None) > 0.9
+    assert table.max(axis=None) < 2.0
+    # The file's own names, each at its value.
+    raw = pd.read_excel(real_data / "human/pet/Group_T807_Tau.xlsx", index_col=0)
+    for own, ours in {"LT_PARS_ANG": "L_parstriangularis", "RT_FRONT_ORG_MED": "R_medialorbitofrontal"}.items():
+        assert table.loc[ours, "AD"] == raw.loc["AD", own]
+    left = [name for name in REGIONS if name[0] == "L"]
+    right = ["R" + name[1:] for name in left]
+    assert np.corrcoef(table.loc[left, "AD"], table.loc[right, "AD"])[0, 1] > 0.9  # homologues resemble each other
+    assert table.loc["L_putamen", "NL"] > table.loc["L_precentral", "NL"]  # the tracer binds there without tau
 
 
 def test_tau_moments(real_data):

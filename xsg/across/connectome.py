@@ -58,6 +58,45 @@ def human_connectome(folded: bool = False) -> pd.DataFrame:
     return fold(table) if folded else table
 
 
+def fibre_counts(folded: bool = False) -> pd.DataFrame:
+    """Read another structural connectome of the same regions, with 18 structures below the cortex.
+
+    Mean number of streamlines over 80 young adults of the Human Connectome Project, as given with the code of a model
+    of spread (Raj et al. 2021), as logarithms (log1p), which is how `human_connectome` has them. The file names its
+    columns; its rows are in the same order, as the matrix is symmetric and rows and columns of homologues agree.
+
+    Parameters
+    ----------
+    folded
+        As for `human_connectome`: 43 regions.
+
+    Returns
+    -------
+    DataFrame (86, 86), or (43, 43) if folded
+        Symmetric, not negative, zero on the diagonal. The 68 regions of the cortex first, then such as
+        ``L_hippocampus``, ``L_cerebellumcortex``, ``L_ventraldc``.
+
+    Raises
+    ------
+    ValueError
+        If the file is not what it was taken for.
+    """
+    from xsg.data.fetch import fetch
+
+    path = fetch("human/connectome/mean80_fibercount.csv")
+    table = pd.read_csv(path)
+    names = [f"{side(name)}_{stem(name)}" for name in table.columns]
+    if len(set(names)) != len(table) or not set(REGIONS) < set(names):
+        raise ValueError(f"{path} has {table.shape} values, other names than it should. {_AGAIN}")
+    values = table.to_numpy(dtype=float)
+    _check(pd.DataFrame(values, names, names), "the counts", _AGAIN)
+    np.fill_diagonal(values, 0)
+    found = pd.DataFrame(np.log1p(values), names, names)
+    order = [*REGIONS, *(name for name in names if name not in REGIONS)]
+    found = found.loc[order, order]
+    return fold(found) if folded else found
+
+
 def fold(weights: pd.DataFrame) -> pd.DataFrame:
     """Lay the hemispheres of a table region × region onto each other, under the left regions' names.
 

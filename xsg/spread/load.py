@@ -18,13 +18,62 @@ import pandas as pd
 from scipy.sparse import csgraph
 
 from xsg import check
+from xsg.atlas import REGIONS
 from xsg.data.fetch import fetch
+from xsg.data.tables import floats
 from xsg.names import parse
 from xsg.spread.cohort import RATES, Spread, SpreadTruth, integrate
 from xsg.spread.laplacian import sparse_grid_laplacian
 
 _NETWORKS = ("connectome", "anterograde", "retrograde", "space")
 _MOUSE_TAU = ("eNDM_mousedata.mat", "KaufmanDiamond_datasets_dat_and_seed.mat", "CCF_labels.mat")
+_STAGES = ("NL", "naMCI", "aMCI", "AD")
+# How the table of stages writes the regions, without LT_ and RT_.
+_TAU_NAMES = {
+    "BANKSSTS": "bankssts",
+    "CING_ANT_CAUD": "caudalanteriorcingulate",
+    "FRONT_MID_CAUD": "caudalmiddlefrontal",
+    "CUNEUS": "cuneus",
+    "ENTO": "entorhinal",
+    "FUSIFORM": "fusiform",
+    "PARI_INF": "inferiorparietal",
+    "TEMP_INF": "inferiortemporal",
+    "CING_ISTHMUS": "isthmuscingulate",
+    "OCCI_LAT": "lateraloccipital",
+    "FRONT_ORB_LAT": "lateralorbitofrontal",
+    "LING": "lingual",
+    "FRONT_ORG_MED": "medialorbitofrontal",
+    "TEMP_MID": "middletemporal",
+    "PARAHIPP": "parahippocampal",
+    "PARACENT": "paracentral",
+    "PARS_OPER": "parsopercularis",
+    "PARS_ORB": "parsorbitalis",
+    "PARS_ANG": "parstriangularis",
+    "PERICALCARINE": "pericalcarine",
+    "POSTCENT": "postcentral",
+    "CING_POST": "posteriorcingulate",
+    "PRECENT": "precentral",
+    "PRECUNEUS": "precuneus",
+    "CING_ANT_ROST": "rostralanteriorcingulate",
+    "FRONT_MID_ROST": "rostralmiddlefrontal",
+    "FRONT_SUP": "superiorfrontal",
+    "PARI_SUP": "superiorparietal",
+    "TEMP_SUP": "superiortemporal",
+    "SUPRAMAR": "supramarginal",
+    "FRONT_POLE": "frontalpole",
+    "TEMP_POLE": "temporalpole",
+    "TEMP_TRANS": "transversetemporal",
+    "INSUL": "insula",
+    "CBLL": "cerebellumcortex",
+    "THAL": "thalamus",
+    "CAUD": "caudate",
+    "PUT": "putamen",
+    "PAL": "pallidum",
+    "HIPPO": "hippocampus",
+    "AMYG": "amygdala",
+    "ACCUM": "accumbens",
+    "VD": "ventraldc",
+}
 BENCHMARK_LAWS = ("logistic", "damped", "cooperative")
 
 
@@ -254,6 +303,39 @@ def tau_moments() -> pd.DataFrame:
     low, high, low_var, high_var = table[["C0_mean", "C1_mean", "C0_cov", "C1_cov"]].to_numpy().T
     moments = {"low": low, "high": high, "low_sd": np.sqrt(low_var), "high_sd": np.sqrt(high_var)}
     return pd.DataFrame(moments, pd.Index(names, name="region"))
+
+
+def tau_by_stage() -> pd.DataFrame:
+    """Read tau PET of four groups of people, by region: measured means, not the moments of a mixture.
+
+    Uptake of flortaucipir (T807, AV-1451) over that of a reference region (SUVR), mean of each group of a cohort of
+    Yonsei university, as given with the code of a model of spread (Raj et al. 2021). The file's names of regions are of
+    a style of its own, among them ``PARS_ANG`` for the pars triangularis and ``FRONT_ORG_MED`` for the medial
+    orbitofrontal cortex.
+
+    Returns
+    -------
+    DataFrame, shape (86, 4)
+        SUVR, no unit. Rows: the 68 regions of the Desikan-Killiany atlas, then 18 below the cortex, among them
+        ``L_cerebellumcortex`` and ``L_ventraldc``, for which other tables of the book have no row. Columns: ``"NL"``,
+        without impairment; ``"naMCI"`` and ``"aMCI"``, mild cognitive impairment without and with loss of memory;
+        ``"AD"``, dementia. These are different people, not one group over time.
+
+    Raises
+    ------
+    ValueError
+        If the file is not what it was taken for.
+    """
+    path = fetch("human/pet/Group_T807_Tau.xlsx")
+    table = pd.read_excel(path, index_col=0, engine="openpyxl").T
+    names = [f"{name[0]}_{_TAU_NAMES.get(name[3:], '')}" for name in table.index]
+    wanted = [f"{side}_{name}" for side in "LR" for name in _TAU_NAMES.values()]
+    if sorted(names) != sorted(wanted) or sorted(table) != sorted(_STAGES):
+        raise ValueError(
+            f"{path} has other rows or columns than it should. Delete it from the cache and fetch it again."
+        )
+    table = floats(table.set_axis(pd.Index(names, name="region")), str(path))
+    return table.loc[[*REGIONS, *table.index.difference(REGIONS, sort=False)], list(_STAGES)]
 
 
 def disc(size: int) -> tuple[np.ndarray, np.ndarray]:
