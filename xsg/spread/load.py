@@ -52,7 +52,7 @@ _TAU_NAMES = {
     "PERICALCARINE": "pericalcarine",
     "POSTCENT": "postcentral",
     "CING_POST": "posteriorcingulate",
-    "PRECENT": "precentral",
+    "PRECENT": "precentral",  # codespell:ignore precent
     "PRECUNEUS": "precuneus",
     "CING_ANT_ROST": "rostralanteriorcingulate",
     "FRONT_MID_ROST": "rostralmiddlefrontal",
