@@ -110,6 +110,20 @@ def test_which_way_axons_run(real_data):
         assert np.diag(some.laplacian).mean() == pytest.approx(1)
 
 
+def test_mouse_synuclein(real_data):
+    synuclein, tau = (xsg.load_spread(name, network="retrograde") for name in ("mouse-synuclein", "mouse-tau"))
+    assert synuclein.values.shape == (2, 4, 426)
+    assert synuclein.subjects.tolist() == ["mouse", "human"]
+    assert synuclein.times.tolist() == [[1, 3, 6, 12]] * 2
+    assert (np.isfinite(synuclein.values).sum(axis=2) == 132).all()
+    assert (np.nanmin(synuclein.values), np.nanmax(synuclein.values)) == (0, 1)
+    assert np.nanmean(synuclein.values[0, 0]) * 4 == pytest.approx(0.197, abs=1e-3)
+    assert synuclein.places.equals(tau.places)
+    np.testing.assert_array_equal(synuclein.laplacian, tau.laplacian)
+    space = xsg.load_spread("mouse-synuclein", network="space")
+    np.testing.assert_array_equal(space.laplacian, xsg.load_spread("mouse-tau", network="space").laplacian)
+
+
 def test_mouse_sections(real_data):
     sections = mouse_sections()
     assert sections.shape == (43, 134)

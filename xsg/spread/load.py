@@ -95,7 +95,9 @@ def load_spread(
     name
         ``"disc"``: simulate the synthetic benchmark of arXiv:2509.15124. ``"mouse-tau"``: tau in 426 regions of the
         mouse brain after injection, 14 experiments, each the mean of several mice a time point, as gathered by Anand et
-        al. (2022, doi:10.21203/rs.3.rs-1189757/v1). ``"mouse-lrrk2"``: tau in 132 regions of normal mice (NTG) and mice
+        al. (2022, doi:10.21203/rs.3.rs-1189757/v1). ``"mouse-synuclein"``: α-synuclein in the same regions after
+        fibrils of mouse or of human α-synuclein were injected into the olfactory bulb, from the same collection; means
+        at months 1, 3, 6 and 12, 132 regions scored. ``"mouse-lrrk2"``: tau in 132 regions of normal mice (NTG) and mice
         with the mutation G2019S of LRRK2 (G20), means of the mice of `mouse_sections` by genotype and month. Of the
         options below only ``network`` counts for the mice.
     noise
@@ -113,7 +115,7 @@ def load_spread(
     network
         What tau spreads along in the mouse: ``"connectome"`` (Oh et al. 2014, doi:10.1038/nature13186, both directions
         averaged), ``"anterograde"`` (from a neuron's body to where its axon ends), ``"retrograde"`` (the other way)
-        or, for ``"mouse-tau"`` only, ``"space"`` (closeness). Weights are divided by the mean degree.
+        or, but for ``"mouse-lrrk2"``, ``"space"`` (closeness). Weights are divided by the mean degree.
 
     Returns
     -------
@@ -130,7 +132,8 @@ def load_spread(
     >>> cohort.images.shape, int(cohort.mask.sum()), len(cohort.part("test").subjects)
     ((11, 3, 32, 32), 697, 3)
     """
-    mice = {"mouse-tau": (_mouse_tau, _NETWORKS), "mouse-lrrk2": (_mouse_lrrk2, _NETWORKS[:3])}
+    mice = {"mouse-tau": (_mouse_tau, _NETWORKS), "mouse-synuclein": (_mouse_synuclein, _NETWORKS)}
+    mice |= {"mouse-lrrk2": (_mouse_lrrk2, _NETWORKS[:3])}
     if isinstance(name, str) and name in mice:
         load, networks = mice[name]
         return load(check.choice(network, networks, f"network of {name!r}"))
@@ -195,11 +198,7 @@ def _mouse_tau(network: str) -> Spread:
     folder = "mouse/tauopathy/"
     files = [loadmat(fetch(folder + name), squeeze_me=True) for name in _MOUSE_TAU[:2]]
     labels = loadmat(fetch(folder + _MOUSE_TAU[2]), squeeze_me=True)["CCF_labels"]
-    networks = files[0]["Networks"]
-    if network == "space":
-        laplacian = _network_laplacian(np.asarray(networks["spat"].item(), dtype=float), "connectome")
-    else:
-        laplacian = _network_laplacian(np.asarray(networks["ant"].item(), dtype=float), network)
+    laplacian = _laplacian_426(files[0]["Networks"], network)
     values, times, subjects = np.full((14, 4, 426), np.nan, dtype=np.float32), np.zeros((14, 4)), []
     for file in files:
         for subject in file["data426"].dtype.names:
@@ -222,6 +221,35 @@ def _mouse_tau(network: str) -> Spread:
             f"network: {network}, divided by its mean degree",
         ],
     )
+
+
+def _mouse_synuclein(network: str) -> Spread:
+    """Read the two experiments with α-synuclein; NaN where a region was not scored."""
+    from scipy.io import loadmat
+
+    file = loadmat(fetch("mouse/synuclein/mouse_aSynData_426.mat"), squeeze_me=True)
+    labels = loadmat(fetch("mouse/tauopathy/" + _MOUSE_TAU[2]), squeeze_me=True)["CCF_labels"]
+    subjects = ["mouse", "human"]
+    return Spread(
+        "mouse-synuclein",
+        np.stack([file["data426"][subject].item().T / 4 for subject in subjects]),
+        np.stack([file["tpts"][subject].item().astype(float) for subject in subjects]),
+        pd.Index(subjects, name="fibrils"),
+        _laplacian_426(file["Networks"], network),
+        pd.Index([f"{side[0]}_{region}" for region, _, _, side in labels], name="region"),
+        provenance=[
+            "α-synuclein scores of 2 experiments in 426 regions, each the mean of several mice killed at each time "
+            "(months); as a share of 4, the top of the scale",
+            f"network: {network}, divided by its mean degree",
+        ],
+    )
+
+
+def _laplacian_426(networks: np.ndarray, network: str) -> np.ndarray:
+    """D − W of one of the networks in the files of Anand et al. (2022)."""
+    if network == "space":
+        return _network_laplacian(np.asarray(networks["spat"].item(), dtype=float), "connectome")
+    return _network_laplacian(np.asarray(networks["ant"].item(), dtype=float), network)
 
 
 def _network_laplacian(received: np.ndarray, network: str) -> np.ndarray:
