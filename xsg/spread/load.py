@@ -97,9 +97,9 @@ def load_spread(
         mouse brain after injection, 14 experiments, each the mean of several mice a time point, as gathered by Anand et
         al. (2022, doi:10.21203/rs.3.rs-1189757/v1). ``"mouse-synuclein"``: α-synuclein in the same regions after
         fibrils of mouse or of human α-synuclein were injected into the olfactory bulb, from the same collection; means
-        at months 1, 3, 6 and 12, 132 regions scored. ``"mouse-lrrk2"``: tau in 132 regions of normal mice (NTG) and mice
-        with the mutation G2019S of LRRK2 (G20), means of the mice of `mouse_sections` by genotype and month. Of the
-        options below only ``network`` counts for the mice.
+        at months 1, 3, 6 and 12, 132 regions scored. ``"mouse-lrrk2"``: tau in 132 regions of normal mice (NTG) and
+        mice with the mutation G2019S of LRRK2 (G20), means of the mice of `mouse_sections` by genotype and month. Of
+        the options below only ``network`` counts for the mice.
     noise
         Signal-to-noise ratio of the observations, 5 in the benchmark; None for none. As there, noise is the absolute
         value of a normal draw whose standard deviation is the mean of the subject's images (with what is outside the
