@@ -1,6 +1,7 @@
 """Command line, ``xsg`` or ``python -m xsg``.
 
-``evaluate`` puts a map on trial, ``new`` begins a study, ``data`` lists and fetches remote data files.
+``evaluate`` puts a map on trial, ``seal`` freezes a trial before it is run, ``new`` begins a study, ``data`` lists and
+fetches remote data files.
 """
 
 import argparse
@@ -67,6 +68,17 @@ def _new(options: argparse.Namespace) -> int:
     return 0
 
 
+def _evaluate(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Run a trial, as asked for or as sealed."""
+    from xsg.study import evaluate, freeze
+
+    if options.sealed:
+        return freeze.evaluate(options, arguments)
+    if options.other_code:
+        raise ValueError("--other-code is about a seal; give --sealed FILE, too.")
+    return evaluate.run(options, arguments)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, or 1 when something could not be read, used or fetched.
 
@@ -80,6 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parts = parser.add_subparsers(dest="part", required=True)
     about = "Do genes say anything about a map that place does not? Read it, put a model on trial, write a report."
     trial = parts.add_parser("evaluate", help="put a map on trial and write a report", description=about)
+    about = "Write down, before looking, what is asked, what counts as a yes and how it is run: a dated file to send."
+    sealing = parts.add_parser("seal", help="freeze a trial before it is run", description=about)
     actions = parts.add_parser("data", help="list or fetch the remote data files").add_subparsers(dest="action")
     actions.add_parser("list", help="names, sizes, licences, citations, and what is here (default)")
     get = actions.add_parser("fetch", help="get files into the cache")
@@ -90,11 +104,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     there = "lh.tsv rh.tsv participants.tsv, or SUBJECTS_DIR participants.tsv: begin with your cohort"
     new.add_argument("--from", dest="tables", nargs="+", metavar="TABLE", help=there)
     new.add_argument("--atlas", help="the atlas that the tables are of (default: desikan)")
-    if set(arguments) & {"evaluate", "new"}:  # which splits, nulls and atlases there are takes half a second to import
+    if set(arguments) & {
+        "evaluate",
+        "new",
+        "seal",
+    }:  # which splits, nulls and atlases there are takes half a second to import
         from xsg.study import evaluate
 
         evaluate.add_arguments(trial)
         evaluate.add_questions(new.add_argument_group("what is asked of the cohort"))
+    if "seal" in arguments:
+        from xsg.study import freeze
+
+        freeze.add_arguments(sealing)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a path may hold what the terminal cannot show
@@ -104,15 +126,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.part == "new":
             return _new(options)
+        if options.part == "seal":
+            return freeze.seal(options)
         if options.part == "evaluate":
-            return evaluate.run(options, arguments)
+            return _evaluate(options, arguments)
         if options.action != "fetch":
             _list()
             return 0
         for name in data.registry().index if options.all else options.names:
             print(data.fetch(name))
     except (ValueError, TypeError, OSError, data.DownloadError) as error:
-        print(f"error: {evaluate.in_shell(str(error)) if options.part == 'evaluate' else error}", file=sys.stderr)
+        print(
+            f"error: {evaluate.in_shell(str(error)) if options.part in ('evaluate', 'seal') else error}",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

@@ -27,7 +27,7 @@ from xsg.evaluation.metrics import correlation, r_squared
 from xsg.evaluation.nulls import MAP_NULLS, noise_genes, null_maps, rewired
 from xsg.evaluation.people import by_person
 from xsg.evaluation.protocol import Subject, check_subject, label, predict_folds, seeded, seeds_of
-from xsg.evaluation.sequential import MOST, STOP_AFTER, draw, sequential_p
+from xsg.evaluation.sequential import draw, how_many, sequential_p
 from xsg.load import load_cortex
 from xsg.report import STATISTICS, Report
 from xsg.report.record import record
@@ -35,7 +35,6 @@ from xsg.training import CrossScaleVAE, held_out_mean
 
 _READ = {"noise-genes": "genes", "rewired": "graph"}  # what a null changes of a cortex but the map
 NULLS = (*MAP_NULLS, *_READ)
-_FEWEST_NULLS = 19  # with fewer, 1 / (n + 1) is over 0.05
 _LONG = 5  # seconds that are announced
 
 
@@ -326,18 +325,9 @@ def _check(
         )
     if null is not None:
         choice(null, NULLS, "null")
-    if stop_after is not None:
-        stop_after = number(stop_after, "stop_after", 1, whole=True)
-    elif n_nulls is None:
-        stop_after = STOP_AFTER
-    n_nulls = MOST if n_nulls is None else number(n_nulls, "n_nulls", 0, whole=True)
+    n_nulls, stop_after = how_many(n_nulls, stop_after)
     n_seeds = number(n_seeds, "n_seeds", 1, whole=True)
     seed = number(seed, "seed", 0, 2**32 - 1, whole=True)
-    if n_nulls != 0 and n_nulls < _FEWEST_NULLS:
-        raise ValueError(
-            f"n_nulls is {n_nulls}: the smallest p-value would be 1/{n_nulls + 1}, so p ≤ 0.05 is out of reach. "
-            f"Use at least {_FEWEST_NULLS} (1000 for a p-value to report), or 0 for no null."
-        )
     if n_seeds > 1 and not seeds_of(model):
         raise ValueError(f"n_seeds is {n_seeds}, but {label(model)} has no seed to change. Leave n_seeds out.")
     if checkpoint is not None:

@@ -94,8 +94,8 @@ def test_headings_tables_and_pictures_are_told(read):
     assert all(after - before <= 1 for before, after in pairwise(levels))
     titles = [title for tag, title in read.headings if tag == "h2"]
     assert titles[:3] == ["Do genes say anything about it that place does not?", "The map", "What its R² is worth"]
-    assert titles[3:6] == ["Beside simpler methods", "By split", "What to report"]
-    assert titles[6:] == ["Coverage and warnings", "Methods", "References", "To run it again"]
+    assert titles[3:6] == ["Beside simpler methods", "By split", "Coverage and warnings"]
+    assert titles[6:] == ["Methods", "References", "To run it again", "Checklist: what to do on Monday"]
     assert {head.get("scope") for head in read.all("th")} == {"col", "row"}
     assert all(picture["alt"] for picture in read.all("img"))
     assert len(read.all("img")) == 8  # four views of each map
@@ -107,9 +107,15 @@ def test_headings_tables_and_pictures_are_told(read):
 
 def test_it_says_the_numbers(read):
     seen = read.seen.replace("\u00a0", " ")
-    assert "Yes Genes add to place: position and genes together predict regions held out with R² = 0.45" in seen
+    assert (
+        "Not settled For a yes, pairs and patches must both say yes: pairs say yes, patches say no sign of it." in seen
+    )
+    assert "Pairs: yes. Genes add to place: position and genes together predict regions held out with R² = 0.45" in seen
     assert "(+0.15, 95 % +0.05 to +0.25, p = 0.050)" in seen
-    assert "With the split 'spatial', another answer: no sign of it." in seen
+    assert "Patches: no sign of it. Genes add nothing to place" in seen
+    assert "By pairs (split 'homologous'):" in seen
+    assert "done: 1. Position and ridge first. position (kriging) R² = 0.30" in seen
+    assert "not done: 7. Settings and rule frozen before looking. Too late for this map." in seen
     assert "To predict this map use position + genes (held-out R² = 0.45)" in seen
     assert "L_insula 62%" in seen
     assert "Highest: R_lingual (2), R_cuneus (1.5)" in seen
@@ -201,3 +207,34 @@ def test_people_are_told_as_a_group(make):
     for each in (text, as_json(report)):
         assert "sub-0" not in each
         assert "0.123456" not in each
+
+
+def test_a_seal_is_told_with_its_rule(make):
+    seal = {
+        "date": "2026-11-29T14:58:03Z",
+        "digest": "ab" * 32,
+        "question": "Do <genes> help?",
+        "rule": "gain > 0",
+        "known": "",
+        "met": True,
+        "told": ["Split 'homologous': gain = 0.15 > 0: met."],
+        "other_code": [],
+        "packages": ["'numpy' was sealed as '2.3', and now is '2.4'"],
+        "again": "2026-11-30T08:00:00Z",
+    }
+    read = Read(write(make(record=make().record | {"sealed": seal})))
+    titles = [title for tag, title in read.headings if tag == "h2"]
+    assert titles[1] == "Frozen beforehand"
+    for told in (
+        f"Settings frozen on 29 November 2026, 14:58 UTC, before the data were put on trial; seal {'ab' * 32}.",
+        "Question: Do <genes> help?",
+        "Rule: gain > 0",
+        "Rule met. Split 'homologous': gain = 0.15 > 0: met.",
+        "Known of these data before: nothing was said.",
+        "This seal was run before, on 30 November 2026, 08:00 UTC: this is a re-run",
+        "Run with other packages than were there at sealing: 'numpy' was sealed as '2.3', and now is '2.4'.",
+        "The rule fixed beforehand was: gain > 0. Rule met.",
+    ):
+        assert told in read.seen
+    words = make(record=make().record | {"sealed": seal | {"rule": "If it helps.", "met": None, "told": []}})
+    assert "The rule is of words: whether it is met, a reader decides." in Read(write(words)).seen

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xsg.report.words import to_report, verdict
+from xsg.report.words import overall, verdict
 
 NONE = (np.nan,) * 6
 
@@ -58,14 +58,49 @@ def test_what_to_use(make):
     )
 
 
-def test_what_to_report_and_what_lacks(make):
-    here = {what: (there, text) for there, what, text in to_report(make(), [make(split="spatial")])}
-    assert all(there for there, _ in here.values())
-    assert here["Position and ridge first"][1] == "position (kriging) R² = 0.30, ridge R² = 0.38"
-    assert here["Pairs and patches"][1] == "My model by homologous: R² = 0.41, spatial: R² = 0.41."
-    assert here["Medians over dealings, never the best"][1] == "0.41, from 0.31 to 0.51 over the dealings."
-    alone = make({"My model": 0.41}, NONE, split="spatial", null=make().null.iloc[:0], n_nulls=0)
-    lacks = {what: text for there, what, text in to_report(alone) if not there}
-    assert lacks["Pairs and patches"] == "My model by spatial: R² = 0.41. Run split='homologous', too."
-    assert lacks["A null with the whole model refitted"] == "Run a null."
-    assert set(lacks) >= {"Position and ridge first", "Position + genes against position: what genes add"}
+ZERO = (-0.02, -0.2, 0.1, -0.1, 0.1, 0.6)
+NEARLY = (0.15, -0.05, 0.25, 0.1, 0.2, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "patches", "answer", "told"),
+    [
+        (None, None, "Yes", "pairs say yes, patches say yes."),
+        (None, ZERO, "Not settled", "pairs say yes, patches say no sign of it."),
+        (ZERO, None, "Not settled", "pairs say no sign of it, patches say yes."),
+        (None, NEARLY, "Not settled", "pairs say yes, patches say not settled."),
+        (ZERO, NEARLY, "Not settled", "pairs say no sign of it, patches say not settled."),
+        (ZERO, ZERO, "No sign of it", "pairs say no sign of it, patches say no sign of it."),
+        (NONE, NONE, "Not asked", "were not judged beside the model."),
+        (NONE, ZERO, "No sign of it", "patches say no sign of it."),
+    ],
+)
+def test_pairs_and_patches_must_both_say_yes(make, pairs, patches, answer, told):
+    first, second = (
+        make(split=split, **({} if gain is None else {"gain": gain}))
+        for split, gain in (("homologous", pairs), ("spatial", patches))
+    )
+    found = overall(first, [second])
+    assert found.answer == answer
+    assert found.why.endswith(told)
+    assert overall(second, [first]).answer == answer  # whichever stands first
+    assert found.use == verdict(first).use
+
+
+def test_one_split_alone_is_no_yes(make):
+    assert overall(make())[:2] == (
+        "Not settled",
+        "For a yes, pairs and patches must both say yes: pairs say yes, patches were not asked.",
+    )
+    assert overall(make(split="left-to-right")).why.endswith(
+        "split 'left-to-right' says yes, pairs were not asked, patches were not asked."
+    )
+    for gain in (ZERO, NEARLY, NONE):
+        assert overall(make(gain=gain)) == verdict(make(gain=gain))
+    assert overall(make(leaks=True)) == verdict(make(leaks=True))
+
+
+def test_a_split_that_leaks_has_no_say(make):
+    found = overall(make(), [make(split="spatial"), make(split="random", leaks=True, gain=ZERO)])
+    assert found.answer == "Yes"
+    assert "random" not in found.why

@@ -86,6 +86,20 @@ def load_atlas(name: str = "desikan") -> Parcellation:
     return _load(atlas_name(name))
 
 
+def atlas_files(name: str) -> list[str]:
+    """Return the files of the registry that an atlas is loaded from: none for Desikan's, which comes with a package."""
+    base = atlas_name(name).partition("+")[0]
+    return [] if base == "desikan" else [_labels_file(base), _names_file(base)]
+
+
+def _labels_file(base: str) -> str:
+    return f"human/atlas/{_FILES[base].removeprefix('_')}_fsa5.csv"
+
+
+def _names_file(base: str) -> str:
+    return f"human/connectome/strucLabels_with_sctx{_FILES[base]}.csv"
+
+
 @lru_cache
 def _load(name: str) -> Parcellation:
     base, _, deep = name.partition("+")
@@ -93,7 +107,7 @@ def _load(name: str) -> Parcellation:
         return _named(_load(base).with_subcortex(), name)
     if base == "desikan":
         return load_parcellation("dk")
-    file = f"human/atlas/{_FILES[base].removeprefix('_')}_fsa5.csv"
+    file = _labels_file(base)
     labels = pd.read_csv(fetch(file), header=None)[0].to_numpy()
     regions = region_names(base)
     if base == "glasser360":
@@ -138,7 +152,7 @@ def _cortex_names(base: str) -> tuple[str, ...]:
 
 def _labels(base: str) -> list[str]:
     """Names of the rows of a connectome, as its file has them: cortex, then subcortex."""
-    file = f"human/connectome/strucLabels_with_sctx{_FILES[base]}.csv"
+    file = _names_file(base)
     return [name.strip(' "') for name in read_text(fetch(file), "names of regions").strip().split(",")]
 
 
@@ -190,7 +204,7 @@ def likeliest_atlas(regions: Iterable[object]) -> str | None:
     regions = pd.Index(regions)
     best, most = None, 0.0
     for base in _FILES:
-        if base != "desikan" and not is_here(f"human/connectome/strucLabels_with_sctx{_FILES[base]}.csv"):
+        if base != "desikan" and not is_here(_names_file(base)):
             continue
         for name in (base, base + WITH_SUBCORTEX):
             wanted = region_names(name)

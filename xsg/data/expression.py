@@ -24,7 +24,7 @@ from xsg import _moved
 from xsg.atlas import align
 from xsg.atlas.pairs import find_pairs
 from xsg.check import array, choice, instance, number
-from xsg.data.atlases import ATLASES, atlas_name, load_atlas, region_names
+from xsg.data.atlases import ATLASES, atlas_files, atlas_name, load_atlas, region_names
 from xsg.data.expression_files import load_expression as load_expression
 from xsg.data.expression_files import save_expression as save_expression
 from xsg.data.fetch import fetch
@@ -143,6 +143,18 @@ def load_ahba(
     table.index.name, table.columns.name = "region", "gene"
     table.attrs["provenance"] = [source, chosen, *done]
     return table
+
+
+def registered_files(genes: str, atlas: str) -> list[str]:
+    """Return the files of the registry that an atlas and its gene expression are loaded from.
+
+    Examples
+    --------
+    >>> registered_files("all", "desikan")
+    ['human/expression/desikan_r0.2.csv.bz2']
+    """
+    found = [_matrix_file(atlas, None)[1], *atlas_files(atlas)]
+    return found + [_LANDMARKS] * (genes == "landmark")
 
 
 def _matrix_file(atlas: str, stability: float | None) -> tuple[float, str]:

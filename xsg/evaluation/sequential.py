@@ -26,6 +26,7 @@ MOST = 1000  # nulls, where no number is asked for
 STOP_AFTER = 20  # nulls that reach the observed value: the standard error of a p-value is then about a fifth of it
 FIRST = 50  # nulls before the first look
 _SMALLEST, _LARGEST = 16, 200  # between two looks
+_FEWEST = 19  # nulls; with fewer, 1 / (n + 1) is over 0.05
 
 
 class PValue(NamedTuple):
@@ -35,6 +36,32 @@ class PValue(NamedTuple):
     nulls: int  # l or n: how many nulls it is made of
     reached: int  # h or c: how many of these reached the observed value
     rule: str  # "h / l", "(1 + c) / (1 + n)" or ""
+
+
+def how_many(n_nulls: int | None, stop_after: int | None = None) -> tuple[int, int | None]:
+    """Return how many nulls there are to be, and with how many that reach the model they stop, where that is asked for.
+
+    Raises
+    ------
+    ValueError
+        1 to 18 nulls, or what is no whole number.
+
+    Examples
+    --------
+    >>> how_many(None), how_many(99)
+    ((1000, 20), (99, None))
+    """
+    if stop_after is not None:
+        stop_after = number(stop_after, "stop_after", 1, whole=True)
+    elif n_nulls is None:
+        stop_after = STOP_AFTER
+    n_nulls = MOST if n_nulls is None else number(n_nulls, "n_nulls", 0, whole=True)
+    if n_nulls != 0 and n_nulls < _FEWEST:
+        raise ValueError(
+            f"n_nulls is {n_nulls}: the smallest p-value would be 1/{n_nulls + 1}, so p ≤ 0.05 is out of reach. "
+            f"Use at least {_FEWEST} (1000 for a p-value to report), or 0 for no null."
+        )
+    return n_nulls, stop_after
 
 
 def sequential_p(observed: float, null: np.ndarray, stop_after: int | None = None) -> PValue:

@@ -299,7 +299,7 @@ class Report:
         if kind == ".csv":
             return self.table().to_csv()
         if kind == ".json":
-            return as_json(self)
+            return as_json(self, also)
         return methods.bibtex(self, also) if kind == ".bib" else f"{self!r}\n"
 
     def _picture(self, kind: str) -> bytes:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from xsg.report.frozen import frozen, outcome, seal_of
 from xsg.report.words import BOTH, PLACE
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def methods(report: Report, also: Sequence[Report] = ()) -> tuple[list[str], lis
         return f" ({'; '.join(map(cited, used))})"
 
     texts = [_data(report), _model(report), _judged(report, also), _null(report), _beside(report), _software(report)]
+    texts.append(_frozen(report))
     paragraphs = [_MARK.sub(cite, text) for text in texts if text]
     keys.update(_named_in(" ".join(report.notes)))
     return paragraphs, sorted(keys)
@@ -236,6 +238,13 @@ def _beside(report: Report) -> str:
     if {BOTH, PLACE} <= {*names, report.label}:
         text += "; what genes add to place is the held-out R² of position + genes less that of position"
     return text + "."
+
+
+def _frozen(report: Report) -> str:
+    if not (first := frozen(report)):
+        return ""
+    rule = str(seal_of(report)["rule"]).rstrip(".")
+    return f"{first} The rule fixed beforehand was: {rule}. {outcome(report)}"
 
 
 def _software(report: Report) -> str:

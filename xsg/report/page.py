@@ -17,7 +17,8 @@ import pandas as pd
 
 from xsg.evaluation.baselines import QUESTIONS
 from xsg.evaluation.nulls import p_text
-from xsg.report import methods, pictures, words
+from xsg.report import frozen, methods, pictures, words
+from xsg.report.checklist import DONE, IDLE, LACKS, checklist
 from xsg.report.words import BOTH, PLACE, plain, signed
 
 if TYPE_CHECKING:
@@ -46,15 +47,16 @@ def page(report: Report, also: Sequence[Report] = (), downloads: dict[str, str] 
     data, kept = report.record.get("data", {}), report.record
     sections = [
         _verdict(report, also),
+        _frozen(report),
         _map(report, which, column),
         _figure(report),
         _methods_beside(report),
         _splits(report, also),
-        _to_report(report, also),
         _people(report),
         _coverage(report, data),
         _methods(report, also),
         _again(report, downloads or {}),
+        _checklist(report, also),
     ]
     about = [
         f"{len(report.predictions)} regions",
@@ -64,7 +66,7 @@ def page(report: Report, also: Sequence[Report] = (), downloads: dict[str, str] 
         f"on trial: {report.label}",
     ]
     day, version = kept.get("date"), kept.get("versions", {}).get("xsg", "")
-    found = words.verdict(report)
+    found = words.overall(report, also)
     return Template(files("xsg.report").joinpath("page.html").read_text(encoding="utf-8")).substitute(
         title=escape(f"{report.cortex}: {words.QUESTION} {found.answer}."),
         description=escape(found.why),
@@ -122,7 +124,7 @@ def _range(low: float, high: float) -> str:
 
 
 def _verdict(report: Report, also: Sequence[Report]) -> str:
-    found, gain, own = words.verdict(report), report.gain, report.held_out.loc["R²"]
+    found, gain, own = words.overall(report, also), report.gain, report.held_out.loc["R²"]
     tiles = []
     for name, told in ((PLACE, "place alone"), (BOTH, "place and genes")):
         if name in report.baselines.index:
@@ -137,17 +139,29 @@ def _verdict(report: Report, also: Sequence[Report]) -> str:
         f'<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd><dd class="note">{escape(more)}</dd></div>'
         for name, value, more in tiles
     )
-    others = ""
-    for other in also:
-        beside = words.verdict(other)
-        if beside.answer not in ("Not asked", found.answer):
-            asked = f"With the split {other.split!r}, another answer"
-            others += _p(f"{asked}: {beside.answer[0].lower()}{beside.answer[1:]}. {beside.why}", "other")
+    listed, beneath = "", ""
+    if also or found.why != words.answered(report)[1]:
+        for each in (report, *also):
+            name, (answer, why) = words.called(each.split), words.answered(each)
+            told = f"{name[0].upper()}{name[1:]}: {answer[0].lower()}{answer[1:]}."
+            listed += f"<li><strong>{escape(told)}</strong> {_text(why)}</li>"
+        listed = f'<ul class="splits">{listed}</ul>\n'
+        beneath = _p(f"By {words.called(report.split)} (split {report.split!r}):", "note")
     return (
         f'<section class="verdict {_KINDS.get(found.answer, "no")}">\n<h2>{escape(words.QUESTION)}</h2>\n'
-        f"{_p(found.answer, 'answer')}\n{_p(found.why, 'why')}\n{others}"
+        f"{_p(found.answer, 'answer')}\n{_p(found.why, 'why')}\n{listed}{beneath}"
         f'<dl class="numbers">{shown}</dl>\n{_p(found.use, "use")}\n</section>'
     )
+
+
+def _frozen(report: Report) -> str:
+    seal = frozen.seal_of(report)
+    if not seal:
+        return ""
+    when, rule, outcome, *more = frozen.told_seal(report)
+    known = f"Known of these data before: {seal['known'] or 'nothing was said'}."
+    items = [f"Question: {seal['question']}", rule, outcome, known.replace("..", "."), *more]
+    return _section("Frozen beforehand", _p(when), *map(_p, items))
 
 
 def _map(report: Report, which: str, column: str) -> str:
@@ -291,13 +305,15 @@ def _has(report: Report, name: str) -> bool:
     return name in (report.label, *report.baselines.index)
 
 
-def _to_report(report: Report, also: Sequence[Report]) -> str:
+def _checklist(report: Report, also: Sequence[Report]) -> str:
+    kinds = {DONE: "", LACKS: " class=lacks", IDLE: " class=idle"}
     items = "".join(
-        f'<li{"" if here else " class=lacks"}><span class="hidden">{"here" if here else "lacking"}: </span>'
-        f"<strong>{escape(what)}.</strong> {_text(text)}</li>"
-        for here, what, text in words.to_report(report, also)
+        f'<li{kinds[each.state]}><span class="hidden">{each.state}: </span>'
+        f"<strong>{place}. {escape(each.what)}.</strong> {_text(each.text)}</li>"
+        for place, each in enumerate(checklist(report, also), 1)
     )
-    return _section("What to report", f'<ul class="check">{items}</ul>')
+    intro = "What to do with a map before anything is made of it. ✓ done here; ○ not done here; – does not apply."
+    return _section("Checklist: what to do on Monday", _p(intro, "note"), f'<ol class="check">{items}</ol>')
 
 
 def _people(report: Report) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
 from xsg.files import versions
+from xsg.report.checklist import checklist
+from xsg.report.words import overall
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,11 +21,13 @@ if TYPE_CHECKING:
 _PLAIN = ("cortex", "model", "split", "null_name", "n_folds", "n_values", "n_nulls", "stop_after", "leaks", "unpaired")
 
 
-def as_json(report: Report) -> str:
-    """Write everything in a report as JSON: numbers (null for none), words, settings."""
+def as_json(report: Report, also: Sequence[Report] = ()) -> str:
+    """Write everything in a report as JSON: numbers (null for none), words, settings; what it says over all splits."""
     tables = ("held_out", "null", "baselines", "seeds", "predictions", "counted")
     found = {
         "verdict": report.verdict._asdict(),
+        "verdict_over_splits": overall(report, also)._asdict(),
+        "checklist": [each._asdict() for each in checklist(report, also)],
         "sentence": report.sentence,
         "recommended": report.recommended,
         **{name: getattr(report, name) for name in _PLAIN},

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 BOTH, PLACE = "position + genes", "position (kriging)"
 QUESTION = "Do genes say anything about it that place does not?"
+KINDS = {"pairs": ("homologous", "mirrored-blocks"), "patches": ("spatial", "distance", "lobe")}  # of splits
+_CALLED = {
+    "homologous": "pairs",
+    "mirrored-blocks": "mirrored pairs",
+    "spatial": "patches",
+    "distance": "patches around each region",
+    "lobe": "lobes",
+}
 # What a null is; what a large p means; what a small one means, and does not.
 _MEANING = {
     "map": (
@@ -116,33 +124,34 @@ def _use(report: Report) -> str:
     return f"To predict this map use {use} (held-out R² = {score}): {own}."
 
 
-def to_report(report: Report, also: Sequence[Report] = ()) -> list[tuple[bool, str, str]]:
-    """List what belongs in a paper about this map: whether it is here, what it is, and its numbers or how to get it."""
-    every = [report, *also]
-    names = [name for name in (PLACE, "ridge") if name in (report.label, *report.baselines.index)]
-    first = ", ".join(f"{name} R² = {plain(report.score(name))}" for name in names)
-    rows = [(len(names) == 2, "Position and ridge first", first or "Judge the baselines beside the model.")]
-    by_split = {each.split: each for each in every}
-    pairs = next((name for name in ("homologous", "mirrored-blocks") if name in by_split), None)
-    patches = next((name for name in ("spatial", "distance", "lobe") if name in by_split), None)
-    there = ", ".join(f"{n}: R² = {plain(by_split[n].score(by_split[n].label))}" for n in (pairs, patches) if n)
-    lacking = " and ".join(f"split={name!r}" for name, has in (("homologous", pairs), ("spatial", patches)) if not has)
-    text = f"{report.label} by {there}." if there else ""
-    rows.append((bool(pairs and patches), "Pairs and patches", f"{text} Run {lacking}, too." if lacking else text))
-    n, p = len(report.null), report.p_value["held-out R²"]
-    text = f"{p_text(p, n, 'p')} of {n:,} {_of(report)[0]}, the model trained anew on each." if n else "Run a null."
-    rows.append((n > 0, "A null with the whole model refitted", text))
-    line = report.held_out.loc["R²"]
-    if report.n_dealings > 1:
-        text = f"{plain(line['value'])}, from {plain(line['lowest'])} to {plain(line['highest'])} over the dealings."
-    else:
-        text = f"{plain(line['value'])}, of one dealing."
-    rows.append((report.n_dealings > 1, "Medians over dealings, never the best", text))
-    gain = report.gain
-    known = bool(np.isfinite(gain["value"])) and not report.leaks
-    text = f"R² {signed(gain['value'])} ({signed(gain['low'])} to {signed(gain['high'])})." if known else "Not judged."
-    rows.append((known, "Position + genes against position: what genes add", text))
-    return rows
+def overall(report: Report, also: Sequence[Report] = ()) -> Verdict:
+    """Answer over all splits: yes only where pairs and patches both say yes, and no other split says otherwise.
+
+    Not settled: some say yes, or nearly, but not all. No sign of it: none does. Splits that leak, and trials that did
+    not ask, have no say.
+    """
+    answers = {each.split: answered(each)[0] for each in (report, *also)}
+    asked = {split: answer for split, answer in answers.items() if answer not in ("Not asked", "Not to be told")}
+    lacking = [kind for kind, splits in KINDS.items() if not set(splits) & set(asked)]
+    agree = set(asked.values()) == {"Yes"}
+    if not asked or (len(answers) == 1 and not agree):
+        return verdict(report)
+    listed = [f"{called(split)} {_says(split)} {answer[0].lower()}{answer[1:]}" for split, answer in asked.items()]
+    if agree:
+        listed += [f"{kind} were not asked" for kind in lacking]
+    answer = "Yes" if agree and not lacking else "Not settled"
+    if not {"Yes", "Not settled"} & set(asked.values()):
+        answer = "No sign of it"
+    return Verdict(answer, f"For a yes, pairs and patches must both say yes: {', '.join(listed)}.", _use(report))
+
+
+def called(split: str) -> str:
+    """Return what the regions that a split holds out together are."""
+    return _CALLED.get(split, f"split {split!r}")
+
+
+def _says(split: str) -> str:
+    return "say" if split in _CALLED else "says"
 
 
 def sentence(report: Report) -> str:
@@ -180,6 +189,11 @@ def sentence(report: Report) -> str:
     if len(report.baselines):
         parts.append(_about_baselines(report))
     return " ".join(parts)
+
+
+def about_null(report: Report) -> str:
+    """Return what the nulls of a report are, in words."""
+    return _of(report)[0]
 
 
 def _of(report: Report) -> tuple[str, str, str]:

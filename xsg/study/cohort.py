@@ -65,6 +65,20 @@ def cohort_cortex(folder: Path, options: Mapping[str, object]) -> Cortex:
     ValueError
         An option that is unknown, a table that is not there, or what `xsg.read_cohort` and its maps refuse.
     """
+    given, asked = _sections(folder, options)
+    found = mapped(read_cohort(given.pop("thickness"), given.pop("people", None), **given), asked)
+    return load_cortex("ahba", thinning=found, name=str(options.get("name", folder.resolve().name)))
+
+
+def cohort_files(folder: Path, options: Mapping[str, object]) -> list[Path]:
+    """Return the tables that `cohort_cortex` reads."""
+    given, _ = _sections(folder, options)
+    found = [given[each] for each in _FILES if each in given]
+    return [path for each in found for path in (each if isinstance(each, tuple) else (each,))]
+
+
+def _sections(folder: Path, options: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+    """Return what stands in ``[cohort]``, tables as paths, and in ``[map]``."""
     path = folder / "study.toml"
     given, asked = dict(options["cohort"]), dict(options.get("map", {}))
     for name, section, known in (("cohort", given, _READ), ("map", asked, _ASKED)):
@@ -75,8 +89,7 @@ def cohort_cortex(folder: Path, options: Mapping[str, object]) -> Cortex:
     for each in _FILES:
         if each in given:
             given[each] = _files(folder, given[each], f"{path}: {each}")
-    found = mapped(read_cohort(given.pop("thickness"), given.pop("people", None), **given), asked)
-    return load_cortex("ahba", thinning=found, name=str(options.get("name", folder.resolve().name)))
+    return given, asked
 
 
 def _files(folder: Path, names: object, what: str) -> Path | tuple[Path, ...]:

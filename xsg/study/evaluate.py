@@ -18,6 +18,9 @@ from xsg.check import some
 from xsg.data.atlases import ATLASES
 from xsg.evaluation.nulls import MAP_NULLS
 from xsg.evaluation.splits import SPLITS
+from xsg.report.frozen import told_seal
+from xsg.report.rule import judge
+from xsg.report.words import overall
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +45,7 @@ examples:
   xsg evaluate lh.tsv rh.tsv --people participants.tsv --slope age   a cohort: thinning with age
   xsg evaluate SUBJECTS_DIR --people participants.tsv --contrast group AD CN
   xsg evaluate my-study/                                             a folder made by 'xsg new'
+  xsg evaluate --sealed study.sealed.json                            what 'xsg seal' froze, and nothing else
 
 The report lies in --out: report.html to read and to send, and its numbers as .csv and .json. If a run is cut short
 (Ctrl-C, a shutdown), give the same command again and it goes on from there.
@@ -53,8 +57,8 @@ QUESTIONS = ("slope", "contrast", "covariates", "quality", "keep", "site")
 _OF_COHORT = ("people", *QUESTIONS)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of ``xsg evaluate``."""
+def add_arguments(parser: argparse.ArgumentParser, sealing: bool = False) -> None:
+    """Declare the options of ``xsg evaluate``; with ``sealing``, those of a trial to be sealed, so none of a seal."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXAMPLES
     parser.add_argument("source", nargs="*", metavar="MAP|FOLDER", help="one file, a left and a right one, or a folder")
@@ -104,6 +108,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     trial.add_argument("--device", default="auto", help="auto (the default), cpu, cuda or mps")
     trial.add_argument("--out", type=Path, default=Path("report"), metavar="FOLDER", help="default: ./report")
     trial.add_argument("--json", action="store_true", help="print the results as JSON on stdout, and nothing else")
+    if not sealing:
+        seal = parser.add_argument_group("a trial that was frozen by 'xsg seal'")
+        seal.add_argument("--sealed", type=Path, metavar="FILE", help="run what the seal says, and refuse what differs")
+        seal.add_argument(
+            "--other-code", action="store_true", help="run it with another xsg than sealed it; the report says so"
+        )
 
 
 def add_questions(cohort: argparse._ArgumentGroup) -> None:
@@ -130,7 +140,7 @@ def cohort_options(options: argparse.Namespace) -> dict[str, object]:
     return given | ({"site": None} if given.get("site") == "none" else {})
 
 
-def run(options: argparse.Namespace, command: Sequence[str]) -> int:
+def run(options: argparse.Namespace, command: Sequence[str], sealed: dict[str, object] | None = None) -> int:
     """Put what was asked for on trial; return the exit code.
 
     Parameters
@@ -139,6 +149,8 @@ def run(options: argparse.Namespace, command: Sequence[str]) -> int:
         As `add_arguments` declares them.
     command
         The words of the command line, kept in the report.
+    sealed
+        What a report tells of the seal that froze the trial, if one did (`xsg.study.freeze.opened`).
     """
     started = time.monotonic()
     try:
@@ -158,6 +170,10 @@ def run(options: argparse.Namespace, command: Sequence[str]) -> int:
             )
             for each in reports
         ]
+        if sealed:
+            found = judge(sealed["rule"], reports)
+            told = sealed | {"met": found.met, "told": found.told}
+            reports = [replace(each, record={**each.record, "sealed": told}) for each in reports]
         written = save(reports, options.out)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
@@ -167,14 +183,22 @@ def run(options: argparse.Namespace, command: Sequence[str]) -> int:
     else:
         for each in reports:
             print(each.sentence, end="\n\n")
+        if len(reports) > 1:
+            print("Over all splits: {}. {}".format(*overall(reports[0], reports[1:])), end="\n\n")
+        for line in told_seal(reports[0]):
+            print(line)
         print(f"{written[0]} ({time.monotonic() - started:.0f} s; its numbers beside it)")
     return 0
 
 
-def read_subject(options: argparse.Namespace) -> Cortex:
-    """Read what is to be judged: a map, or that of a cohort with its people, joined to genes."""
-    import xsg
+def find_source(options: argparse.Namespace) -> tuple[str, object]:
+    """Return what is to be read, "map", "cohort" or "study", and the files or the folder of it; nothing is read.
 
+    Raises
+    ------
+    ValueError
+        If a file is not there, or options do not belong together.
+    """
     sides = {side: Path(getattr(options, side)) for side in ("left", "right") if getattr(options, side)}
     sources = [Path(each) for each in options.source]
     if bool(sources) == bool(sides):
@@ -188,27 +212,38 @@ def read_subject(options: argparse.Namespace) -> Cortex:
             raise ValueError(f"{folder} is a folder, and {more[0]} was given too; expected one folder, or files only.")
         if any((folder / name).exists() for name in ("regions.csv", "study.toml")):
             refuse_idle(options, "a study, whose own files say it", (*_OF_MAP, *_OF_COHORT, "atlas", "genes", "name"))
-            return xsg.read_study(folder)
+            return "study", folder
         sources, options.people = _tables_of(folder, options.people)
         if not wants:
             raise ValueError(
                 f"{folder} holds a cohort; say what is asked of it: --slope age, or --contrast group AD CN."
             )
-    chosen = {key: getattr(options, key) for key in ("genes", "name") if getattr(options, key)}
     if wants:
         refuse_idle(options, "a cohort", _OF_MAP)
         if not options.people:
             raise ValueError("a cohort needs --people participants.tsv, a row for each person.")
-        tables = _pair(sources or [*sides.values()])
-        cohort = xsg.read_cohort(tables, people=options.people, **cohort_options(options))
-        adjust = {} if options.covariates is None else {"covariates": options.covariates}
-        asked = cohort.slope(options.slope, **adjust) if options.slope else cohort.contrast(*options.contrast, **adjust)
-        return xsg.load_cortex("ahba", thinning=asked, **chosen)
+        return "cohort", _pair(sources or [*sides.values()])
     if options.people:
         raise ValueError("--people gives a cohort; say what is asked of it: --slope age, or --contrast group AD CN.")
     refuse_idle(options, "a map (a cohort has --slope or --contrast)", _OF_COHORT)
+    return "map", sides or _pair(sources)
+
+
+def read_subject(options: argparse.Namespace) -> Cortex:
+    """Read what is to be judged: a map, or that of a cohort with its people, joined to genes."""
+    import xsg
+
+    kind, source = find_source(options)
+    if kind == "study":
+        return xsg.read_study(source)
+    chosen = {key: getattr(options, key) for key in ("genes", "name") if getattr(options, key)}
+    if kind == "cohort":
+        cohort = xsg.read_cohort(source, people=options.people, **cohort_options(options))
+        adjust = {} if options.covariates is None else {"covariates": options.covariates}
+        asked = cohort.slope(options.slope, **adjust) if options.slope else cohort.contrast(*options.contrast, **adjust)
+        return xsg.load_cortex("ahba", thinning=asked, **chosen)
     given = {key: getattr(options, key) for key in _OF_MAP if getattr(options, key) is not None}
-    found = xsg.read_map(sides or _pair(sources), options.atlas or "desikan", **given)
+    found = xsg.read_map(source, options.atlas or "desikan", **given)
     return xsg.load_cortex("ahba", thinning=found, **chosen)
 
 
@@ -218,16 +253,22 @@ def refuse_idle(options: argparse.Namespace, what: str, names: Sequence[str]) ->
         raise ValueError(f"--{idle[0]} says nothing of {what}; leave it out.")
 
 
-def trials(options: argparse.Namespace, subject: Cortex) -> list[Report]:
-    """Judge the model under each split that was asked for."""
+def make_model(options: argparse.Namespace) -> object:
+    """Return the model that was asked for, unfitted."""
     import xsg
     from xsg.evaluation.baselines import Baseline
 
     name = MODELS[options.model]
     if options.model in ("paper", "xsg"):
-        model = xsg.CrossScaleVAE.from_preset(name, device=options.device)
-    else:
-        model = Baseline(name)
+        return xsg.CrossScaleVAE.from_preset(name, device=options.device)
+    return Baseline(name)
+
+
+def trials(options: argparse.Namespace, subject: Cortex) -> list[Report]:
+    """Judge the model under each split that was asked for."""
+    import xsg
+
+    model = make_model(options)
     keeps = {"checkpoint": options.out / "trained"} if isinstance(model, xsg.CrossScaleVAE) else {}
     try:
         options.out.mkdir(parents=True, exist_ok=True)
@@ -246,6 +287,8 @@ def trials(options: argparse.Namespace, subject: Cortex) -> list[Report]:
                     split=split,
                     null=options.null,
                     n_nulls=options.n_nulls,
+                    stop_after=getattr(options, "stop_after", None),
+                    n_dealings=getattr(options, "n_dealings", {}).get(split),
                     seed=options.seed,
                     progress=not options.json,
                     **keeps,
@@ -260,7 +303,8 @@ def save(reports: Sequence[Report], folder: Path) -> list[Path]:
     written = [first.save(folder / "report.html", also=reports[1:]), first.save(folder / "report.bib")]
     for each in reports:
         stem = "report" if each is first else f"report_{each.split}"
-        written += [each.save(folder / f"{stem}{ending}") for ending in (".csv", ".json", ".png", ".svg")]
+        others = [other for other in reports if other is not each]
+        written += [each.save(folder / f"{stem}{ending}", also=others) for ending in (".csv", ".json", ".png", ".svg")]
     for stale in folder.glob("report_*.*"):  # the splits of an earlier trial, of another map it may be
         if stale not in written and stale.stem.removeprefix("report_") in SPLITS:
             stale.unlink()

@@ -17,7 +17,7 @@ from xsg.data.gene_names import gene_names
 from xsg.data.tables import counted, find_table, floats, fold, labels, read_table, uncoded
 from xsg.files import read_text
 from xsg.people.adni_tables import sexes
-from xsg.study.cohort import cohort_cortex
+from xsg.study.cohort import cohort_cortex, cohort_files
 from xsg.study.write import write_template as write_template
 
 _KNOWN = {
@@ -31,6 +31,7 @@ _KNOWN = {
     "map": dict,
 }
 _COVARIATES = ("age", "sex", "site")
+_TABLES = ("regions", "labels", "expression", "thinning", "cohort", "edges")
 # What other programmes put beside the genes: numbers of rows and of regions.
 _NO_GENE = {"label", "labels", "id", "index"}
 # What stands for "no region" in labellings of the cortex.
@@ -112,6 +113,36 @@ def read_study(folder: str | Path) -> Cortex:
     tables = expression.loc[regions], thinning.loc[regions]
     simulated = options.get("simulated", False)
     return Cortex(name, *tables, graph, parcellation, provenance, simulated, cohort=cohort)
+
+
+def study_files(folder: str | Path) -> list[Path]:
+    """Return the files of a study that `read_study` reads, without reading its numbers.
+
+    Raises
+    ------
+    ValueError
+        If a table that it needs is not there.
+    """
+    folder = Path(folder)
+    options = _options(folder)
+    found = [folder / "study.toml"] if (folder / "study.toml").is_file() else []
+    if "cohort" in options:
+        return found + cohort_files(folder, options)
+    tables = {name: find_table(folder, name) for name in _TABLES}
+    if lacking := [f"{name}.csv" for name in ("regions", "expression") if tables[name] is None]:
+        raise ValueError(f"{folder / lacking[0]} is missing.")
+    if (tables["thinning"] is None) == (tables["cohort"] is None):
+        raise ValueError(f"{folder}: expected thinning.csv or cohort.csv, one of them.")
+    return found + [path for path in tables.values() if path]
+
+
+def study_atlas(folder: str | Path) -> str | Parcellation:
+    """Return where the regions of a study lie: the name of an atlas, or the places that its tables give."""
+    folder = Path(folder)
+    options = _options(folder)
+    if "cohort" in options:
+        return str(options["cohort"].get("atlas", "desikan"))
+    return _parcellation(folder, options.get("name", folder.resolve().name), _places(folder))
 
 
 def _options(folder: Path) -> dict:
