@@ -190,6 +190,17 @@ def test_a_cohort_is_sealed_with_its_question(here, capsys):
     assert "device" not in made.settings["params"]
 
 
+def test_a_seal_may_lie_in_the_study(study, monkeypatch):
+    monkeypatch.chdir(study)
+    assert main(["seal", ".", *QUICK, *RULE]) == 0
+    made = read_seal("study.sealed.json")
+    assert made.settings["source"] == ["."]
+    assert "./regions.csv" in made.data
+    monkeypatch.setattr(freeze.trial, "run", lambda options, *_: options.source)
+    monkeypatch.chdir("..")
+    assert main(["evaluate", "--sealed", "study/study.sealed.json"]) == ["study"]
+
+
 def test_subjects_of_freesurfer_are_not_named(here):
     for side in ("lh", "rh"):
         path = here / f"subjects/sub-secret/stats/{side}.aparc.stats"

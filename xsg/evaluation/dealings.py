@@ -10,7 +10,7 @@ from xsg.data.cortex import Cortex
 from xsg.evaluation.splits import DEALT, SPLITS, LeakWarning
 from xsg.evaluation.splits import split as make_split
 
-N_DEALINGS = 5
+_DEALINGS = 5
 _COARSE = 100  # regions
 
 
@@ -37,7 +37,7 @@ def fitting_null(null: str | None, cortex: Cortex) -> str:
 def deal(split: str, cortex: Cortex, n: int | None, seed: int) -> list[np.ndarray]:
     """Folds, bool (F, regions), for each way of dealing."""
     if n is None:
-        n = N_DEALINGS if split in DEALT else 1
+        n = _DEALINGS if split in DEALT else 1
     n = number(n, "n_dealings", 1, whole=True)
     choice(split, SPLITS, "split")
     if n > 1 and split not in DEALT:

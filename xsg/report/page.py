@@ -313,7 +313,8 @@ def _checklist(report: Report, also: Sequence[Report]) -> str:
         for place, each in enumerate(checklist(report, also), 1)
     )
     intro = "What to do with a map before anything is made of it. ✓ done here; ○ not done here; – does not apply."
-    return _section("Checklist: what to do on Monday", _p(intro, "note"), f'<ol class="check">{items}</ol>')
+    section = _section("Checklist: what to do on Monday", _p(intro, "note"), f'<ol class="check">{items}</ol>')
+    return section.replace("<section>", '<section class="sheet">', 1)  # a sheet of its own on paper
 
 
 def _people(report: Report) -> str:

@@ -53,6 +53,9 @@ python analysis.py
 It writes `report/`: for each way to hold regions out the table, the sentence and the figure of what the genes say that
 place does not; what single people show of it; and the maps.
 
+To freeze the question, the rule and all settings before you look, run `xsg seal . --rule "gain > 0 and gain p <= 0.05"`
+here, send the file it writes to a co-author, and then `xsg evaluate --sealed study.sealed.json`.
+
 The tables hold the names of participants: they stay here, and no output names anybody.
 """
 

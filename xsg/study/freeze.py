@@ -12,6 +12,7 @@ import json
 import os
 import shlex
 import sys
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,9 +20,8 @@ from typing import TYPE_CHECKING
 
 from xsg.check import choice, number, some
 from xsg.data.atlases import atlas_name, load_atlas
-from xsg.evaluation.dealings import N_DEALINGS, chosen, fitting_null
+from xsg.evaluation.dealings import chosen, deal, fitting_null
 from xsg.evaluation.sequential import how_many
-from xsg.evaluation.splits import DEALT, SPLITS
 from xsg.files import digest, versions
 from xsg.report.rule import QUANTITIES, clauses, is_nearly
 from xsg.report.words import QUESTION
@@ -102,8 +102,10 @@ def settled(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     parcellation = load_atlas(place) if isinstance(place, str) else place
     like = SimpleNamespace(regions=parcellation.regions, parcellation=parcellation)
     splits = list(dict.fromkeys(options.split or (chosen(None, like), "spatial")))
-    for each in splits:
-        choice(each, SPLITS, "split")
+    seed = number(options.seed, "seed", 0, 2**32 - 1, whole=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they stand in the report
+        n_dealings = {each: len(deal(each, like, None, seed)) for each in splits}
     null = fitting_null(options.null, like)
     choice(null, NULLS, "null")
     n_nulls, stop_after = how_many(options.n_nulls)
@@ -120,8 +122,8 @@ def settled(options: argparse.Namespace, folder: Path) -> dict[str, object]:
         "null": null,
         "n_nulls": n_nulls,
         "stop_after": stop_after,
-        "n_dealings": {each: N_DEALINGS if each in DEALT else 1 for each in splits},
-        "seed": number(options.seed, "seed", 0, 2**32 - 1, whole=True),
+        "n_dealings": n_dealings,
+        "seed": seed,
         "params": _params(options),
     }
     return as_kept(found)
