@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -274,3 +276,22 @@ def test_help_lists_what_a_rule_can_compare(capsys):
     told = capsys.readouterr().out
     assert "position + genes" in told
     assert told.count("xsg seal ") >= 3
+
+
+@pytest.mark.parametrize(("atlas", "genes"), [("desikan", "landmark"), ("schaefer100", "all")])
+def test_the_files_that_are_fetched_are_those_that_are_sealed(real_data, atlas, genes):
+    from xsg.data.expression import registered_files
+
+    code = (
+        "import sys, pandas as pd, xsg\n"
+        "from xsg.data import atlases, expression, fetch\n"
+        "names, found = set(), fetch.fetch\n"
+        "def noting(name, *given): names.add(name); return found(name, *given)\n"
+        "atlases.fetch = expression.fetch = noting\n"
+        "regions = atlases.region_names(sys.argv[1])\n"
+        "given = pd.Series(range(len(regions)), regions, dtype=float, name='x')\n"
+        "xsg.load_cortex('ahba', thinning=given, atlas=sys.argv[1], genes=sys.argv[2])\n"
+        "print(*sorted(names))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, atlas, genes], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == sorted(registered_files(genes, atlas))
