@@ -141,6 +141,7 @@ def test_the_sources_are_known_by_their_content(tmp_path):
     (tmp_path / "__pycache__").mkdir()
     (tmp_path / "__pycache__/one.cpython-311.pyc").write_text("x")
     (tmp_path / ".DS_Store").write_text("x")
+    (tmp_path / "claims.toml").write_text("in the wheel only")
     (tmp_path / "one.py").write_bytes(b"a = 1\r\nb = 2\r\n")
     assert module._sources(tmp_path) == was
     (tmp_path / "one.py").write_bytes(b"a = 1\nb = 3\n")

@@ -178,7 +178,7 @@ def read_seal(path: str | Path) -> Seal:
 
 
 def sources() -> str:
-    """Return the digest of the package's files: its code, and the tables and pages that lie with it.
+    """Return the digest of the package's files: its code, and the tables that lie with it; the same once installed.
 
     The registry of data is left out: a seal has the digests of the files it is about. Line ends do not count.
     """
@@ -190,7 +190,7 @@ def _sources(folder: Path) -> str:
     for path in sorted(folder.rglob("*"), key=lambda each: each.relative_to(folder).as_posix()):
         name = path.relative_to(folder).as_posix()
         hidden = any(part.startswith(".") or part == "__pycache__" for part in name.split("/"))
-        if hidden or not path.is_file() or path.suffix == ".pyc" or name == "data/registry.csv":
+        if hidden or path.suffix not in (".py", ".csv") or name == "data/registry.csv":
             continue
         content = path.read_bytes().replace(b"\r\n", b"\n")
         total.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
