@@ -714,6 +714,7 @@ claim("real-tau-fewest-wins", full.loc["logistic", "fewest wins"])
 # It shows a little more. In the simulated worlds the law wins at least 5<!-- claim:real-tau-fewest-wins --> times of 14, in the data
 # 3<!-- claim:real-tau-beats -->: so the law with this noise is not all of the truth either. Tau may level off, or mice differ more.
 # **A model that explains what has happened need not know what will**, and a test that it fails need not have been one it could pass.
+# [Chapter 21b](21b_forecasts.ipynb) asks again, of more series and with fairer forecasts.
 #
 # ## And in people?
 #
@@ -830,7 +831,8 @@ tell.set_index("question")
 # - [Which way along the axon](#which-way-along-the-axon) scores do not tell; measured areas of one cohort lean to
 #   retrograde, in-sample and without a null.
 # - A good fit is [no forecast](#could-we-have-foreseen-it): keep "no change" in every table. And ask
-#   [whether the test could have said yes](#could-the-test-have-said-yes): this one could not.
+#   [whether the test could have said yes](#could-the-test-have-said-yes): this one could not
+#   ([chapter 21b](21b_forecasts.ipynb) has one that could).
 # - [Moments](#and-in-people) of many people hold no time, and so no rates.
 
 # %% [markdown]
@@ -937,7 +939,7 @@ assert abs(share_as_low - counted) < 0.001, (
 #
 # - [Smooth maps fool correlations](09_smooth_maps.ipynb): why rotated maps, and not a table of p-values, judge the map of people.
 # - [Reaction and diffusion on a brain](18_reaction_diffusion.ipynb): the equation, its laws and its solver.
-# - [Mixtures of mechanisms](20_mixtures.ipynb): what the same methods do where the truth is known.
+# - [A forecast that can fail, and one that can succeed](21b_forecasts.ipynb): more series, fairer forecasts, a rule fixed first.
 # - [Data and licences](../book/data.md): where each file of this page comes from.
 
 # %% [markdown]

@@ -594,6 +594,10 @@ claim("genes-set-rates-position", rivals["position (kriging)"])
 # distance from the entorhinal cortex gives next to nothing: it takes more than a distance from one place.) What the mechanism
 # knows of thinning, a ruler knows as well.
 #
+# One thing in this comparison is unequal, and one is poor. The line is told the tau of the region that it predicts, the model is
+# not. And this tau is a proxy. With tau that was *measured*, and told to both, a straight line predicts thinning at
+# 0.55<!-- claim:measured-tau-line -->, and no variant of this model adds to it: [chapter 22b](22b_measured_tau.ipynb).
+#
 # ## Honesty box
 #
 # | the papers say | we get | differs because |
@@ -706,8 +710,8 @@ assert abs(mapt - table.loc["connectome, both", "thinning, held out"]) > 1e-6, (
 # %% [markdown]
 # ## See also
 #
+# - [Genes, measured tau, thinning](22b_measured_tau.ipynb): the same question with tau that was measured.
 # - [Over time](23_over_time.ipynb): time shifts and forecasts for single subjects, against simple baselines.
-# - [Reaction and diffusion](18_reaction_diffusion.ipynb): the solver, and why growth and spread take turns.
 # - [A thousand refits](11_refits.ipynb): what a null for a fitted model is.
 # - [The model across scales](../book/model_across_scales.md): all its symbols and priors on one page.
 #
