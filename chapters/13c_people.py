@@ -97,8 +97,9 @@ figure = brain(pd.DataFrame(pair), "mm per decade", xsg.load_atlas("desikan"))
 #
 # ## Frozen before it was run
 #
-# All that this page says about genes was fixed before the data were touched: the question, the settings, and the rule
-# that would count as a yes. The file that holds them has a date, and a digest that changes if any letter of it does.
+# What this page says about genes was fixed before the data were touched: the question, the settings, and the rule for what
+# would count as a yes. (One section goes further, and says so.) It was run once. The file that holds it has a date, and a
+# digest that changes if any letter of it does.
 
 # %%
 print(f"frozen {frozen.date}, digest {frozen.digest[:16]}")
@@ -253,6 +254,9 @@ claim("people-gain-p-400", middle.loc[400, "gain p"])
 # 0.54<!-- claim:people-ridge-p-400 --> with 400. That of what genes add to place is 0.86<!-- claim:people-gain-p-100 --> and
 # 0.89<!-- claim:people-gain-p-400 -->. A rotated map gets sharper with more people just as the map does, and is as well predicted.
 # By the frozen rule: **regions limit the answer, not people.**
+#
+# The rule claims a little too much. Where genes have no effect, $p$ does not fall either, and IXI cannot tell us which of the two it
+# is. Simulated maps can, because their truth is known; we come to them [below](#how-large-would-an-effect-have-to-be).
 
 # %% [markdown]
 # ## The question of model A
@@ -315,7 +319,8 @@ claim("people-vae-xsg-p", vae.loc["xsg", "p"])
 # ## One person
 #
 # A map of people says nothing yet about any of them. For that we need to know what is usual. A **normative model**
-# ([Rutherford et al. 2022](https://doi.org/10.1038/s41596-022-00696-5)) predicts the thickness of each region from age, sex and image quality, and how much people scatter about it. A person's **deviation** is the
+# ([Rutherford et al. 2022](https://doi.org/10.1038/s41596-022-00696-5)) predicts the thickness of each region from age, sex and image
+# quality, and how much people scatter about it. A person's **deviation** is the
 # distance from what was predicted, in standard deviations; here positive means thinner. It can be read as a **percentile**: the
 # share of people alike whose cortex is thicker there.
 #
@@ -416,6 +421,8 @@ claim("people-patterns", differ.loc[553, "patterns"])
 claim("people-deviations-gain", differ.loc[553, "gain"])
 claim("people-deviations-gain-p-25", differ.loc[25, "gain p"])
 claim("people-deviations-gain-p", differ.loc[553, "gain p"])
+spun = table[(table["part"] == "deviations") & (table["varied"] == "spin") & (table["n"] == 553)]
+claim("people-deviations-gain-p-spin", spun.set_index("what").loc["gain p", "value"])
 
 # %% [markdown]
 # The column *patterns* counts in how many independent ways people differ (the participation ratio of the eigenvalues of $C$). It stops
@@ -423,7 +430,8 @@ claim("people-deviations-gain-p", differ.loc[553, "gain p"])
 #
 # But look at the gain of genes over place. It is tiny, 0.01<!-- claim:people-deviations-gain --> of $R^2$, and yet its $p$ falls with people:
 # 0.09<!-- claim:people-deviations-gain-p-25 --> with 25, 0.002<!-- claim:people-deviations-gain-p --> with all. For this second question
-# **the frozen rule says yes**, and here people did help.
+# **the frozen rule says yes**, and here people did help. (Its null is Moran's; with rotations it is
+# 0.009<!-- claim:people-deviations-gain-p-spin -->.)
 #
 # ## How far does the yes reach?
 #
@@ -432,13 +440,14 @@ claim("people-deviations-gain-p", differ.loc[553, "gain p"])
 # the people's maps away from genes *and* from their place. Now people stay where they are, and only the genes are replaced, by
 # equally smooth ones that lie elsewhere (Moran's null, the same for all genes).
 
-# %%
+# %% tags=["hide-input"]
 genes, atlas = cortex.expression, cortex.parcellation
 where = atlas.table.loc[genes.index, ["x", "y", "z"]].abs() * [1, 0, 0]
 where += atlas.table.loc[genes.index, ["x", "y", "z"]] * [0, 1, 1]
 mm = np.linalg.norm(where.to_numpy()[:, None] - where.to_numpy(), axis=-1)
 
 
+# %%
 def left_over(kernel, noise, train, test, maps):
     """Errors of a smoother in the regions of one fold, maps × regions."""
     inner = kernel[np.ix_(train, train)] + noise * np.eye(train.sum())
@@ -496,8 +505,8 @@ claim("people-deviations-others-p", after["p"].max())
 # Two things hold at once.
 #
 # **Real genes do better than other genes that are as smooth**, with each length and in both splits
-# ($p$ ≤ 0.025<!-- claim:people-deviations-others-p --> each time). So it is not only smoothness: people differ in ways that the real layout
-# of genes knows something of.
+# ($p$ ≤ 0.025<!-- claim:people-deviations-others-p --> each time; by patches that means less bad). So it is not smoothness alone, as Moran's
+# null knows it: people differ in ways that the real layout of genes has something to do with.
 #
 # **But a better model of place takes the gain away.** With 80 mm, place alone has 0.06<!-- claim:people-deviations-long-place -->, and genes then
 # add -0.02<!-- claim:people-deviations-long-gain -->. By patches they add nothing at any length (-0.03<!-- claim:people-deviations-patches-gain -->
@@ -529,7 +538,7 @@ def smallest(kind, what="gain", power=0.8):
     return pd.Series(found)
 
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Smallest correlation found four times in five. For one map it falls from 0.82 with 50 people to 0.7 with 200 and then stays there up to 1,600 people. For n independent maps it falls from 0.7 to 0.25 at 64 maps. A dashed curve of 33 n independent values lies below."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Smallest correlation found four times in five. For one map it falls from 0.82 with 50 people to 0.7 with 400 and is no lower with 800 and 1,600. For n independent maps it falls from 0.7 to 0.25 at 64 maps. A dashed curve of 33 n independent values lies below."}}
 by_people, by_maps = smallest("people"), smallest("maps")
 figure, axis = plt.subplots(figsize=(8, 3.8), layout="constrained")
 axis.plot(by_people.index, by_people, "o-", color=BLUE, label="one map, measured on n people")
@@ -556,6 +565,7 @@ claim("people-power-maps-64", by_maps[64])
 # What you see: with 25 people no effect of those tried is found often enough. With 50 people, genes have to make a map to
 # $r$ = 0.82<!-- claim:people-power-50 -->; with 400, to 0.70<!-- claim:people-power-400 -->; and with 1,600 to
 # 0.72<!-- claim:people-power-1600 -->, which is the same but for chance. One perfect map needs 0.70<!-- claim:people-power-maps-1 -->.
+# So here it is the regions: past a few hundred people, more of them do not make a weaker effect visible.
 #
 # More maps are another matter. Sixteen need 0.34<!-- claim:people-power-maps-16 -->, sixty-four 0.25<!-- claim:people-power-maps-64 -->. Both curves
 # lie above the dashed one. A smooth map is worth fewer than 33 values, and our test has to learn the weights of 776 genes,
@@ -567,7 +577,8 @@ claim("people-power-maps-64", by_maps[64])
 #
 # Last, simulated cohorts of 400. In some, everybody's map of ageing has a part that genes make. In others only a third of the people
 # carry it, three times as strong, so that the mean map is the same. The rest of what makes people differ is smooth, and either mixed
-# from six patterns that all share, or a pattern of each person's own. The table shows how often three tests say $p$ ≤ 0.05.
+# from six patterns that all share, or a pattern of each person's own. The table shows how often three tests say $p$ ≤ 0.05: on the
+# mean map; on people of one half, judged by what genes predict of the other half's map; and on each person's deviations, as maps.
 
 # %%
 cohorts = table[(table["part"] == "cohorts") & (table["n"] == 400)]
