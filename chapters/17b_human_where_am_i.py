@@ -97,7 +97,7 @@ side.set(xlabel="y (mm), back to front", ylabel="z (mm), bottom to top", aspect=
 _ = side.set_title("is it one of these?")
 
 # %% [markdown]
-# What you see: left, some of what is known of a parcel. Right, all parcels, seen from the left side of the head.
+# What you see: left, some of what is known of a parcel. Right, the centres of all parcels, seen from the side, front to the right.
 #
 # ## Frozen before we looked
 #
@@ -212,7 +212,7 @@ claim("human-where-hemisphere", splits.loc["ridge", "left to right"])
 claim("human-where-knn", ours.loc["schaefer200", "kNN"])
 
 # %% [markdown]
-# The methods that read genes lie close together, and all are far better than the middle. The exception is kNN
+# The methods that read genes lie a few millimetres apart, and all are far better than the middle. The exception is kNN
 # (34.0<!-- claim:human-where-knn --> mm): it can only answer with places that it has seen, and those lie outside the held-out
 # block. In the atlas of Desikan–Killiany, with 34 regions on the left, all methods are worse. Our rule asked for less than half
 # the error of the middle in each of five tables, and it was so in 4<!-- claim:human-where-tables -->. By the rule, the first
@@ -379,8 +379,9 @@ def through_place(genes, maps, place, blocks, seed):
     for fold in blocks:
         train = ~fold
         told = predict_held_out(genes, place, place, fold[None], seed=seed)
-        inner = compact_blocks(place[train], 10, seed)
-        told[train] = predict_held_out(genes[train], place[train], place[train], inner, seed=seed)
+        x, y = genes[train], place[train]
+        inner = compact_blocks(y, 10, seed)
+        told[train] = predict_held_out(x, y, y, inner, seed=seed)
         asked = predict_held_out(told, maps, place, fold[None], "kriging")
         found[fold] = asked[fold]
     return found
@@ -508,25 +509,28 @@ at = np.column_stack([where["x"].abs(), where["y"], where["z"]])
 
 def chapter_8(expression):
     """Held-out R² of ridge on the Alzheimer map, median of five dealings."""
-    expression = pd.DataFrame(expression, cortex.regions).add_prefix("gene ", axis=1)
-    scores = []
+    names = [f"gene {k}" for k in range(expression.shape[1])]
+    x = pd.DataFrame(expression, cortex.regions, names)
+    y, atlas, scores = cortex.thinning, cortex.parcellation, []
     for seed in range(5):
-        folds = homologous(cortex.regions, 5, seed, cortex.parcellation)
-        given = expression, cortex.thinning, cortex.parcellation, folds
-        scores.append(r_squared(cortex.thinning.to_numpy(), baseline("ridge", *given)[0]))
+        folds = homologous(cortex.regions, 5, seed, atlas)
+        found = baseline("ridge", x, y, atlas, folds)[0]
+        scores.append(r_squared(y.to_numpy(), found))
     return np.median(scores)
 
 
 by_genes = chapter_8(cortex.expression.to_numpy())
-by_fields = {length: [chapter_8(smooth_fields(at, 776, length, k)) for k in range(10)] for length in (20, 40, 80)}
-rows = {"genes": [by_genes]} | {f"fields, {k} mm": v for k, v in by_fields.items()}
+rows = {"genes": [by_genes]}
+for length in (20, 40, 80):
+    drawn = [smooth_fields(at, 776, length, k) for k in range(10)]
+    rows[f"fields, {length} mm"] = [chapter_8(each) for each in drawn]
 second = pd.DataFrame({k: [np.median(v), min(v), max(v)] for k, v in rows.items()})
 second.T.set_axis(["median", "least", "most"], axis=1).round(2)
 
 # %% tags=["hide-input", "nbval-check-output"]
 claim("human-where-ad-chapter-8", by_genes)
-claim("human-where-ad-fields", np.median(by_fields[40]))
-claim("human-where-ad-fields-most", max(by_fields[40]))
+claim("human-where-ad-fields", np.median(rows["fields, 40 mm"]))
+claim("human-where-ad-fields-most", max(rows["fields, 40 mm"]))
 
 # %% [markdown]
 # From 776 genes the held-out $R^2$ is 0.37<!-- claim:human-where-ad-chapter-8 -->. From 776 random smooth fields of 40 mm it is
@@ -614,7 +618,7 @@ print(f"noise: {rough:.1f} mm; the middle: {error['middle']:.1f} mm")
 # Smoothness alone: rows of noise are as unlike between neighbours as between the ends of the brain.
 
 # %% tags=["check"]
-assert rough > 0.85 * error["middle"], f"rough is {rough:.1f} mm: is the table noise?"
+assert rough > 0.85 * error["middle"], f"rough is {rough:.1f} mm: is it noise?"
 
 # %% [markdown]
 # ### Exercise 2: how many genes?
