@@ -124,6 +124,7 @@ def test_what_is_no_seal_is_told(path, text):
         ("yesterday", "date is 'yesterday'; expected one such as"),
         ("2026-11-29T14:58:03", "expected one such as"),
     ],
+    ids=["tomorrow", "words", "no zone"],  # not the date itself: workers have to collect the same tests
 )
 def test_a_date_that_cannot_be_is_refused(path, date, told):
     found = json.loads(path.read_text(encoding="utf-8")) | {"date": date}
