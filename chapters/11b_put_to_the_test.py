@@ -232,7 +232,8 @@ answer["p, Holm"] = multipletests(answer["p rotated"], method="holm")[1]
 answer["R² > 0"] = answer["R²"] > 0
 answer["p ≤ 0.05"] = answer["p, Holm"] <= 0.05
 answer["above all noise"] = answer["tables above"] == 0
-answer.T.map(lambda value: f"{value:.2f}" if isinstance(value, float) else value)
+shown = answer.astype({"tables above": int}).T
+shown.map(lambda value: f"{value:.3f}" if isinstance(value, float) else value)
 
 # %% tags=["hide-input", "nbval-check-output"]
 claim("lead-eoad-r2", answer.loc["EOAD", "R²"])
