@@ -634,7 +634,7 @@ assert 0.6 < at_least_one < 0.95, f"at_least_one is {at_least_one:.2f}; expected
 # - [Held out, but from what?](10_splits.ipynb): the same smoothness, where it makes held-out regions easy to predict.
 # - [A thousand refits](11_refits.ipynb): the null for a map that a model was fitted to.
 # - [Which genes?](12_genes.ipynb): null maps in place of random genes, for sets of genes.
-# - [The cortical graph](04_graph.ipynb): smoothness as seen by the eigenvectors of a graph.
+# - [Where am I, in a human brain](17b_human_where_am_i.ipynb): genes are smooth, so they record place.
 
 # %% [markdown]
 # ## References

@@ -524,8 +524,11 @@ ax.axvline(0, color="0.8", lw=1, zorder=0)
 # 0.05<!-- claim:refits-xsg-minus-paper -->), or ridge without a graph. It is one map with 33 values, however they are
 # dealt. And noise is a weak rival: real genes vary smoothly over the cortex and so record where a region lies, which
 # independent random numbers do not. To do better than noise says that the table of genes carries something about this
-# map, not that what it carries is biology. Other maps would have to tell;
-# [chapter 13](13_disorders.ipynb) has them, but tries ridge and the preset `"paper"` on them, and not this one.
+# map, not that what it carries is biology.
+#
+# Other maps have told since. Under a rule that was fixed beforehand, the same model was tried on two other maps of the disease.
+# There 6<!-- claim:lead-eoad-tables --> and 14<!-- claim:lead-load-tables --> of 19 tables of noise do as well as the genes:
+# [the lead, put to the test](11b_put_to_the_test.ipynb).
 
 # %% [markdown]
 # ## Honesty box
@@ -560,7 +563,7 @@ ax.axvline(0, color="0.8", lw=1, zorder=0)
 # - What is held out decides the number; a hidden stretch of cortex is not predicted at all:
 #   [held out from what](#held-out-from-what).
 # - One dealing of the folds can flatter a model by a tenth of $R^2$; made to explain the genes, ours does somewhat better than
-#   noise, which is no finding yet: [preset "xsg"](#a-model-that-has-to-use-the-genes).
+#   noise here, and not on [other maps](11b_put_to_the_test.ipynb): [preset "xsg"](#a-model-that-has-to-use-the-genes).
 # - Ridge does as well without a graph: [something simpler](#is-something-simpler-as-good).
 # - The smoothness term can be left out: [its weight](#the-weight-of-the-smoothness).
 
@@ -666,7 +669,7 @@ assert np.max(naive_r2) < of("spin", "homologous").r2.quantile(0.95), (
 # %% [markdown]
 # ## See also
 #
-# - [Smooth maps fool correlations](09_smooth_maps.ipynb): how the null maps are made, and which of them can be trusted.
+# - [The lead, put to the test](11b_put_to_the_test.ipynb): the preset "xsg" on eleven other maps, under a rule fixed first.
 # - [Which genes?](12_genes.ipynb): what the gene weights of such refits are worth.
 # - [Beyond Alzheimer's](13_disorders.ipynb): the instrument on other maps.
 # - [API](../book/api.md): `evaluate`, `refit` and `null_maps` with all their arguments.

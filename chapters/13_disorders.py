@@ -793,7 +793,7 @@ assert 0.5 < map_better < 0.95, f"map_better is {map_better:.2f}; expected above
 #
 # - [The real brain](08_real_brain.ipynb): the same questions on Alzheimer's disease alone, step by step.
 # - [A thousand refits](11_refits.ipynb): the VAE's own null, in full.
-# - [The thinning map](03_vulnerability.ipynb): where effect sizes come from, and how exact they are.
+# - [People, not one map](13c_people.ipynb): what more people add to a map, and what they cannot.
 # - [Data and licences](../book/data.md): where the maps of this chapter come from, and on what terms.
 
 # %% [markdown]

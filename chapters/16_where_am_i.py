@@ -729,7 +729,7 @@ assert 1.1 < knn_far / knn_near < 2, f"{knn_far:.1f} voxels with a buffer of 5; 
 # ## See also
 #
 # - [Spatial-VAE from the equation to the code](15_spatial_vae.ipynb): the variance shift, derived and tested unit by unit.
-# - [Held out, but from what?](10_splits.ipynb): the same question for 68 regions of the human cortex.
+# - [Where am I, in a human brain](17b_human_where_am_i.ipynb): the same question of real genes in the human cortex.
 # - [Neighbours, trees and pathways](17_neighbours.ipynb): three ways to make the place better, and what became of them.
 # - [Model B on one page](../book/model_spatial_vae.md): symbols, terms and presets.
 
