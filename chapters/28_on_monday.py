@@ -178,6 +178,10 @@ claim("monday-both-power", yes.loc[0.8, "both"])
 # that a smooth map can be predicted, whatever made it. What counts is what genes add to a model that knows the place already:
 # the *gain*.
 #
+# If you ask it of several maps, correct for their number. Of eleven real maps 4<!-- claim:lead-both-raw --> pass with pairs and
+# with patches when each is taken alone, and 0<!-- claim:lead-both --> once corrected
+# ([chapter 11b](11b_put_to_the_test.ipynb)).
+#
 # ### 7. Write it down before you look
 #
 # Write down map, atlas, model, folds, null, and the rule that will count as “yes”. Chapter 11 once had a lead: the second
@@ -187,8 +191,8 @@ claim("monday-both-power", yes.loc[0.8, "both"])
 # ### 8. Ask more of a deep model than that it fits
 #
 # A deep model is worth its trouble if it beats ridge *and* position, on the same folds, by more than the dealings vary.
-# In this book it did so on simulated brains, and on no real map. For tau and thinning a straight line on *measured* tau
-# did best ([chapter 22b](22b_measured_tau.ipynb)).
+# In this book it did so on simulated brains, and on no real map with pairs and patches both. Of Alzheimer's thinning, over
+# both, a straight line on *measured* tau was the best predictor ([chapter 22b](22b_measured_tau.ipynb)).
 #
 # **Courses over time** have steps of their own. The first two models are *no change* and *mixed effects* (a straight line
 # for each person, drawn towards everybody's). Hold out the last visit. A forecast that does not beat “no change” is worth
