@@ -772,7 +772,7 @@ assert np.isclose(recalibrated, line, atol=1e-3), f"recalibrated is {recalibrate
 #   chapter put off.
 # - [A thousand refits](11_refits.ipynb): the same numbers, in-sample and held out, against a thousand rotated maps.
 # - [Beyond Alzheimer's](13_disorders.ipynb): the same instrument on 21 disorders.
-# - [Where am I, in a human brain](17b_human_where_am_i.ipynb): why genes predict any smooth map as position does.
+# - [Where am I, in a human brain](17b_human_where_am_i.ipynb): genes record place, and so do random smooth fields.
 
 # %% [markdown]
 # ## References

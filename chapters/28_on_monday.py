@@ -174,8 +174,8 @@ claim("monday-both-power", yes.loc[0.8, "both"])
 # ### 6. Ask what genes add to position
 #
 # This is the question itself: compare position + genes with position. Expression changes smoothly over the cortex, so a table
-# of genes tells *where* a region lies; so does any table of smooth fields ([chapter 17b](17b_human_where_am_i.ipynb)). From
-# that a smooth map can be predicted, whatever made it. What counts is what genes add to a model that knows the place already:
+# of genes tells *where* a region lies; so does any table of smooth fields ([chapter 17b](17b_human_where_am_i.ipynb)). A map
+# that follows place can be predicted in part from either, whatever made it. What counts is what genes add to a model that knows the place already:
 # the *gain*.
 #
 # If you ask it of several maps, correct for their number. Of eleven real maps 4<!-- claim:lead-both-raw --> pass with pairs and
