@@ -128,7 +128,8 @@ _ = axes[0].set_ylabel("thinning (Cohen's d)")
 
 # %%
 others = [name for name in use if name != "L_entorhinal"]
-without = {n: correlation(thinning[others], each[others]) for n, each in maps.items()}
+thin = thinning[others]
+without = {n: correlation(thin, each[others]) for n, each in maps.items()}
 print({name: round(float(value), 2) for name, value in without.items()})
 
 # %% tags=["hide-input", "nbval-check-output"]
@@ -249,16 +250,16 @@ claim("measured-tau-healthy", value(*t, "line on uptake, NL"))
 
 # %%
 genes = load_ahba(missing="mirror").loc[left]
-graph = xsg.build_graph(dk).subset(use)
-dealt = homologous(left, N_FOLDS, SEED)
+graph = xsg.build_graph(dk)
+dealt = homologous(left, N_FOLDS, SEED)[:, known.to_numpy()]
 tau = maps["measured tau, AD"].rename("tau")
 
 
-def trial(model, table, folds=dealt):
-    """Held-out R² of thinning, of a model that is given a table."""
-    cortex = xsg.Cortex("AD", table.loc[use], thinning[use], graph, dk)
-    guess = held_out_predictions(model, cortex, folds[:, known.to_numpy()])
-    return float(r_squared(thinning[use], guess)[0])
+def trial(model, table, outcome=thinning[use], folds=dealt):
+    """Held-out R² of a map, of a model that is given a table."""
+    where = outcome.index
+    cortex = xsg.Cortex("map", table.loc[where], outcome, graph.subset(where), dk)
+    return float(r_squared(outcome, held_out_predictions(model, cortex, folds))[0])
 
 
 again = {
@@ -455,31 +456,24 @@ claim("measured-tau-tau-gain-patches-p", value(*u, tau_gain, "patches", "p"))
 #
 # For patches genes keep 0.30<!-- claim:measured-tau-tau-genes-patches -->, where position has nothing ($p$ of the gain 0.003<!-- claim:measured-tau-tau-gain-patches-p -->).
 #
-# There is a known way for genes to predict a
-# smooth map: they record *place*, as any table of many smooth fields does ([chapter 9](09_smooth_maps.ipynb)). Here is an afterthought, not
-# frozen: the same ridge regression on as many smooth random fields as there are genes, of three lengths, on one dealing of each split.
+# There is a known way for genes to predict a smooth map: they record *place*, as any table of many smooth fields does
+# ([chapter 9](09_smooth_maps.ipynb)). Here is an afterthought, not frozen: the same ridge regression on as many smooth random fields as there are genes, of three lengths, on one dealing of each split.
 
 # %% tags=["hide-input"]
 both_genes = load_ahba(missing="mirror")
-both_graph = xsg.build_graph(dk)
+splits_of = {"pairs": homologous(both_genes.index, N_FOLDS, SEED)}
+splits_of["patches"] = spatial(dk, both_genes.index, N_FOLDS, SEED)
 rng = np.random.default_rng(SEED)
-both_sides = {
-    "pairs": homologous(both_genes.index, N_FOLDS, SEED),
-    "patches": spatial(dk, both_genes.index, N_FOLDS, SEED),
-}
 
 
 def tau_by_ridge(table=both_genes):
     """R² of ridge regression on a table in place of genes, by split."""
-    cortex = xsg.Cortex("tau", table, excess, both_graph, dk)
-    told = {s: held_out_predictions(Baseline("ridge"), cortex, folds) for s, folds in both_sides.items()}
-    return {s: float(r_squared(excess, guess)[0]) for s, guess in told.items()}
+    return {s: trial(Baseline("ridge"), table, excess, folds) for s, folds in splits_of.items()}
 
 
 def fields(reach):
     """Draw as many smooth random fields as there are genes, alike on both sides."""
-    n = both_genes.shape[1]
-    drawn = smooth_fields(rng, n, 0.9, lambda mm: np.exp(-mm / reach))
+    drawn = smooth_fields(rng, both_genes.shape[1], 0.9, lambda mm: np.exp(-mm / reach))
     return pd.DataFrame(drawn, dk.regions, both_genes.columns).loc[both_genes.index]
 
 
@@ -517,8 +511,8 @@ claim("measured-tau-fields-genes-patches", afterwards.loc["genes", "patches"])
 # Not blind: others had seen that a line on this tau does best, and the file says so. Not shown: that tau *causes* thinning; that the order
 # of groups is one of time; that spread has no part in the disease. The people of the tau map, of the thinning map, of the expression, of the
 # receptors and of the connectome are five different groups. Amnestic impairment was the best of six lines, and the control by smooth fields
-# came afterwards: both are for others to test. The file of fibre counts
-# names its columns only; that its rows are in the same order was inferred from its symmetry. The 21 dealings of patches are six different ones.
+# came afterwards: both are for others to test. The file of fibre counts names its columns only; that its rows are in the same order was
+# inferred from its symmetry. The 21 dealings of patches are six different ones.
 
 # %% [markdown]
 # ## Key takeaways
@@ -527,8 +521,8 @@ claim("measured-tau-fields-genes-patches", afterwards.loc["genes", "patches"])
 #   neighbourhood is held out. The proxy of chapter 22 could not have shown it: better data did what no model did.
 # - [No model of spread adds to that line](#does-spread-add-to-the-line), with or without genes, along any of the networks, though it was told
 #   the same tau. Say what each method was told, and compare only methods that were told the same.
-# - [Genes and receptors add nothing to it](#what-the-rule-says) that the rule would accept. Pairs alone would have told
-#   another story: hold out patches, too.
+# - [Genes and receptors add nothing to it](#what-the-rule-says) that the rule would accept. For pairs alone, receptors
+#   seem as good as the line, and for patches they are worse than the mean: hold out patches, too.
 # - [Genes say where tau lies](#a-lead-genes-say-where-tau-lies) better than position does, and better than smooth random fields do. That was
 #   not a question of the rule, so it is a lead and not a result.
 
@@ -554,9 +548,9 @@ print(f"aMCI alone {alone:.2f}, both {both_stages:.2f}")
 # Little: for what the two maps share, either will do, and the earlier one has the rest.
 
 # %% tags=["check"]
-found = f"both_stages is {both_stages:.2f}; "
-assert abs(both_stages - alone) < 0.2, found + "was a third column given, or a region lost?"
-assert both_stages > again["line on tau"], found + "expected more than dementia alone gives"
+said, dementia = f"both_stages is {both_stages:.2f}; ", again["line on tau"]
+assert abs(both_stages - alone) < 0.2, said + "was a third column given?"
+assert both_stages > dementia, said + "expected more than AD alone gives"
 
 # %% [markdown]
 # ### Exercise 2: a line that is told less
@@ -573,11 +567,11 @@ assert both_stages > again["line on tau"], found + "expected more than dementia 
 # </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
-cortex = xsg.Cortex("AD", genes.loc[use], thinning[use], graph, dk)
-folds = dealt[:, known.to_numpy()]
-guessed = held_out_predictions(Baseline("position (kriging)"), cortex, folds, tau[use]).iloc[0]
+cortex = xsg.Cortex("AD", genes.loc[use], thinning[use], graph.subset(use), dk)
+kriging = Baseline("position (kriging)")
+guessed = held_out_predictions(kriging, cortex, dealt, tau[use]).iloc[0]
 line = pd.Series(0.0, use)
-for fold in folds:
+for fold in dealt:
     slope, constant = np.polyfit(tau[use][~fold], thinning[use][~fold], 1)
     line[fold] = constant + slope * guessed[fold]
 blind = float(r_squared(thinning[use], line.to_numpy()))
