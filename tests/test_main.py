@@ -115,3 +115,12 @@ def test_new_begins_a_study_and_never_overwrites_one(tmp_path, capsys):
     assert main(["new", str(folder)]) == 1
     assert "not empty" in capsys.readouterr().err
     assert (folder / "cohort.csv").read_text() == "mine"
+
+
+def test_an_interrupt_at_any_time_is_one_line(monkeypatch, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("xsg.__main__.argparse.ArgumentParser.parse_args", interrupt)
+    assert main(["seal", "mine.csv"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"

@@ -80,14 +80,21 @@ def _evaluate(options: argparse.Namespace, arguments: Sequence[str]) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, or 1 when something could not be read, used or fetched.
+    """Run the command line and return its exit code: 0, 1 where data could not be read or used, 130 interrupted.
 
     Parameters
     ----------
     arguments
         Command-line arguments without the programme's name (default: those of the process).
     """
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        return _main(sys.argv[1:] if arguments is None else list(arguments))
+    except KeyboardInterrupt:  # while the package is still being imported, say
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="xsg", description="Cross-scale generative models of the brain.")
     parts = parser.add_subparsers(dest="part", required=True)
     about = "Do genes say anything about a map that place does not? Read it, put a model on trial, write a report."
