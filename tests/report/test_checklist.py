@@ -37,6 +37,11 @@ def test_what_is_done(make):
     assert found["Medians over dealings, never the best"][1] == "0.41, from 0.31 to 0.51 over the dealings."
     assert found["Noise in place of the genes"][1].endswith("39 tables of noise does as well (spatial).")
     assert found["Settings and rule frozen before looking"][1].startswith("29 November 2026, 14:58 UTC, seal abab")
+    late = by_step(make(record=make().record | {"sealed": SEAL | {"tried": "2026-11-29"}}))
+    assert late["Settings and rule frozen before looking"] == (
+        "not done",
+        "Sealed 29 November 2026, 14:58 UTC; the same values had been on trial before.",
+    )
     deep = "What a deep model must beat: ridge and position on the same folds"
     assert found[deep][1] == "My model does not lead ridge by more than chance."
     ahead = make(baselines=make().baselines.assign(**{"lead low": 0.1}))

@@ -226,7 +226,7 @@ def test_a_seal_is_told_with_its_rule(make):
     titles = [title for tag, title in read.headings if tag == "h2"]
     assert titles[1] == "Frozen beforehand"
     for told in (
-        f"Settings frozen on 29 November 2026, 14:58 UTC, before the data were put on trial; seal {'ab' * 32}.",
+        f"Settings frozen on 29 November 2026, 14:58 UTC, before this trial was run; seal {'ab' * 32}.",
         "Question: Do <genes> help?",
         "Rule: gain > 0",
         "Rule met. Split 'homologous': gain = 0.15 > 0: met.",
@@ -236,5 +236,9 @@ def test_a_seal_is_told_with_its_rule(make):
         "The rule fixed beforehand was: gain > 0. Rule met.",
     ):
         assert told in read.seen
+    more = seal | {"tried": "2026-11-29", "known": "../old/ was seen. Etc..."}
+    read = Read(write(make(record=make().record | {"sealed": more})))
+    assert read.seen.count("A report of 29 November 2026 on the very same values lay in the folder") == 2  # in Methods
+    assert "before: ../old/ was seen. Etc..." in read.seen  # as it was said
     words = make(record=make().record | {"sealed": seal | {"rule": "If it helps.", "met": None, "told": []}})
     assert "The rule is of words: whether it is met, a reader decides." in Read(write(words)).seen

@@ -72,7 +72,7 @@ def test_a_study_is_sealed_without_a_look_and_run_as_sealed(study, here, capsys,
 
     assert main(["evaluate", "--sealed", "study.sealed.json", "--out", "found"]) == 0
     told = capsys.readouterr().out
-    assert f"before the data were put on trial; seal {made.digest}." in told
+    assert f"before this trial was run; seal {made.digest}." in told
     assert "Rule not met. Split 'homologous': gain =" in told
     kept = json.loads(Path("found/report.json").read_text(encoding="utf-8"))
     assert kept["record"]["sealed"]["digest"] == made.digest
@@ -246,6 +246,31 @@ def test_a_seal_is_kept(table, here, capsys):
     assert Path("study.sealed.json").read_bytes() == before
     assert "is no seal" in refused(capsys, "evaluate", "--sealed", "mine.csv")
     assert "give --sealed FILE" in refused(capsys, "evaluate", "mine.csv", "--other-code")
+
+
+def test_a_seal_written_after_a_report_is_not_called_a_first_look(study, here, capsys):
+    quick = ["--model", "ridge", "--n-nulls", "0", "--split", "homologous"]
+    rule = ["--rule", "gain > 0.9"]
+
+    def run(*arguments):
+        assert main(["evaluate", *arguments]) == 0
+        kept = json.loads(Path("report/report.json").read_text(encoding="utf-8"))
+        return capsys.readouterr().out, kept["record"].get("sealed"), kept["checklist"][6]["state"]
+
+    for name in ("one", "two"):
+        assert main(["seal", "study", *quick, *rule, "--file", f"{name}.json"]) == 0
+    capsys.readouterr()
+    _, told, state = run("--sealed", "one.json")
+    assert (told["tried"], state) == ("", "done")
+    _, told, state = run("--sealed", "two.json")  # frozen before either was run
+    assert (told["tried"], state) == ("", "done")
+    run("study", *quick)
+    assert main(["seal", "study", *quick, *rule, "--file", "late.json"]) == 0
+    for _ in range(2):  # a re-run does not wash it off
+        text, told, state = run("--sealed", "late.json")
+        assert "on the very same values lay in the folder, so this is not their first trial" in text
+        assert told["tried"]
+        assert state == "not done"
 
 
 def test_an_interrupted_seal_is_none(table, here, capsys, monkeypatch):

@@ -92,6 +92,8 @@ def _gain(report: Report, every: list[Report]) -> Item:
 def _frozen(report: Report, every: list[Report]) -> Item:
     what = "Settings and rule frozen before looking"
     if seal := seal_of(report):
+        if seal.get("tried"):
+            return _item(False, what, f"Sealed {moment(seal['date'])}; the same values had been on trial before.")
         again = "; this is a re-run of it" if seal["again"] else ""
         return _item(True, what, f"{moment(seal['date'])}, seal {seal['digest'][:16]}…{again}")
     return _item(False, what, "Too late for this map. For the next: 'xsg seal', then 'xsg evaluate --sealed'.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,12 +30,52 @@ def moment(text: str) -> str:
     return f"{found.day} {found:%B %Y, %H:%M} UTC"
 
 
+def day(text: str) -> str:
+    """Write a day, or that of a moment, for people; what is neither stays as it is.
+
+    Examples
+    --------
+    >>> day("2026-11-09")
+    '9 November 2026'
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{found.day} {found:%B %Y}"
+
+
 def frozen(report: Report) -> str:
-    """Say in a sentence that the settings were frozen, and when; empty where they were not."""
+    """Say that the settings were frozen, and when, and what speaks against it; empty where they were not."""
     seal = seal_of(report)
     if not seal:
         return ""
-    return f"Settings frozen on {moment(seal['date'])}, before the data were put on trial; seal {seal['digest']}."
+    told = f"Settings frozen on {moment(seal['date'])}, before this trial was run; seal {seal['digest']}."
+    if not seal.get("tried"):
+        return told
+    return (
+        f"{told} A report of {day(seal['tried'])} on the very same values lay in the folder, so this is not their "
+        "first trial: they may have been known when the seal was written."
+    )
+
+
+def tried(folder: Path, report: Report, seal: dict[str, object]) -> str:
+    """Return when the values of a report were put on trial before they were sealed, by the report in a folder.
+
+    The day is told where no moment is known, which may be that of the seal; empty: nothing of the kind lies there.
+    """
+    try:
+        kept = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        before = {region: row["observed"] for region, row in kept["predictions"].items()}
+        other, day = kept["record"].get("sealed") or {}, str(kept["record"]["date"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ""
+    if before != report.predictions["observed"].to_dict():
+        return ""
+    if other.get("digest") == seal["digest"]:
+        return str(other.get("tried") or "")
+    when = str(other.get("ran") or day)
+    return when if when < seal["date"] else ""
 
 
 def outcome(report: Report) -> str:

@@ -6,7 +6,6 @@ import base64
 import json
 import re
 from collections.abc import Sequence
-from datetime import date
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -73,8 +72,8 @@ def page(report: Report, also: Sequence[Report] = (), downloads: dict[str, str] 
         version=escape(version),
         heading=escape(data.get("map") or report.cortex),
         about=escape(" · ".join(filter(None, about))),
-        date=f" · {escape(_day(day))}" if day else "",
-        made=escape(f"Made with xsg {version}".strip() + (f", {_day(day)}." if day else ".")),
+        date=f" · {escape(frozen.day(day))}" if day else "",
+        made=escape(f"Made with xsg {version}".strip() + (f", {frozen.day(day)}." if day else ".")),
         body="\n".join(filter(None, sections)),
     )
 
@@ -95,14 +94,6 @@ def alt(report: Report) -> str:
     simple = ", ".join(f"{name} {plain(value)}" for name, value in report.baselines["R²"].items())
     parts.append(f"Simpler methods, held out: {simple}." if simple else "")
     return " ".join(filter(None, parts))
-
-
-def _day(text: str) -> str:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return text
-    return f"{day.day} {day:%B %Y}"
 
 
 def _section(heading: str, *parts: str) -> str:
@@ -159,8 +150,8 @@ def _frozen(report: Report) -> str:
     if not seal:
         return ""
     when, rule, outcome, *more = frozen.told_seal(report)
-    known = f"Known of these data before: {seal['known'] or 'nothing was said'}."
-    items = [f"Question: {seal['question']}", rule, outcome, known.replace("..", "."), *more]
+    known = f"Known of these data before: {seal['known'].removesuffix('.') or 'nothing was said'}."
+    items = [f"Question: {seal['question']}", rule, outcome, known, *more]
     return _section("Frozen beforehand", _p(when), *map(_p, items))
 
 

@@ -18,7 +18,7 @@ from xsg.check import some
 from xsg.data.atlases import ATLASES
 from xsg.evaluation.nulls import MAP_NULLS
 from xsg.evaluation.splits import SPLITS
-from xsg.report.frozen import told_seal
+from xsg.report.frozen import told_seal, tried
 from xsg.report.rule import judge
 from xsg.report.words import overall
 
@@ -172,7 +172,8 @@ def run(options: argparse.Namespace, command: Sequence[str], sealed: dict[str, o
         ]
         if sealed:
             found = judge(sealed["rule"], reports)
-            told = sealed | {"met": found.met, "told": found.told}
+            before = tried(options.out, reports[0], sealed)
+            told = sealed | {"met": found.met, "told": found.told, "tried": before}
             reports = [replace(each, record={**each.record, "sealed": told}) for each in reports]
         written = save(reports, options.out)
     except KeyboardInterrupt:
