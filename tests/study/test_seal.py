@@ -70,6 +70,7 @@ def test_a_seal_is_whole_or_not_there(tmp_path, monkeypatch):
         ({"settings": {"cost": float("nan")}}, "finite numbers"),
         ({"settings": {"model": object()}}, "which a file cannot hold"),
         ({"settings": [1]}, r"settings is \[1\]; expected names with values"),
+        ({"settings": {"source": "./k\udcfche.csv"}}, r"k.udcfche.* holds a byte that is no UTF-8.*rename the file"),
         ({"data": {"a.csv": "12"}}, "data 'a.csv' has '12'; expected a sha256"),
     ],
 )
@@ -107,7 +108,7 @@ def test_a_changed_seal_is_refused(path, old, new, told):
         read_seal(path)
 
 
-@pytest.mark.parametrize("text", ["[1]", '{"name": 1}', "", "region,value\n"])
+@pytest.mark.parametrize("text", ["[1]", '{"name": 1}', "", "region,value\n", "[" * 200_000, f"[{'1' * 6000}]"])
 def test_what_is_no_seal_is_told(path, text):
     path.write_text(text)
     with pytest.raises(ValueError, match="is no seal"):

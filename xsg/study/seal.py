@@ -142,12 +142,13 @@ def read_seal(path: str | Path) -> Seal:
         or bears a date that is still to come.
     """
     path = Path(path)
+    text = read_text(path, "a seal")
     try:
-        found = json.loads(read_text(path, "a seal"), object_pairs_hook=_once, parse_constant=_no_number)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is no seal, or only part of one ({error}). Get the file as it was written.") from None
+        found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
     except _Twice as error:
         raise ValueError(f"{path}: {error}. It was changed; get the file as it was written.") from None
+    except (ValueError, RecursionError) as error:  # a number of too many digits is no JSONDecodeError
+        raise ValueError(f"{path} is no seal, or only part of one ({error}). Get the file as it was written.") from None
     names = [each.name for each in fields(Seal)]
     if not isinstance(found, dict) or not {"format", "digest"} & set(found):
         raise ValueError(f"{path} is no seal; expected a file of 'xsg seal' or xsg.study.seal.write_seal.")
@@ -206,7 +207,14 @@ def as_kept(value: object) -> object:
         If something is no plain value, or no finite number.
     """
     try:
-        return json.loads(json.dumps(value, default=plain, allow_nan=False))
+        text = json.dumps(value, default=plain, allow_nan=False, ensure_ascii=False)
+        text.encode()
+        return json.loads(text)
+    except UnicodeEncodeError as error:
+        near = error.object[max(0, error.start - 20) : error.end + 20]
+        raise ValueError(
+            f"{near!r} holds a byte that is no UTF-8; a seal holds text. Write it in other letters, or rename the file."
+        ) from None
     except (TypeError, ValueError) as error:
         raise ValueError(f"{error}; a seal holds text, finite numbers, lists and dicts.") from None
 
