@@ -115,7 +115,11 @@ def test_what_differs_is_refused_by_name_with_both_values(study, here, capsys, m
     command = ["evaluate", "--sealed", "one.json"]
     monkeypatch.setattr(freeze.trial, "trials", lambda *_: pytest.fail("was run"))
 
-    for given, named in ((["--model", "ridge"], "--model"), (["--seed", "0"], "--seed"), (["study"], "MAP|FOLDER")):
+    for given, named in (
+        (["--model", "ridge"], "--model"),
+        (["--covariates"], "--covariates"),
+        (["study"], "MAP|FOLDER"),
+    ):
         assert f"{named} is what the seal one.json says; leave it out" in refused(capsys, *command, *given)
 
     path = study / "cohort.csv"

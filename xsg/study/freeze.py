@@ -254,7 +254,7 @@ def _said_beside(arguments: Sequence[str]) -> set[str]:
     trial.add_arguments(parser)
     parser.set_defaults(**{action.dest: absent for action in parser._actions})
     found, _ = parser.parse_known_args(arguments[1:])
-    return {name for name, value in vars(found).items() if value is not absent and value != []}
+    return {name for name, value in vars(found).items() if value is not absent and (name != "source" or value)}
 
 
 def _from(folder: Path, path: str | Path | None) -> str | None:
