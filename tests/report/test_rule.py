@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xsg.report.rule import QUANTITIES, clauses, is_nearly, judge
+from xsg.report.rule import QUANTITIES, clauses, is_nearly, judge, out_of_reach
 
 NONE = (np.nan,) * 6
 
@@ -56,6 +56,23 @@ def test_what_is_not_known_meets_no_rule(make):
 
 
 def test_a_rule_that_was_meant_to_be_checked_is_noticed():
-    assert is_nearly("gian > 0.1")
+    for rule in ("gian > 0.1", "R2 > place", "gain p <= 0,05", "gain == 0", "p ≦ 0.05", "gain > 0 && p < 0.05"):
+        assert is_nearly(rule)
     assert not is_nearly("gain > 0.1")
     assert not is_nearly("If genes help.")
+
+
+@pytest.mark.parametrize(
+    ("rule", "n_nulls", "told"),
+    [
+        ("gain > 0 and gain p < 0.05", 19, "gain p < 0.05 asks for a smaller p-value than 19 nulls can give (0.05)"),
+        ("0.01 >= p r", 19, "0.01 >= p r asks for a smaller p-value than 19 nulls can give (0.05)"),
+        ("p > 0.5", 0, "p > 0.5 asks for a p-value, and there are no nulls"),
+        ("p <= 0.05", 19, ""),
+        ("p > 0.01 and p < gain p and R2 < 0.01", 19, ""),
+        ("gain > 0", 0, ""),
+        ("If p is below 0.05.", 0, ""),
+    ],
+)
+def test_a_p_value_out_of_reach_is_told(rule, n_nulls, told):
+    assert out_of_reach(rule, n_nulls) == told

@@ -234,6 +234,8 @@ def test_subjects_of_freesurfer_are_not_named(here):
         (["mine.csv", "--slope", "age"], "needs --people"),
         (["mine.csv", "--mask", "none.nii"], "none.nii is not there"),
         (["mine.csv", "--rule", " "], "rule is ' '"),
+        (["mine.csv", "--n-nulls", "0"], "gain p <= 0.05 asks for a p-value, and there are no nulls"),
+        (["mine.csv", "--known", "seen: \udcfc"], "holds a byte that is no UTF-8"),
         (["mine.csv", "--file", "none/one.json"], "cannot write none/one.json"),
     ],
 )
@@ -289,7 +291,7 @@ def test_an_interrupted_seal_is_none(table, here, capsys, monkeypatch):
 
 def test_a_rule_that_cannot_be_checked_is_noted(table, capsys):
     assert main(["seal", table, "--rule", "gian > 0.1"]) == 0
-    assert "note: the rule compares what a report does not know; it knows R2, R2 low" in capsys.readouterr().out
+    assert "note: the rule looks as if the report were to check it, and it cannot." in capsys.readouterr().out
 
 
 def test_a_seal_of_a_script_is_not_for_the_shell(here, capsys):

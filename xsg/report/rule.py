@@ -32,6 +32,7 @@ QUANTITIES = {
     "ridge": "held-out R² of ridge",
 }
 _KNOWN = {re.sub(r"\s", "", name.lower()): name for name in QUANTITIES}
+_P = ("p", "p r", "gain p")
 _COMPARED = {"<=": le, ">=": ge, "<": lt, ">": gt}
 _CLAUSE = re.compile(r"([^<>=]+)(<=|>=|<|>)([^<>=]+)")
 
@@ -77,7 +78,27 @@ def clauses(rule: str) -> list[Clause] | None:
 
 def is_nearly(rule: str) -> bool:
     """Tell whether a rule looks as if it was meant to be checked, and cannot be."""
-    return clauses(rule) is None and bool(re.search(r"[<>≤≥]\s*[-−]?[\d.]", rule))
+    return clauses(rule) is None and bool(re.search(r"[<>≤≥⩽⩾≦≧＜＞]|==", rule))
+
+
+def out_of_reach(rule: str, n_nulls: int) -> str:
+    """Say which comparison of a rule no report can meet with so many nulls; empty: there is none.
+
+    Examples
+    --------
+    >>> out_of_reach("R2 > 0 and p < 0.05", 19)
+    'p < 0.05 asks for a smaller p-value than 19 nulls can give (0.05)'
+    >>> out_of_reach("R2 > 0 and p <= 0.05", 19)
+    ''
+    """
+    least = 1 / (n_nulls + 1)
+    for each in clauses(rule) or []:
+        small, large = (each.left, each.right) if each.sign in ("<", "<=") else (each.right, each.left)
+        if {small, large} & set(_P) and not n_nulls:
+            return f"{each} asks for a p-value, and there are no nulls"
+        if small in _P and not isinstance(large, str) and not _COMPARED[each.sign.replace(">", "<")](least, large):
+            return f"{each} asks for a smaller p-value than {n_nulls:,} nulls can give ({least:.3g})"
+    return ""
 
 
 def judge(rule: str, reports: Sequence[Report]) -> Judged:

@@ -23,7 +23,7 @@ from xsg.data.atlases import atlas_name, load_atlas
 from xsg.evaluation.dealings import chosen, deal, fitting_null
 from xsg.evaluation.sequential import how_many
 from xsg.files import digest, versions
-from xsg.report.rule import QUANTITIES, clauses, is_nearly
+from xsg.report.rule import QUANTITIES, clauses, is_nearly, out_of_reach
 from xsg.report.words import QUESTION
 from xsg.study import evaluate as trial
 from xsg.study.read import study_atlas, study_files
@@ -71,6 +71,8 @@ def seal(options: argparse.Namespace) -> int:
                 f"{path} is there already. A seal is not written over: name another with --file, and keep the first."
             )
         settings = settled(options, path.parent)
+        if never := out_of_reach(options.rule, settings["n_nulls"]):
+            raise ValueError(f"--rule: {never}. Ask for more with --n-nulls, or for another rule.")
         data = digests(options, path.parent)
         said = {"question": options.question, "rule": options.rule, "known": options.known}
         made = write_seal(path, **said, settings=settings, data=data)
@@ -318,7 +320,10 @@ def _told(made: Seal, path: Path, options: argparse.Namespace) -> list[str]:
         "say). The date is that of this machine's clock, and worth as much as the witness.",
     ]
     if is_nearly(made.rule):
-        lines.append(f"note: the rule compares what a report does not know; it knows {', '.join(QUANTITIES)}.")
+        lines.append(
+            "note: the rule looks as if the report were to check it, and it cannot. Write comparisons such as gain p < "
+            f'0.05, with a decimal point, joined by "and", of {", ".join(QUANTITIES)}; under another name.'
+        )
     beside = ["--out", str(options.out)] * (options.out != Path("report"))
     beside += ["--device", options.device] * (options.device != "auto")
     return [*lines, f"Then run: {shlex.join(['xsg', 'evaluate', '--sealed', str(path), *beside])}"]
