@@ -63,16 +63,23 @@ def test_a_rule_that_was_meant_to_be_checked_is_noticed():
 
 
 @pytest.mark.parametrize(
-    ("rule", "n_nulls", "told"),
+    ("rule", "null", "n_nulls", "told"),
     [
-        ("gain > 0 and gain p < 0.05", 19, "gain p < 0.05 asks for a smaller p-value than 19 nulls can give (0.05)"),
-        ("0.01 >= p r", 19, "0.01 >= p r asks for a smaller p-value than 19 nulls can give (0.05)"),
-        ("p > 0.5", 0, "p > 0.5 asks for a p-value, and there are no nulls"),
-        ("p <= 0.05", 19, ""),
-        ("p > 0.01 and p < gain p and R2 < 0.01", 19, ""),
-        ("gain > 0", 0, ""),
-        ("If p is below 0.05.", 0, ""),
+        (
+            "gain > 0 and gain p < 0.05",
+            "spin",
+            19,
+            "gain p < 0.05 asks for a smaller p-value than 19 nulls can give (0.05)",
+        ),
+        ("0.01 >= p r", "spin", 19, "0.01 >= p r asks for a smaller p-value than 19 nulls can give (0.05)"),
+        ("p > 0.5", "spin", 0, "p > 0.5 asks for a p-value, and there are no nulls"),
+        ("gain p < 0.05", "rewired", 99, "gain p < 0.05 asks for null maps, which 'rewired' does not draw"),
+        ("p < 0.05", "rewired", 99, ""),
+        ("p <= 0.05", "spin", 19, ""),
+        ("p > 0.01 and p < gain p and R2 < 0.01", "spin", 19, ""),
+        ("gain > 0", "spin", 0, ""),
+        ("If p is below 0.05.", "spin", 0, ""),
     ],
 )
-def test_a_p_value_out_of_reach_is_told(rule, n_nulls, told):
-    assert out_of_reach(rule, n_nulls) == told
+def test_a_p_value_out_of_reach_is_told(rule, null, n_nulls, told):
+    assert out_of_reach(rule, null, n_nulls) == told

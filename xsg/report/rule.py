@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from xsg.evaluation.nulls import MAP_NULLS
 from xsg.report.words import BOTH, PLACE
 
 if TYPE_CHECKING:
@@ -81,14 +82,14 @@ def is_nearly(rule: str) -> bool:
     return clauses(rule) is None and bool(re.search(r"[<>≤≥⩽⩾≦≧＜＞]|==", rule))
 
 
-def out_of_reach(rule: str, n_nulls: int) -> str:
-    """Say which comparison of a rule no report can meet with so many nulls; empty: there is none.
+def out_of_reach(rule: str, null: str, n_nulls: int) -> str:
+    """Say which comparison of a rule no report can meet with so many of such nulls; empty: there is none.
 
     Examples
     --------
-    >>> out_of_reach("R2 > 0 and p < 0.05", 19)
+    >>> out_of_reach("R2 > 0 and p < 0.05", "spin", 19)
     'p < 0.05 asks for a smaller p-value than 19 nulls can give (0.05)'
-    >>> out_of_reach("R2 > 0 and p <= 0.05", 19)
+    >>> out_of_reach("R2 > 0 and p <= 0.05", "spin", 19)
     ''
     """
     least = 1 / (n_nulls + 1)
@@ -96,6 +97,8 @@ def out_of_reach(rule: str, n_nulls: int) -> str:
         small, large = (each.left, each.right) if each.sign in ("<", "<=") else (each.right, each.left)
         if {small, large} & set(_P) and not n_nulls:
             return f"{each} asks for a p-value, and there are no nulls"
+        if "gain p" in (small, large) and null not in MAP_NULLS:
+            return f"{each} asks for null maps, which {null!r} does not draw"
         if small in _P and not isinstance(large, str) and not _COMPARED[each.sign.replace(">", "<")](least, large):
             return f"{each} asks for a smaller p-value than {n_nulls:,} nulls can give ({least:.3g})"
     return ""

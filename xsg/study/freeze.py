@@ -71,8 +71,8 @@ def seal(options: argparse.Namespace) -> int:
                 f"{path} is there already. A seal is not written over: name another with --file, and keep the first."
             )
         settings = settled(options, path.parent)
-        if never := out_of_reach(options.rule, settings["n_nulls"]):
-            raise ValueError(f"--rule: {never}. Ask for more with --n-nulls, or for another rule.")
+        if never := out_of_reach(options.rule, settings["null"], settings["n_nulls"]):
+            raise ValueError(f"--rule: {never}. Change --null or --n-nulls, or the rule.")
         data = digests(options, path.parent)
         said = {"question": options.question, "rule": options.rule, "known": options.known}
         made = write_seal(path, **said, settings=settings, data=data)
