@@ -10,8 +10,10 @@
 # %% [markdown]
 # # 27. What was claimed, and what stood
 #
-# *An appendix, to look things up in; the book ends with [what to do on Monday](28_on_monday.ipynb). Prerequisites: any of the
-# parts; the first section says how to read the tables without them. Time: 25 minutes to read, a few seconds to run.*
+# *Prerequisites: any of the parts; the first section says how to read the tables without them. Time: 25 minutes to read, a few
+# seconds to run.*
+#
+# This is an appendix, to look things up in. The book ends with [what to do on Monday](28_on_monday.ipynb).
 #
 # ## What you will learn
 #
