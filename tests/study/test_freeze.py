@@ -207,7 +207,7 @@ def test_a_seal_may_lie_in_the_study(study, monkeypatch):
     assert main(["evaluate", "--sealed", "study/study.sealed.json"]) == ["study"]
 
 
-def test_subjects_of_freesurfer_are_not_named(here):
+def test_subjects_of_freesurfer_are_not_named(here, capsys):
     for side in ("lh", "rh"):
         path = here / f"subjects/sub-secret/stats/{side}.aparc.stats"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -220,6 +220,9 @@ def test_subjects_of_freesurfer_are_not_named(here):
     path.write_text("changed")
     assert main(["seal", *given, *RULE, "--file", "two.json"]) == 0
     assert read_seal("two.json").data["./subjects/*/stats/?h.aparc.stats"] != before
+    capsys.readouterr()
+    shutil.move("subjects", "elsewhere")
+    assert "two.json: './subjects' is not there" in refused(capsys, "evaluate", "--sealed", "two.json")
 
 
 @pytest.mark.parametrize(

@@ -188,8 +188,8 @@ def opened(path: Path, options: argparse.Namespace) -> tuple[Seal, dict[str, obj
         elif name == "source":
             value = [_to(folder, each) for each in value]
         setattr(options, name, value)
-    own = [name for name in made.data if name.startswith(".")]
-    if absent := [name for name in own if "*" not in name and not Path(_to(folder, name)).exists()]:
+    own = [name.partition("/*/")[0] for name in made.data if name.startswith(".")]
+    if absent := [name for name in own if not Path(_to(folder, name)).exists()]:
         raise ValueError(
             f"{path}: {some(absent)} is not there (looked for {_to(folder, absent[0])}). Keep the seal beside its "
             "data, or move them together."
