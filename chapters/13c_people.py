@@ -48,6 +48,7 @@ import textwrap
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 import xsg
 from xsg.claims import claim
@@ -236,7 +237,7 @@ claim("people-gain-p-400", middle.loc[400, "gain p"])
 # place, $p$ ≤ 0.05, in 300 worlds for each point. Which $r$ is found in four worlds of five?
 
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels: the smallest correlation found four times in five. Left, for one map: it falls from 0.82 with 50 people to 0.7 with 400 and is no lower with 800 and 1,600; a dotted line marks a map without error. Right, for independent maps, it falls from 0.7 for one to 0.25 at 64."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels: the smallest correlation found four times in five. Left, for one map: it falls from 0.82 with 50 people to 0.7 with 400 and is no lower with 800 and 1,600; a dotted line marks a map without error. Right, for independent maps, it falls from 0.7 for one to 0.25 at 64; a dashed curve, for 33 independent values a map, lies below."}}
 def smallest(kind):
     """Smallest r found with a power of 0.8, by number; NaN where none is."""
     some = table[(table["part"] == "power") & (table["what"] == "gain")]
@@ -253,6 +254,11 @@ figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.6), sharey=True, layout="const
 axes[0].plot(by_people.index, by_people, "o-", color=BLUE)
 axes[0].axhline(by_maps[1], color=GREY, ls=":", label="one map without error")
 axes[1].plot(by_maps.index, by_maps, "s-", color=ORANGE)
+count = np.geomspace(1, 64, 100)
+reach = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
+formula = np.tanh(reach / np.sqrt(33 * count - 3))
+axes[1].plot(count, formula, "--", color=GREY, label="33 values a map (chapter 27)")
+axes[1].legend(fontsize=8.5)
 axes[0].set(title="one map", xlabel="people that it is measured on", ylim=(0, 1))
 axes[0].set_ylabel("smallest r found\nfour times in five")
 axes[1].set(title="many maps", xlabel="independent maps")
@@ -279,6 +285,9 @@ claim("people-power-maps-64", by_maps[64])
 # On the right: more maps are another matter. One needs 0.70<!-- claim:people-power-maps-1 -->, sixteen
 # 0.34<!-- claim:people-power-maps-16 -->, sixty-four 0.25<!-- claim:people-power-maps-64 -->. But maps only count like this if they
 # are independent. The maps of diseases that we have are not: they resemble one another.
+#
+# The dashed curve is the formula of [chapter 27](27_what_we_learned.ipynb#how-large-would-an-effect-have-to-be), were each map worth 33
+# independent values and the weights of the genes known. Neither is so: a smooth map is worth fewer, and 776 weights must be learned.
 #
 # ## Do genes add anything to place?
 #
@@ -343,11 +352,21 @@ judged = xsg.load_cortex("ahba", thinning=ageing).people
 half = pd.Series(judged.attrs["map"])[judged.columns]  # the map of the other half
 alike = judged.T.corrwith(half)
 print(f"{len(judged)} people judged; like the map: median r = {alike.median():.2f}")
+level = judged.mean(axis=1)
+person = judged.loc[(level - level.median()).abs().idxmin()]
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Four views of the inflated cortex painted with one person's deviations: thinner than the norm nearly everywhere, most in right parietal regions, slightly thicker at the left frontal pole and below the temporal lobes."}}
+figure = brain(person, "deviation (sd; positive: thinner)", xsg.load_atlas("desikan"))
 
 # %% tags=["hide-input", "nbval-check-output"]
+claim("people-person-mean", person.mean())
 claim("people-person-alike", alike.median())
 
 # %% [markdown]
+# What you see: one person (nobody is named), whose mean deviation is that of the median person,
+# 0.8<!-- claim:people-person-mean --> standard deviations. The map of ageing is there and is not: thinner than the norm almost
+# everywhere, but most so in regions of the right parietal lobe, and thicker in a few.
+#
 # The median person correlates with the map of the other half at $r$ = 0.29<!-- claim:people-person-alike -->. A map that is nearly free
 # of error describes hardly a tenth of what makes one person's cortex differ.
 #
