@@ -10,7 +10,7 @@
 # %% [markdown]
 # # 11b. The lead, put to the test
 #
-# *Prerequisites: [a thousand refits](11_refits.ipynb). Time: 20 minutes to read, half a minute to run.*
+# *Prerequisites: [a thousand refits](11_refits.ipynb). Time: 35 minutes to read, half a minute to run.*
 #
 # At the end of [chapter 11](11_refits.ipynb) one result was left standing. A graph VAE predicted held-out regions of the Alzheimer's map
 # better with the real genes than with most tables of random numbers in their place. It was the second model tried on one map. That is how a

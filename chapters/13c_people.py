@@ -10,7 +10,7 @@
 # %% [markdown]
 # # 13c. People, not one map
 #
-# *Prerequisites: [smooth maps](09_smooth_maps.ipynb), [splits](10_splits.ipynb), [a thousand refits](11_refits.ipynb). Time: 20
+# *Prerequisites: [smooth maps](09_smooth_maps.ipynb), [splits](10_splits.ipynb), [a thousand refits](11_refits.ipynb). Time: 35
 # minutes to read, half a minute to run.*
 #
 # The chapters before this one judge maps that others made from their patients. We had 68 numbers and no people. "More people!" is

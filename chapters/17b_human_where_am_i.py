@@ -11,7 +11,7 @@
 # # 17b. Where am I, in a human brain?
 #
 # *Prerequisites: [smooth maps](09_smooth_maps.ipynb), [held out, but from what?](10_splits.ipynb),
-# [where am I?](16_where_am_i.ipynb). Time: 25 minutes to read, half a minute to run.*
+# [where am I?](16_where_am_i.ipynb). Time: 35 minutes to read, half a minute to run.*
 #
 # Part I left a puzzle. Gene expression predicts where the cortex gets thinner in Alzheimer's disease. But so does the mere
 # place of a region, with no gene at all ([chapter 8](08_real_brain.ipynb)). What, then, do the genes know?

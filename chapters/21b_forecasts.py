@@ -10,7 +10,7 @@
 # %% [markdown]
 # # 21b. A forecast that can fail, and one that can succeed
 #
-# *Prerequisites: [real tau](21_real_tau.ipynb). Time: 25 minutes to read, one minute to run.*
+# *Prerequisites: [real tau](21_real_tau.ipynb). Time: 35 minutes to read, one minute to run.*
 #
 # You have maps of a disease from a few months, and want to foresee the next one. The plainest forecast says that nothing will happen:
 # **no change**. A forecast that does not beat it is worth nothing, however good its model sounds.

@@ -10,7 +10,7 @@
 # %% [markdown]
 # # 22b. Genes → tau → thinning again, with measured tau
 #
-# *Prerequisites: [genes set the rates](22_genes_set_rates.ipynb), [a thousand refits](11_refits.ipynb). Time: 20 minutes to read, half a
+# *Prerequisites: [genes set the rates](22_genes_set_rates.ipynb), [a thousand refits](11_refits.ipynb). Time: 35 minutes to read, half a
 # minute to run.*
 #
 # [Chapter 22](22_genes_set_rates.ipynb) asked whether genes set the rates at which tau spreads, and tau thins the cortex. Its map of tau

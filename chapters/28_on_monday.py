@@ -288,16 +288,16 @@ for step in steps:
     print(f"{step.state:16}{step.what}")
 
 # %% [markdown]
-# What it cannot know is left to you. So here is a page to print, in the order of the work:
+# What it cannot know is left to you. So here is a page to print, in the order of the work, for before you say
+# that genes explain your map.
 #
-# ```{admonition} Before I say that genes explain my map
-# **Before I look**
+# ### Before I look
 #
 # - ☐ I checked the map's side, unit, sign and missing regions, and looked at no result.
 # - ☐ Settings and rule are written down; here is the file, its date, and who has it.
 # - ☐ I know how large an effect this map could show.
 #
-# **What I run**
+# ### What I run
 #
 # - ☐ Position alone, and ridge on the genes.
 # - ☐ Twins held out together; in a second run, whole patches.
@@ -308,13 +308,12 @@ for step in steps:
 # - ☐ If there is a deep model: ridge and position beside it, on the same folds.
 # - ☐ If there are visits: no change and mixed effects beside it, with the last visit held out.
 #
-# **What I report**
+# ### What I report
 #
 # - ☐ The median and the range of the dealings, never the best.
 # - ☐ The gain with an interval and a $p$, and how many null maps there were.
 # - ☐ Whether the rule was met. If pairs and patches disagree: “not settled”.
 # - ☐ What was tried beside it, and what was not frozen.
-# ```
 
 # %% [markdown]
 # ## Some of the simulated maps again
