@@ -111,11 +111,8 @@ def _main(arguments: Sequence[str]) -> int:
     there = "lh.tsv rh.tsv participants.tsv, or SUBJECTS_DIR participants.tsv: begin with your cohort"
     new.add_argument("--from", dest="tables", nargs="+", metavar="TABLE", help=there)
     new.add_argument("--atlas", help="the atlas that the tables are of (default: desikan)")
-    if set(arguments) & {
-        "evaluate",
-        "new",
-        "seal",
-    }:  # which splits, nulls and atlases there are takes half a second to import
+    # Which splits, nulls and atlases there are takes half a second to import.
+    if set(arguments) & {"evaluate", "new", "seal"}:
         from xsg.study import evaluate
 
         evaluate.add_arguments(trial)
@@ -143,10 +140,8 @@ def _main(arguments: Sequence[str]) -> int:
         for name in data.registry().index if options.all else options.names:
             print(data.fetch(name))
     except (ValueError, TypeError, OSError, data.DownloadError) as error:
-        print(
-            f"error: {evaluate.in_shell(str(error)) if options.part in ('evaluate', 'seal') else error}",
-            file=sys.stderr,
-        )
+        told = evaluate.in_shell(str(error)) if options.part in ("evaluate", "seal") else error
+        print(f"error: {told}", file=sys.stderr)
         return 1
     return 0
 

@@ -134,3 +134,9 @@ def test_the_real_matrix(real_data):
     assert not set(UNMEASURED) & set(everything.index)
     pd.testing.assert_frame_equal(everything[loaded.columns], loaded.drop(index=UNMEASURED))
     assert normalise(everything).shape == (66, 12_668)
+
+
+def test_an_atlas_by_its_other_name_has_the_same_files():
+    ours = module.registered_files(None, "desikan")
+    assert module.registered_files(None, "dk") == module.registered_files("landmark", "desikan") == ours
+    assert len(ours) == 2

@@ -11,7 +11,6 @@ import pytest
 
 import xsg
 from xsg.__main__ import main
-from xsg.atlas import load_parcellation
 from xsg.study.evaluate import add_arguments, read_subject
 from xsg.study.read import write_template
 
@@ -19,18 +18,9 @@ QUICK = ["--model", "ridge", "--n-nulls", "19", "--split", "homologous"]
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def table(here):
-    places = load_parcellation("dk").table
-    values = places["y"] / 50 + np.random.default_rng(0).normal(0, 0.3, len(places))
-    values.rename("d").to_csv(here / "mine.csv")
-    values.to_frame("d").assign(e=1 - values).to_csv(here / "several.csv")
-    return "mine.csv"
+def several(table, here):
+    values = pd.read_csv(here / table, index_col=0)
+    values.assign(e=1 - values["d"]).to_csv(here / "several.csv")
 
 
 def test_a_study_reaches_a_report(here, capsys):
@@ -114,7 +104,7 @@ def test_a_sign_that_was_not_told_is_noted_and_stands_in_the_report(table, here,
         (["mine.csv", "--n-nulls", "5", "--positive", "loss"], "at least 19"),
     ],
 )
-def test_what_cannot_be_used_is_one_line_and_exit_code_1(table, real_data, capsys, arguments, said):
+def test_what_cannot_be_used_is_one_line_and_exit_code_1(several, real_data, capsys, arguments, said):
     assert main(["evaluate", *arguments]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""

@@ -7,31 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from xsg.__main__ import main
-from xsg.atlas import load_parcellation
 from xsg.study import freeze
 from xsg.study.seal import read_seal
 from xsg.study.write import write_template
 
 QUICK = ["--model", "ridge", "--n-nulls", "19", "--split", "homologous"]
 RULE = ["--rule", "gain > 0.9 and gain p <= 0.05"]
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def table(here):
-    places = load_parcellation("dk").table
-    values = places["y"] / 50 + np.random.default_rng(0).normal(0, 0.3, len(places))
-    values.rename("d").to_csv(here / "mine.csv")
-    return "mine.csv"
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ def load_ahba(
     choice(missing, ("drop", "mirror"), "missing")
     atlas = atlas_name(atlas)
     open_choice = genes is None and atlas != "desikan"
-    genes = ("landmark" if atlas == "desikan" else "all") if genes is None else genes
+    genes = default_genes(atlas) if genes is None else genes
     stability, file = _matrix_file(atlas, stability)
     table, regions = _read(file), region_names(atlas)
     meant = translate(table.index, regions)
@@ -145,14 +145,21 @@ def load_ahba(
     return table
 
 
-def registered_files(genes: str, atlas: str) -> list[str]:
-    """Return the files of the registry that an atlas and its gene expression are loaded from.
+def default_genes(atlas: str) -> str:
+    """Return which genes an atlas has where none are asked for: at finer scales donors agree on few landmark genes."""
+    return "landmark" if atlas == "desikan" else "all"
+
+
+def registered_files(genes: str | None, atlas: str) -> list[str]:
+    """Return the files of the registry that an atlas and its genes (None: `default_genes`) are loaded from.
 
     Examples
     --------
     >>> registered_files("all", "desikan")
     ['human/expression/desikan_r0.2.csv.bz2']
     """
+    atlas = atlas_name(atlas)
+    genes = genes or default_genes(atlas)
     found = [_matrix_file(atlas, None)[1], *atlas_files(atlas)]
     return found + [_LANDMARKS] * (genes == "landmark")
 

@@ -242,7 +242,7 @@ def _place_kernels(regions: pd.Index, parcellation: Parcellation) -> list[np.nda
     return [each * ((1 + unlike * np.outer(side, side)) / (1 + unlike)) for unlike in SIDES for each in shared]
 
 
-def _likeliest(kernels: Iterable[np.ndarray], y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+def likeliest(kernels: Iterable[np.ndarray], y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
     """Predictions (M, t) of Gaussian processes, for each map with the kernel (n, n) and nugget likeliest of all."""
     mean, nuggets = y.mean(axis=1, keepdims=True), np.array(NUGGETS)
     best, parts = np.full(len(y), -np.inf), []
@@ -277,7 +277,7 @@ def _place(expression: pd.DataFrame, parcellation: Parcellation, mixed: Callable
         found = np.empty((len(y), test.sum()))
         for which, several in ((equal, places[: len(LENGTHS)]), (~equal, places)):
             if which.any():
-                found[which] = _likeliest(mixed(several, train), y[which], train, test)
+                found[which] = likeliest(mixed(several, train), y[which], train, test)
         return found
 
     return predict

@@ -10,7 +10,7 @@ import numpy as np
 from xsg.evaluation.baselines import BASELINES
 from xsg.evaluation.nulls import p_text
 from xsg.report.frozen import moment, seal_of
-from xsg.report.words import KINDS, PLACE, about_null, plain, signed
+from xsg.report.words import KINDS, PLACE, about_null, has, plain, signed
 
 if TYPE_CHECKING:
     from xsg.report.found import Report
@@ -36,12 +36,8 @@ def _item(done: bool, what: str, text: str) -> Item:
     return Item(DONE if done else LACKS, what, text)
 
 
-def _has(report: Report, name: str) -> bool:
-    return name in (report.label, *report.baselines.index)
-
-
 def _first(report: Report, every: list[Report]) -> Item:
-    names = [name for name in (PLACE, "ridge") if _has(report, name)]
+    names = [name for name in (PLACE, "ridge") if has(report, name)]
     scores = ", ".join(f"{name} R² = {plain(report.score(name))}" for name in names)
     return _item(len(names) == 2, "Position and ridge first", scores or "Judge the baselines beside the model.")
 
@@ -103,7 +99,7 @@ def _deep(report: Report, every: list[Report]) -> Item:
     what = "What a deep model must beat: ridge and position on the same folds"
     if report.label in BASELINES:
         return Item(IDLE, what, f"{report.label} is no deep model.")
-    beside = [name for name in ("ridge", PLACE) if _has(report, name)]
+    beside = [name for name in ("ridge", PLACE) if has(report, name)]
     if len(beside) < 2:
         return _item(False, what, "Judge the baselines beside the model.")
     ahead = [name for name in beside if report.baselines.loc[name, "lead low"] > 0]

@@ -26,8 +26,7 @@ def moment(text: str) -> str:
     >>> moment("2026-11-29T14:58:03Z")
     '29 November 2026, 14:58 UTC'
     """
-    found = datetime.fromisoformat(text)
-    return f"{found.day} {found:%B %Y, %H:%M} UTC"
+    return f"{day(text)}, {datetime.fromisoformat(text):%H:%M} UTC"
 
 
 def day(text: str) -> str:

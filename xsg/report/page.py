@@ -271,7 +271,7 @@ def _splits(report: Report, also: Sequence[Report]) -> str:
     body = ""
     for each in (report, *also):
         gain, p = each.gain, p_text(each.p_value["held-out R²"], len(each.null), "p")
-        beside = [plain(each.score(name)) if _has(each, name) else "–" for name in (PLACE, BOTH)]
+        beside = [plain(each.score(name)) if words.has(each, name) else "–" for name in (PLACE, BOTH)]
         added = signed(gain["value"]) if np.isfinite(gain["value"]) else "–"
         ends = f"{signed(gain['low'])} to {signed(gain['high'])}" if np.isfinite(gain["value"]) else ""
         leaks = " Homologues leak." if each.leaks else ""
@@ -290,10 +290,6 @@ def _splits(report: Report, also: Sequence[Report]) -> str:
     more = "" if also else "One split was run. Patches ask a harder question: evaluate with split='spatial', too."
     intro = "R² held out. What is near is alike, so the farther from the training regions, the harder the question."
     return _section("By split", _p(intro, "note"), _table("Splits and their scores", head, body), more and _p(more))
-
-
-def _has(report: Report, name: str) -> bool:
-    return name in (report.label, *report.baselines.index)
 
 
 def _checklist(report: Report, also: Sequence[Report]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from xsg.evaluation.nulls import MAP_NULLS
-from xsg.report.words import BOTH, PLACE
+from xsg.report.words import BOTH, PLACE, has
 
 if TYPE_CHECKING:
     from xsg.report.found import Report
@@ -147,7 +147,7 @@ def _value(side: str | float, report: Report) -> float:
     scores = {"position": PLACE, "position + genes": BOTH, "ridge": "ridge"}
     if side in scores:
         name = scores[side]
-        return report.score(name) if name in (report.label, *report.baselines.index) else np.nan
+        return report.score(name) if has(report, name) else np.nan
     if side.startswith("gain"):
         return float(report.gain[side.removeprefix("gain").strip() or "value"])
     if side in ("p", "p r"):

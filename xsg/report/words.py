@@ -124,6 +124,11 @@ def _use(report: Report) -> str:
     return f"To predict this map use {use} (held-out R² = {score}): {own}."
 
 
+def has(report: Report, name: str) -> bool:
+    """Tell whether a method was judged, as the model or as one of the baselines."""
+    return name in (report.label, *report.baselines.index)
+
+
 def overall(report: Report, also: Sequence[Report] = ()) -> Verdict:
     """Answer over all splits: yes only where pairs and patches both say yes, and no other split says otherwise.
 

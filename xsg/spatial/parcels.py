@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from xsg.check import array, choice, number
-from xsg.evaluation.baselines import LENGTHS, PENALTIES, _likeliest
+from xsg.evaluation.baselines import LENGTHS, PENALTIES, likeliest
 from xsg.spatial.estimator import SpatialVAE
 from xsg.spatial.mouse import SHAPE
 from xsg.spatial.place_baselines import ended
@@ -224,7 +224,7 @@ def _process(lengths: Callable[[np.ndarray], Sequence[float]]) -> _Predict:
         distance = cdist(both := np.concatenate([x, asked]), both)
         known = np.arange(len(both)) < len(x)
         scaled = [np.sqrt(3) * distance / each for each in lengths(distance[: len(x), : len(x)])]
-        return _likeliest([(1 + each) * np.exp(-each) for each in scaled], y.T, known, ~known).T
+        return likeliest([(1 + each) * np.exp(-each) for each in scaled], y.T, known, ~known).T
 
     return predict
 

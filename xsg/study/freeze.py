@@ -94,6 +94,7 @@ def settled(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     ValueError
         What `xsg.evaluate` would refuse without looking at the map.
     """
+    from xsg.data.expression import default_genes
     from xsg.trial import NULLS
 
     kind, source = trial.find_source(options)
@@ -111,7 +112,7 @@ def settled(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     null = fitting_null(options.null, like)
     choice(null, NULLS, "null")
     n_nulls, stop_after = how_many(options.n_nulls)
-    genes = None if kind == "study" else options.genes or ("landmark" if atlas == "desikan" else "all")
+    genes = None if kind == "study" else options.genes or default_genes(atlas)
     found = {name: getattr(options, name) for name in _SAID}
     found |= {name: _from(folder, getattr(options, name)) for name in _FILES}
     if kind == "cohort" and found["site"] is None:
@@ -141,10 +142,9 @@ def digests(options: argparse.Namespace, folder: Path) -> dict[str, str]:
     if kind == "study":
         mine = study_files(source)
         if isinstance(place := study_atlas(source), str):
-            names = registered_files("landmark" if atlas_name(place) == "desikan" else "all", place)
+            names = registered_files(None, place)
     else:
-        atlas = atlas_name(options.atlas or "desikan")
-        names = registered_files(options.genes or ("landmark" if atlas == "desikan" else "all"), atlas)
+        names = registered_files(options.genes, options.atlas or "desikan")
         sides = source.values() if isinstance(source, dict) else source if isinstance(source, tuple) else [source]
         extra = [options.mask, options.people, options.quality]
         mine = [*map(Path, sides), *(Path(each) for each in extra if each)]
