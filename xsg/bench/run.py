@@ -1,0 +1,224 @@
+"""Run methods on tasks, and put what came out in one table with intervals."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from copy import deepcopy
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from xsg.bench.scores import SCORES, answers, scored
+from xsg.bench.tasks import Task
+from xsg.check import columns, number
+from xsg.evaluation.baselines import Baseline
+from xsg.evaluation.dealings import chosen, deal
+from xsg.evaluation.protocol import by_method, check_subject, label, predict_folds
+from xsg.evaluation.splits import PairWarning
+from xsg.training import held_out_mean
+
+DEALINGS = 3
+COLUMNS = ("method", "task", "kind", "split", "map", "dealing", *SCORES, "seconds")
+KEY = ["method", "task", "split", "map", "dealing"]
+_RESAMPLES = 2000
+_ROUNDING = 1e-3  # of a score
+
+
+def score(
+    method: object,
+    tasks: Sequence[Task],
+    dealings: int = DEALINGS,
+    seed: int = 0,
+    progress: bool = False,
+    name: str | None = None,
+) -> pd.DataFrame:
+    """Have a method predict the maps of some tasks, and score what it predicts of the regions held out.
+
+    Parameters
+    ----------
+    method
+        What `xsg.evaluation.protocol.predict_folds` takes: an object with the method of a
+        `xsg.evaluation.protocol.Subject`, a scikit-learn regressor, a `xsg.CrossScaleVAE`. It is not touched.
+    tasks
+        Of `xsg.bench.tasks.tasks`.
+    dealings
+        How many times the regions are dealt into folds, by the seeds ``seed``, ``seed + 1``, ….
+    seed
+        Of the folds and of the method.
+    progress
+        Show a progress bar.
+    name
+        What to call the method; by default its `xsg.evaluation.protocol.label`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each map of each task and each dealing, with columns `COLUMNS`: the scores are those of
+        `xsg.bench.scores`, ``seconds`` the time that the method took for the task, divided evenly among its rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A method that does not fit, or predictions that do not.
+
+    Notes
+    -----
+    An object of its own kind is asked for one fold at a time, and sees in the regions that the fold holds out the mean
+    of the map over those that train: a method that reads them all the same gains nothing by it.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from xsg.bench.tasks import tasks
+    >>> rows = score(Ridge(), tasks("place")[:1], dealings=2)
+    >>> rows.shape, rows["method"].unique().tolist()
+    ((40, 11), ['Ridge'])
+    """
+    check_subject(method)
+    dealings, seed = number(dealings, "dealings", 1, whole=True), number(seed, "seed", 0, whole=True)
+    tables = []
+    for task in tasks:
+        dealt, place = _dealt(task, dealings, seed), _position(task, dealings, seed)
+        started = time.perf_counter()
+        by_fold = np.split(_predicted(method, task, np.vstack(dealt), seed, progress), len(dealt), axis=1)
+        seconds = (time.perf_counter() - started) / (len(dealt) * len(task.maps))
+        for dealing, (each, folds) in enumerate(zip(by_fold, dealt, strict=True)):
+            found = scored(task.maps, held_out_mean(each, folds), place[dealing], task.truth)
+            where = {"task": task.name, "kind": task.kind, "split": task.split, "dealing": dealing}
+            tables.append(found.assign(method=name or label(method), seconds=seconds, **where))
+    return pd.concat(tables, ignore_index=True)[list(COLUMNS)] if tables else pd.DataFrame(columns=list(COLUMNS))
+
+
+def table(rows: pd.DataFrame, by: Sequence[str] = ("task", "kind", "split"), seed: int = 0) -> pd.DataFrame:
+    """Summarise rows: of each score the median over maps of the median over dealings, with a 95 % interval.
+
+    Parameters
+    ----------
+    rows
+        Of `score`, of one or many methods.
+    by
+        What makes a cell beside the method: ``("kind", "split")`` pools the tasks of a kind.
+    seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``method``, those of ``by``, ``score``, ``value``, ``low``, ``high`` and ``maps``. The scores are
+        `xsg.bench.scores.SCORES` (maps drawn with replacement, so the interval tells how much hangs on which maps
+        there are, with these folds and this cortex), and the shares of maps of which the method says ``there`` and
+        ``beyond`` (`xsg.bench.scores.answers`; Wilson's interval; ``split`` is "both"). What cannot be scored, such as
+        the truth of real maps, has no row.
+
+    Raises
+    ------
+    ValueError
+        Rows that lack a column.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from xsg.bench.tasks import tasks
+    >>> found = table(score(Ridge(), tasks("place"), dealings=1))
+    >>> found["score"].unique().tolist()
+    ['r2', 'gain', 'slope', 'there', 'beyond']
+    """
+    columns(rows, [*KEY, "kind", *SCORES], "rows", "Expected what xsg.bench.run.score returns.")
+    by, cells = list(by), []
+    each = rows.groupby(["method", *by, *(key for key in ("task", "map") if key not in by)], sort=False)[
+        list(SCORES)
+    ].median()
+    for where, group in each.groupby(["method", *by], sort=False):
+        for name in SCORES:
+            values = group[name].dropna().to_numpy()
+            if len(values):
+                cells.append([*where, name, np.median(values), *_interval(values, seed), len(values)])
+    shares = [name for name in by if name != "split"]
+    for where, group in answers(rows).groupby(["method", *shares], sort=False):
+        place = dict(zip(["method", *shares], where, strict=True), split="both")
+        for name in ("there", "beyond"):
+            values = group[name].dropna()
+            if len(values):
+                ends = binomtest(int(values.sum()), len(values)).proportion_ci(method="wilson")
+                start = [place[key] for key in ["method", *by]]
+                cells.append([*start, name, values.mean(), ends.low, ends.high, len(values)])
+    return pd.DataFrame(cells, columns=["method", *by, "score", "value", "low", "high", "maps"])
+
+
+def reproduced(kept: pd.DataFrame, again: pd.DataFrame) -> pd.DataFrame:
+    """Compare rows that were kept with the same rows made again.
+
+    Parameters
+    ----------
+    kept, again
+        Rows of `score`; those of ``again`` must all be among those kept.
+
+    Returns
+    -------
+    DataFrame
+        A row for each method, task, split and score: mean over rows ``kept`` and ``again``, the ``noise``, and whether
+        they are ``within`` it. The noise is twice the standard error that dealing the regions into other folds gives
+        the mean, √(Σ s² / D) / K over K maps and D dealings, s² the variance over the dealings kept; and at least the
+        rounding, 0.001. (Another machine's arithmetic moves a trained network less than other folds do, a linear method
+        not at all.)
+
+    Raises
+    ------
+    ValueError
+        Rows that are not among those kept.
+    """
+    old = kept.set_index(KEY)
+    lost = again.set_index(KEY).index.difference(old.index)
+    if len(lost):
+        raise ValueError(f"{len(lost)} of {len(again)} rows made again are not among those kept, such as {lost[0]}.")
+    spread = kept.groupby(KEY[:-1])[list(SCORES)].var().fillna(0)
+    cells = []
+    for where, new in again.groupby(["method", "task", "split"], sort=False):
+        before = old.loc[pd.MultiIndex.from_frame(new[KEY])]
+        for name in SCORES:
+            values, maps = new[name].to_numpy(float), new["map"].unique()
+            if not np.isfinite(values).any():
+                continue
+            s2 = spread.loc[[(*where, each) for each in maps], name]
+            noise = 2 * np.sqrt(s2.sum() / (len(new) / len(maps))) / len(maps) + _ROUNDING
+            means = np.nanmean(before[name].to_numpy(float)), np.nanmean(values)
+            cells.append([*where, name, *means, noise, abs(means[0] - means[1]) <= noise])
+    return pd.DataFrame(cells, columns=["method", "task", "split", "score", "kept", "again", "noise", "within"])
+
+
+def _dealt(task: Task, dealings: int, seed: int) -> list[np.ndarray]:
+    """Folds, bool (F, n), for each way of dealing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PairWarning)  # blocks of mirror images stay together instead
+        return deal(chosen(None, task.cortex) if task.split == "pairs" else "spatial", task.cortex, dealings, seed)
+
+
+@lru_cache(maxsize=64)
+def _position(task: Task, dealings: int, seed: int) -> list[np.ndarray]:
+    """Predict the maps (K, n) of a task from position alone, in each dealing."""
+    dealt = _dealt(task, dealings, seed)
+    by_fold = _predicted(Baseline("position (kriging)"), task, np.vstack(dealt), seed)
+    return list(map(held_out_mean, np.split(by_fold, len(dealt), axis=1), dealt))
+
+
+def _predicted(method: object, task: Task, folds: np.ndarray, seed: int, progress: bool = False) -> np.ndarray:
+    """Predictions (K, F, n); what a fold holds out is hidden from a stranger's own method."""
+    if not by_method(method) or type(method) is Baseline:
+        return predict_folds(method, task.cortex, task.maps, folds, (seed,), progress=progress)
+    cortex, found = deepcopy(task.cortex), []
+    for fold in folds:
+        y = task.maps.to_numpy(copy=True)
+        y[:, fold] = y[:, ~fold].mean(axis=1, keepdims=True)
+        maps = pd.DataFrame(y, task.maps.index, task.maps.columns)
+        found.append(predict_folds(method, cortex, maps, fold[None], (seed,), progress=progress))
+    return np.concatenate(found, axis=1)
+
+
+def _interval(values: np.ndarray, seed: int) -> np.ndarray:
+    """95 % interval of the median of values (K,), drawn with replacement."""
+    drawn = np.random.default_rng(seed).integers(len(values), size=(_RESAMPLES, len(values)))
+    return np.quantile(np.median(values[drawn], axis=1), (0.025, 0.975))
