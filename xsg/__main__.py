@@ -1,7 +1,7 @@
 """Command line, ``xsg`` or ``python -m xsg``.
 
-``evaluate`` puts a map on trial, ``seal`` freezes a trial before it is run, ``new`` begins a study, ``data`` lists and
-fetches remote data files.
+``evaluate`` puts a map on trial, ``seal`` freezes a trial before it is run, ``new`` begins a study, ``bench`` scores
+methods of one's own, ``data`` lists and fetches remote data files.
 """
 
 import argparse
@@ -111,12 +111,18 @@ def _main(arguments: Sequence[str]) -> int:
     there = "lh.tsv rh.tsv participants.tsv, or SUBJECTS_DIR participants.tsv: begin with your cohort"
     new.add_argument("--from", dest="tables", nargs="+", metavar="TABLE", help=there)
     new.add_argument("--atlas", help="the atlas that the tables are of (default: desikan)")
+    about = "Score methods of your own on maps whose truth is known, and on real ones, beside the methods of the book."
+    bench = parts.add_parser("bench", help="score methods of your own beside those of the book", description=about)
     # Which splits, nulls and atlases there are takes half a second to import.
     if set(arguments) & {"evaluate", "new", "seal"}:
         from xsg.study import evaluate
 
         evaluate.add_arguments(trial)
         evaluate.add_questions(new.add_argument_group("what is asked of the cohort"))
+    if "bench" in arguments:
+        from xsg.bench import shell
+
+        shell.add_arguments(bench)
     if "seal" in arguments:
         from xsg.study import freeze
 
@@ -130,6 +136,8 @@ def _main(arguments: Sequence[str]) -> int:
     try:
         if options.part == "new":
             return _new(options)
+        if options.part == "bench":
+            return shell.run(options)
         if options.part == "seal":
             return freeze.seal(options)
         if options.part == "evaluate":

@@ -1,0 +1,185 @@
+"""``xsg bench`` as a stranger meets it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from functools import cache
+
+import pandas as pd
+import pytest
+
+from xsg.__main__ import main
+from xsg.bench import shell
+from xsg.bench.tasks import tasks
+
+RIDGE = "from sklearn.linear_model import Ridge\nmine = Ridge(300)\n"
+FEW = ["--tasks", "place"]
+
+
+@cache
+def few(*names):
+    """Three maps of each task."""
+    return [replace(each, maps=each.maps[:3], truth=each.truth[:3]) for each in tasks(names)]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shell, "tasks", lambda names: few(*names))
+    path = [*sys.path]
+    yield tmp_path
+    sys.path[:] = path
+    sys.modules.pop("my_method", None)
+
+
+@pytest.fixture
+def method(here):
+    """Write a method whose predict_folds is given."""
+
+    def write(body, head=""):
+        lines = "\n".join(f"        {line}" for line in body.splitlines())
+        text = (
+            f"import numpy as np\n{head}\nclass Mine:\n    def predict_folds(self, cortex, maps, held_out):\n{lines}\n"
+        )
+        (here / "my_method.py").write_text(text, encoding="utf-8")
+        return ["bench", "--methods", "my_method.py", *FEW]
+
+    return write
+
+
+MEAN = (
+    "y = maps.to_numpy()\nreturn np.stack([np.tile(y[:, ~f].mean(1)[:, None], y.shape[1]) for f in held_out], axis=1)"
+)
+
+
+def test_one_command_gives_one_table(here, capsys):
+    (here / "my_method.py").write_text(RIDGE)
+    assert main(["bench", "--methods", "my_method.py", *FEW]) == 0
+    out = capsys.readouterr().out
+    assert "\nmine " in out
+    assert "position (kriging)" in out
+    assert "benchmark/table.html" in out
+    assert {each.name for each in (here / "benchmark").iterdir()} == {
+        *(f"table.{ending}" for ending in ("csv", "md", "html")),
+        *(f"rows.{ending}" for ending in ("csv", "key")),
+    }
+    cells = pd.read_csv(here / "benchmark/table.csv")
+    assert {"mine", "position (kriging)"} <= set(cells["method"])
+    assert (cells["low"] <= cells["value"]).all()
+    assert len(pd.read_csv(here / "benchmark/rows.csv")) == 18
+
+
+def test_what_is_done_is_not_done_again_unless_the_file_changed(here, method, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(shell, "score", lambda *given, _score=shell.score, **how: (
+        asked.append(how.get("name")), _score(*given, **how))[1])  # fmt: skip
+    command = method(MEAN)
+    for again, n in (("", 2), ("", 0), ("# another line", 2)):
+        asked.clear()
+        if again:
+            method(MEAN, again)
+        assert main(command) == 0
+        assert asked.count("Mine") == n
+    assert "Mine" in capsys.readouterr().out
+
+
+def test_rows_that_were_kept_give_the_very_same_table(here, method):
+    command = method(MEAN)
+    assert main(command) == 0
+    first = (here / "benchmark/table.csv").read_text()
+    assert main(command) == 0
+    assert (here / "benchmark/table.csv").read_text() == first
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            "return np.full((len(maps), *held_out.shape), np.nan)",
+            "Mine failed on place, pairs: ValueError: Mine predicts nan",
+        ),
+        ("raise RuntimeError('no luck')", "RuntimeError: no luck (my_method.py, line 6)"),
+        ("import sys\nsys.exit(0)", "it calls exit (my_method.py, line 7)"),
+        ("return maps", "ValueError: Mine.predict_folds returned shape"),
+        ("return None", "returned"),
+        ("return 1 / 0", "ZeroDivisionError"),
+    ],
+)
+def test_a_method_that_fails_is_told_of_and_the_others_go_on(here, method, capsys, body, said):
+    command = method(body, "from sklearn.linear_model import Ridge\nother = Ridge(30)")
+    assert main(command) == 1
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert "Traceback" not in captured.err
+    assert "\nother " in captured.out
+
+
+def test_what_a_method_prints_is_no_part_of_the_table(method, capsys):
+    assert main(method("print('chatter')\n" + MEAN)) == 0
+    captured = capsys.readouterr()
+    assert "chatter" not in captured.out
+    assert "chatter" in captured.err
+
+
+def test_only_failures_leave_a_table_of_the_others(here, method, capsys):
+    assert main(method("raise RuntimeError")) == 1
+    captured = capsys.readouterr()
+    assert "position (kriging)" in captured.out
+    assert "no more is said" in captured.err
+    assert (here / "benchmark/table.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--methods", "no.py"], "no.py is not there"),
+        (["--methods", "."], "is a folder"),
+        (["--methods", "my_method.py", "--tasks", "plaice"], "Did you mean 'place'?"),
+        (["--methods", "my_method.py", "--out", "my_method.py"], "no table can be written there"),
+    ],
+)
+def test_what_cannot_be_used_is_said_on_stderr(here, capsys, options, said):
+    (here / "my_method.py").write_text(RIDGE)
+    assert main(["bench", *options]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ") or "error: " in captured.err
+    assert said in captured.err
+    assert captured.out == ""
+
+
+def test_without_a_file_the_usage_is_shown(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["bench"])
+    assert ended.value.code == 2
+    assert "--methods" in capsys.readouterr().err
+
+
+def test_a_method_of_a_name_that_is_kept_is_told_apart(here, capsys):
+    (here / "my_method.py").write_text(RIDGE.replace("mine", "ridge") + "METHODS = {'position (kriging)': ridge}")
+    assert main(["bench", "--methods", "my_method.py", *FEW]) == 0
+    assert "position (kriging) (own)" in capsys.readouterr().out
+
+
+def test_ctrl_c_ends_it_and_the_same_command_goes_on(here, method, monkeypatch, capsys):
+    command = [sys.executable, "-m", "xsg", *method(
+        "import os, time\n"
+        "if os.path.exists('benchmark/rows.csv') and not os.path.exists('go'):\n"
+        "    open('waits', 'w').close()\n"
+        "    time.sleep(60)\n" + MEAN)]  # fmt: skip
+    ran = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60
+    while not (here / "waits").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    os.kill(ran.pid, signal.SIGINT)
+    _, error = ran.communicate(timeout=30)
+    assert ran.returncode == 130, error
+    assert error.rstrip().endswith("interrupted; the same command goes on from here")
+    assert len(pd.read_csv(here / "benchmark/rows.csv")) == 60
+    (here / "go").touch()
+    monkeypatch.setattr(shell, "tasks", tasks)
+    assert main(command[3:]) == 0
+    assert "Mine: " in capsys.readouterr().out
+    assert len(pd.read_csv(here / "benchmark/rows.csv")) == 120

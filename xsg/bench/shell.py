@@ -1,0 +1,165 @@
+"""``xsg bench``: a file of methods in, the table out, theirs beside those that are kept."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from xsg.bench import show
+from xsg.bench.load import digest_of, load_methods, told
+from xsg.bench.run import COLUMNS, PLACE, reproduced, score, table
+from xsg.bench.tasks import SETS, TASKS, Task, tasks
+from xsg.data.fetch import fetch, registry
+from xsg.evaluation.baselines import Baseline
+from xsg.files import versions, whole
+from xsg.study.seal import sources
+
+KEPT = "experiments/benchmark.csv"
+EXAMPLES = """\
+examples:
+  xsg bench --methods my_method.py                    simulated maps, no data needed: a minute and your method's time
+  xsg bench --methods my_method.py --tasks full       real maps and a finer atlas, too
+  xsg bench --methods my_method.py --tasks enigma atrophy --out found
+
+The folder --out gets table.html and table.md to read, table.csv (every score with its interval) and rows.csv (map by
+map). If a run is cut short (Ctrl-C, a shutdown), give the same command again and it goes on from there.
+Exit codes: 0 done, 1 the file or a task cannot be used or a method failed (said on stderr), 2 a wrong command line, 130
+interrupted."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``xsg bench``."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EXAMPLES
+    parser.add_argument("--methods", type=Path, required=True, metavar="FILE", help="a .py file with your methods")
+    parser.add_argument(
+        "--tasks",
+        nargs="+",
+        default=["quick"],
+        metavar="NAME",
+        help=f"{', '.join(SETS)}, or one or more of {', '.join(TASKS)} (default: quick)",
+    )
+    parser.add_argument("--out", type=Path, default=Path("benchmark"), metavar="FOLDER", help="default: ./benchmark")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a stranger's methods on tasks, print the table and write it; return the exit code."""
+    started = time.monotonic()
+    try:
+        with redirect_stdout(sys.stderr):  # what a method prints is no part of the table
+            methods = _apart(load_methods(options.methods))
+            asked = tasks(options.tasks)
+            _writable(options.out)
+            rows, failed = _all(methods, asked, options.out, options.methods)
+            kept, notes = _kept(asked)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    notes = [*notes, *failed]
+    for line in notes:
+        print(f"note: {line}", file=sys.stderr)
+    everything = pd.concat([rows, kept], ignore_index=True) if len(rows) else kept
+    found = show.boards(everything, list(methods))
+    _write(options.out, rows, everything, found, list(methods), notes)
+    print(show.as_text(found), end="\n\n")
+    print(show.ABOUT)
+    for name, each in rows.groupby("method", sort=False):
+        print(f"{name}: {each['seconds'].sum():.0f} s for {len(each)} maps × dealings")
+    print(f"{options.out / 'table.html'} ({time.monotonic() - started:.0f} s; its numbers beside it)")
+    return 1 if failed else 0
+
+
+def _apart(methods: Mapping[str, object]) -> dict[str, object]:
+    """Tell a stranger's methods from those kept that have the same name."""
+    taken = set(_table()["method"]) | {PLACE}
+    return {f"{name} (own)" if name in taken else name: method for name, method in methods.items()}
+
+
+def _table() -> pd.DataFrame:
+    """Return the rows that are kept with the package's repository; none where there are none."""
+    return pd.read_csv(fetch(KEPT)) if KEPT in registry().index else pd.DataFrame(columns=list(COLUMNS))
+
+
+def _kept(asked: list[Task]) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows kept of these tasks, and what is to be said of them; position alone, made here, if none are."""
+    place = score(Baseline(PLACE), asked)
+    kept = _table()
+    kept = kept[kept["task"].isin({each.name for each in asked})]
+    lacks = sorted({each.name for each in asked} - set(kept["task"]))
+    notes = []
+    if lacks:
+        notes.append(f"no other methods are kept for {', '.join(lacks)}: only position alone stands beside yours")
+    mine = place[~place["task"].isin(lacks)]
+    if len(mine) and PLACE in set(kept["method"]):
+        try:
+            same = reproduced(kept, mine)["within"].all()
+        except ValueError:
+            same = False
+        if not same:
+            notes.append(
+                "position alone scores otherwise here than in the table that is kept, which another version made: "
+                "compare your method with it, not with the others"
+            )
+    return pd.concat([kept, place[place["task"].isin(lacks)]], ignore_index=True), notes
+
+
+def _all(methods: dict[str, object], asked: list[Task], out: Path, path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Score each method on each task, and keep what is done; return the rows, and what failed."""
+    key = json.dumps({"methods": digest_of(path), "xsg": sources(), "versions": versions()})
+    done, file, seal = pd.DataFrame(columns=list(COLUMNS)), out / "rows.csv", out / "rows.key"
+    if file.is_file() and seal.is_file() and seal.read_text(encoding="utf-8") == key:
+        done = pd.read_csv(file)
+    tables, failed = [], []
+    with tqdm(total=len(methods) * len(asked), unit="task") as bar:
+        for (name, method), task in product(methods.items(), asked):
+            bar.set_description(f"{name}: {task.name}, {task.split}")
+            here = done[(done["method"] == name) & (done["task"] == task.name) & (done["split"] == task.split)]
+            if here.empty:
+                try:
+                    here = score(method, [task], name=name)
+                except (Exception, SystemExit) as error:
+                    failed.append(f"{name} failed on {task.name}, {task.split}: {told(error, path)}")
+                    bar.update()
+                    continue
+                done = pd.concat([done, here], ignore_index=True) if len(done) else here
+                with whole(file) as part:
+                    done.to_csv(part, index=False)
+                with whole(seal) as part:
+                    part.write_text(key, encoding="utf-8")
+            bar.update()
+            tables.append(here)
+    return pd.concat(tables, ignore_index=True) if tables else done.head(0), failed
+
+
+def _write(
+    out: Path, rows: pd.DataFrame, everything: pd.DataFrame, found: dict, first: list[str], notes: list[str]
+) -> None:
+    texts = {
+        "table.csv": table(everything).round(4).to_csv(index=False),
+        "table.md": show.as_markdown(found),
+        "table.html": show.as_page(found, first, notes),
+    }
+    for name, text in texts.items():
+        with whole(out / name) as part:
+            part.write_text(text, encoding="utf-8")
+
+
+def _writable(folder: Path) -> None:
+    """Refuse a folder that cannot be written to: before hours, not after."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ValueError(
+            f"{folder}: no table can be written there ({error.strerror}). Name another folder with --out."
+        ) from None
