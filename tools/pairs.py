@@ -2,7 +2,7 @@
 
 tools/pairs.py --check     both hold the same cells, and the notebook was run from top to bottom without error
 tools/pairs.py --sync      execute what changed (the cache of tools/build.py) and store the outputs (make notebooks)
-tools/pairs.py --replay    run the committed notebooks again under nbval: cells tagged nbval-check-output must repeat
+tools/pairs.py --replay    execute what changed and have nbval compare: cells tagged nbval-check-output must repeat
 """
 
 import argparse
@@ -30,12 +30,12 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     root = options.root.resolve()
     try:
-        if options.sync:
+        if options.sync or options.replay:
             with guard.alone(root):
+                if options.replay:
+                    return replay(root)
                 if sync(root):
                     return 1
-        if options.replay:
-            return replay(root)
         problems = [problem for stem in build.listed(root) for problem in check(root, stem)]
     except build.BuildError as error:
         problems = [f"{error}"]
@@ -102,26 +102,26 @@ def headline(notebook: nbformat.NotebookNode) -> bytes | None:
 
 
 def replay(root: Path) -> int:
-    """Run nbval over the notebooks whose data are here."""
-    run, left = [], []
-    for stem in build.listed(root):
-        names = notebooks.declared_data(notebooks.read_script(root / f"chapters/{stem}.py"))
-        (left if build.data_source(names) == "kept" else run).append(f"chapters/{stem}.ipynb")
+    """Have nbval compare what the chapters said when they were executed, and the book shows, with what is committed.
+
+    They are executed only where they, or what they hang on, changed since: once for make test and make book together.
+    """
+    known = build.execute_all(root, build.listed(root))
+    failed = build.report(root, known)
+    run, left = (
+        [f"chapters/{outcome.chapter}.ipynb" for outcome in known if outcome.status == status]
+        for status in ("executed", "kept")
+    )
     if left:
-        print(f"Not run again, their data are not here: {', '.join(left)}")
+        print(f"Not compared, their data are not here: {', '.join(left)}")
     if not run:
-        return 0
-    options = ["--nbval-lax", "--nbval-current-env", "-n", "2", "--dist", "loadscope", "-p", "no:doctest", "-q"]
-    options += ["--nbval-cell-timeout", str(build.limits()[0]), "--rootdir", str(root)]
+        return failed
+    executed = outcomes.notebook_path(root, "any").parent
+    options = ["--nbval-lax", "--executed", str(executed), "-p", "no:doctest", "-q", "--rootdir", str(root)]
     # pyproject's pytest options are for the package's own tests: notebooks are judged by their outputs.
-    command = [sys.executable, str(build.TOOLS / "kernels.py"), "-c", os.devnull, *options, *run]
-    # Progress bars would be outputs that the committed notebook does not hold.
-    environment = {**build.chapter_environment(root), "TQDM_DISABLE": "1"}
-    with guard.stoppable():
-        done = guard.run(command, memory=2 * build.limits()[1], env=environment, cwd=root)  # two at a time
-    if done.cut:
-        raise build.BuildError(f"The replay was ended: {done.cut}.")
-    return done.status
+    command = [sys.executable, str(build.TOOLS / "recorded.py"), "-c", os.devnull, *options, *run]
+    differs = guard.run(command, cwd=root).status
+    return failed or differs
 
 
 if __name__ == "__main__":

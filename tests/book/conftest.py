@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-HTML = Path(__file__).resolve().parents[2] / "_build/html"
+HERE = Path(__file__).resolve().parent
+HTML = HERE.parents[1] / "_build/html"
 PAGES = sorted(str(path.relative_to(HTML)) for part in ("book", "chapters") for path in (HTML / part).rglob("*.html"))
 
 QUIET = (
@@ -65,3 +66,11 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("page", PAGES or ["no book"])
     if "chapter" in metafunc.fixturenames:
         metafunc.parametrize("chapter", [page for page in PAGES if page.startswith("chapters/")] or ["no book"])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark what looks at the built book: before there is one it is skipped, and all else need not run a second time."""
+    for item in items:
+        if HERE in item.path.parents and {"html", "reader"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("built")

@@ -5,13 +5,11 @@ import socket
 
 import jupyter_client.connect
 import nbformat
-import nbval.kernel
 import pytest
 
 import execute
 import guard
 import hosted
-import kernels
 
 
 @pytest.fixture
@@ -45,18 +43,6 @@ def notebook(tmp_path):
     return tmp_path / "in.ipynb"
 
 
-def test_nbval_starts_it_again(taken):
-    started = taken(1)
-    start = kernels.patiently(nbval.kernel.start_new_kernel)
-    manager, client = start(kernel_name="python3")
-    try:
-        assert client.is_alive()
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
-    assert len(started) == 2
-
-
 def test_papermill_starts_it_again_and_each_cell_runs_once(taken, notebook, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(guard, "end_with_parent", lambda: None)
     started = taken(1)
@@ -74,8 +60,10 @@ def test_nbclient_starts_it_again_as_on_the_hosts(taken, notebook, tmp_path, mon
     assert len(started) == 2
 
 
-def test_one_that_never_starts_is_told(taken):
+def test_one_that_never_starts_is_told(taken, notebook, tmp_path, monkeypatch):
+    monkeypatch.setattr(guard, "end_with_parent", lambda: None)
     started = taken(9)
     with pytest.raises(RuntimeError, match="Kernel died before replying"):
-        kernels.patiently(nbval.kernel.start_new_kernel)(kernel_name="python3")
+        execute.main(str(notebook), str(tmp_path / "out.ipynb"))
     assert len(started) == 3
+    assert not (tmp_path / "runs").exists()
