@@ -231,7 +231,7 @@ def _contralateral_copy(expression: pd.DataFrame, parcellation: Parcellation) ->
     return predict
 
 
-def _place_kernels(regions: pd.Index, parcellation: Parcellation) -> list[np.ndarray]:
+def place_kernels(regions: pd.Index, parcellation: Parcellation) -> list[np.ndarray]:
     """Kernels (n, n) of place alone: the right hemisphere folded onto the left, and more or less unlike it."""
     table = parcellation.table.loc[regions]
     where = np.column_stack([np.abs(table["x"]), table["y"], table["z"]])
@@ -267,7 +267,7 @@ def likeliest(kernels: Iterable[np.ndarray], y: np.ndarray, train: np.ndarray, t
 
 def _place(expression: pd.DataFrame, parcellation: Parcellation, mixed: Callable) -> _Predict:
     """Make a predictor by processes over place, with whatever ``mixed(places, train)`` makes of its kernels."""
-    places = _place_kernels(expression.index, parcellation)
+    places = place_kernels(expression.index, parcellation)
     left = np.flatnonzero((twin := find_pairs(expression.index, parcellation).twin) > np.arange(len(expression)))
 
     def predict(y: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
