@@ -1,11 +1,14 @@
 """The processor, set for small models: one thread, and the faster of its float32 matrix products."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import TypeVar
 
+import numpy as np
 import torch
+from scipy import sparse
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
@@ -49,6 +52,19 @@ def moved(values: T, place: torch.device | str) -> T:
         return values
     found = [moved(each, place) for each in values]
     return type(values)(*found) if hasattr(values, "_fields") else tuple(found)
+
+
+def sparse_tensor(matrix: sparse.sparray, like: Tensor) -> Tensor:
+    """Return a matrix as torch multiplies it fastest, by rows and with short indices; precision and device as given."""
+    rows = sparse.csr_array(matrix)
+    with warnings.catch_warnings():  # that sparse tensors are new
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.sparse_csr_tensor(
+            *(torch.tensor(part.astype(np.int32)) for part in (rows.indptr, rows.indices)),
+            torch.tensor(rows.data).to(like.dtype),
+            rows.shape,
+            check_invariants=False,
+        ).to(like.device)
 
 
 # torch hands a product, or a batch of them, to oneDNN if it takes more multiplications than this.

@@ -44,7 +44,8 @@ class Modes:
         if condition > 1e6:
             raise ValueError(
                 f"the directed laplacian has eigenvectors of condition {condition:.1e}; expected below 1e6: some are "
-                "nearly the same, as on a chain of one-way connections. Add a little of the transpose to the weights."
+                "nearly the same, as on a chain of one-way connections. Use method='products', or add a little of the "
+                "transpose to the weights."
             )
         if not directed:
             values = values.clip(min=0)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.sparse.linalg import LaplacianNd
+from torch import Tensor
 
 from xsg.check import array, labels, rows_of
 
 # Places of a dense matrix: beyond, its eigenvectors would take hours and gigabytes.
 MOST = 20_000
+
+# Up to here a sparse matrix is made dense, for its modes are quicker than products with it (experiments/solver_growth).
+DENSE_UP_TO = 2_000
 
 
 def as_mask(mask: object, what: str = "mask") -> np.ndarray:
@@ -50,13 +55,16 @@ def as_mask(mask: object, what: str = "mask") -> np.ndarray:
     return found
 
 
-def as_laplacian(laplacian: object, directed: bool = False) -> tuple[np.ndarray, pd.Index | None]:
-    """Return a combinatorial Laplacian as a dense float64 array (n, n), and the names of its places if it has any.
+def as_laplacian(laplacian: object, directed: bool = False) -> tuple[np.ndarray | sparse.csr_array, pd.Index | None]:
+    """Return a combinatorial Laplacian in float64 (n, n), and the names of its places if it has any.
+
+    It is dense, unless it was given sparse and has more than ``DENSE_UP_TO`` places.
 
     Parameters
     ----------
     laplacian
-        Array, list, scipy sparse matrix, torch tensor, or table with the same names on both sides, in any order.
+        Array, list, scipy sparse matrix, torch tensor (dense or sparse), or table with the same names on both sides, in
+        any order.
     directed
         Whether it may be asymmetric.
 
@@ -67,9 +75,12 @@ def as_laplacian(laplacian: object, directed: bool = False) -> tuple[np.ndarray,
     """
     if hasattr(laplacian, "laplacian"):
         raise TypeError(f"laplacian is a {type(laplacian).__name__}; expected a matrix: give graph.laplacian().")
-    shape = tuple(getattr(laplacian, "shape", ()))
-    if len(shape) == 2 and max(shape) > MOST:
-        _too_many(max(shape), "laplacian", "places")
+    if isinstance(laplacian, Tensor) and laplacian.layout is not torch.strided:
+        entries = laplacian.detach().cpu().to_sparse_coo().coalesce()
+        parts = entries.values().numpy(), tuple(entries.indices().numpy())
+        laplacian = sparse.coo_array(parts, shape=tuple(laplacian.shape))
+    if sparse.issparse(laplacian) and laplacian.ndim == 2 and max(laplacian.shape) > DENSE_UP_TO:
+        return _checked_sparse(laplacian, directed), None
     places = labels(laplacian, 0)
     if places is not None and (columns := labels(laplacian, 1)) is not None:
         laplacian = laplacian.iloc[:, rows_of(columns, places, "columns of the laplacian")]
@@ -91,12 +102,52 @@ def as_laplacian(laplacian: object, directed: bool = False) -> tuple[np.ndarray,
     for problem, where in problems.items():
         if where.any():
             i, j = np.argwhere(where)[0]
-            raise ValueError(
-                f"laplacian is {problem}, first at [{i}, {j}] = {matrix[i, j]:g}. Expected D − W of symmetric "
-                "weights W ≥ 0, as xsg.Graph.laplacian() gives it; directed=True takes one that is not symmetric."
-                + _guess(matrix, off, sums, scale)
-            )
+            _refuse(problem, i, j, matrix[i, j], _guess(matrix, off, sums, scale))
     return (matrix - np.diag(sums[:, 0]) if single else matrix), places
+
+
+def _refuse(problem: str, i: int, j: int, value: float, guess: str = "") -> None:
+    raise ValueError(
+        f"laplacian is {problem}, first at [{i}, {j}] = {value:g}. Expected D − W of symmetric weights W ≥ 0, as "
+        f"xsg.Graph.laplacian() gives it; directed=True takes one that is not symmetric.{guess}"
+    )
+
+
+def _checked_sparse(given: sparse.sparray, directed: bool) -> sparse.csr_array:
+    """Return a sparse Laplacian in float64, without zeros that are written down; refuse what is none."""
+    if given.dtype.kind not in "biuf":
+        raise TypeError(f"laplacian: expected real numbers, got a sparse matrix of {given.dtype}. Convert it first.")
+    if given.shape[0] != given.shape[1]:
+        raise ValueError(f"laplacian has shape {given.shape}; expected a square matrix (n, n).")
+    single, matrix = given.dtype == np.float32, sparse.csr_array(given, dtype=float, copy=True)
+    matrix.sum_duplicates()
+    entries, scale = matrix.tocoo(), max(np.abs(matrix.data).max(initial=0), 1e-300)
+    apart = (matrix - matrix.T).tocoo()
+    sums = matrix.sum(axis=1)
+    weights = " These look like weights W: give scipy.sparse.csgraph.laplacian(W)." if (entries.data >= 0).all() else ""
+    for problem, (i, j), where, guess in (
+        ("not finite", entries.coords, ~np.isfinite(entries.data), " Leave such places out first."),
+        ("not symmetric", apart.coords, (np.abs(apart.data) > (1e-6 if single else 1e-9) * scale) & (not directed), ""),
+        (
+            "positive off the diagonal",
+            entries.coords,
+            (entries.data > 1e-9 * scale) & (entries.coords[0] != entries.coords[1]),
+            weights,
+        ),
+        (
+            "not zero in the sum of a row",
+            [np.arange(len(sums))] * 2,
+            np.abs(sums) > (1e-5 if single else 1e-7) * scale,
+            "",
+        ),
+    ):
+        if where.any():
+            first = np.flatnonzero(where)[0]
+            _refuse(problem, i[first], j[first], matrix[i[first], j[first]], guess)
+    if single:
+        matrix = sparse.csr_array(matrix - sparse.diags_array(sums))
+    matrix.eliminate_zeros()
+    return matrix
 
 
 def _guess(matrix: np.ndarray, off: np.ndarray, sums: np.ndarray, scale: float) -> str:
@@ -112,6 +163,21 @@ def _guess(matrix: np.ndarray, off: np.ndarray, sums: np.ndarray, scale: float) 
     if (off <= 0).all() and np.isin(np.diag(matrix).round(6), (0, 1)).all():
         return " It looks normalised: give graph.laplacian(), D − W itself."
     return ""
+
+
+def as_dense(laplacian: np.ndarray | sparse.csr_array) -> np.ndarray:
+    """Return a Laplacian as an array, or refuse one that is too large for it."""
+    if len(laplacian.shape) == 2 and laplacian.shape[0] > MOST:
+        _too_many(laplacian.shape[0], "laplacian", "places")
+    return laplacian.toarray() if sparse.issparse(laplacian) else laplacian
+
+
+def few_joined(laplacian: np.ndarray | sparse.csr_array) -> bool:
+    """Return whether products with a sparse matrix are quicker than modes: many places, few of their pairs joined."""
+    n = laplacian.shape[0]
+    if n <= DENSE_UP_TO:
+        return False
+    return (laplacian.nnz if sparse.issparse(laplacian) else np.count_nonzero(laplacian)) < n**2 / 32
 
 
 def grid_laplacian(mask: np.ndarray) -> np.ndarray:
@@ -146,7 +212,26 @@ def grid_laplacian(mask: np.ndarray) -> np.ndarray:
 
 
 def sparse_grid_laplacian(mask: np.ndarray) -> sparse.csr_array:
-    """`grid_laplacian` without the zeros, for a mask of booleans."""
+    """`grid_laplacian` without the zeros, of a mask of any size.
+
+    Parameters
+    ----------
+    mask
+        As for `grid_laplacian`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_mask`.
+
+    Examples
+    --------
+    >>> sparse_grid_laplacian([[1, 1], [1, 0]]).toarray().tolist()
+    [[2.0, -1.0, -1.0], [-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0]]
+    >>> sparse_grid_laplacian(np.ones((60, 70, 60))).shape
+    (252000, 252000)
+    """
+    mask = as_mask(mask)
     inside = np.flatnonzero(mask)
     whole = LaplacianNd(mask.shape, boundary_conditions="neumann", dtype=float).tosparse().tocsr()
     return sparse.csr_array(csgraph.laplacian(whole[inside][:, inside]))  # which counts the neighbours anew
@@ -155,5 +240,5 @@ def sparse_grid_laplacian(mask: np.ndarray) -> sparse.csr_array:
 def _too_many(n: int, what: str, places: str) -> None:
     raise ValueError(
         f"{what} has {n} {places}; expected at most {MOST}: its dense matrix would hold {n**2 * 8 / 1e9:.0f} GB. Take "
-        "larger voxels or regions, or a smaller part; a whole rectangle needs no matrix in ReactionDiffusion.on_grid."
+        "a sparse one (sparse_grid_laplacian) and method='auto', larger voxels or regions, or a smaller part."
     )

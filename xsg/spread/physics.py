@@ -13,6 +13,9 @@ doi:10.1137/0705041) alternates half a step of diffusion, a step of reaction, ha
 of second order in the step. Both parts keep u in [0, 1], so every step does, however long. The order matters: on the
 disc, with diffusion outside, the error is a third of what it is with reaction outside, and neighbouring half-steps
 melt into one.
+
+The eigenvectors of large images and networks are out of reach; diffusion is then a sum of products with the sparse
+Laplacian, as exact (`xsg.spread.products`).
 """
 
 from collections.abc import Callable
@@ -20,14 +23,25 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import torch
+from scipy import sparse
 from torch import Tensor
 
 from xsg.check import array, choice, labels, matched, number, plausible
 from xsg.spread.diffusion import Kernels, Modes
 from xsg.spread.growth import LAWS, Flow, Law, ToCapacity, numerical
-from xsg.spread.laplacian import as_laplacian, as_mask, grid_laplacian
+from xsg.spread.laplacian import (
+    as_dense,
+    as_laplacian,
+    as_mask,
+    few_joined,
+    grid_laplacian,
+    sparse_grid_laplacian,
+)
+from xsg.spread.products import Products
 
-__all__ = ["LAWS", "Law", "ReactionDiffusion", "grid_laplacian"]
+__all__ = ["LAWS", "Law", "ReactionDiffusion", "grid_laplacian", "sparse_grid_laplacian"]
+
+METHODS = ("auto", "modes", "products")
 
 # How far outside [0, 1] rounding may leave a state that is handed in: it is brought back without a word.
 _ROUNDING = 1e-5
@@ -44,6 +58,10 @@ class ReactionDiffusion:
     directed
         Take a Laplacian that is not symmetric: entry [i, j] is minus the weight of what i receives from j. A place then
         moves towards the mean of those that it receives from; u stays in [0, 1], its sum is not kept.
+    method
+        How diffusion is solved. "modes": in the eigenbasis, dense, up to 20,000 places. "products": by products with a
+        sparse matrix, of any size (see `xsg.spread.products`). "auto": products where there are more than 2,000 places
+        and few of their pairs are joined.
 
     Attributes
     ----------
@@ -59,9 +77,11 @@ class ReactionDiffusion:
 
     Notes
     -----
-    Cost of a step is two products of (B, n) with (n, n), and as much again backwards; making the solver costs one
-    eigendecomposition, O(n³). float32 is enough for fitting; where R t exceeds about ten and places far from any
-    pathology matter, use float64 or a whole rectangle (see `xsg.spread.diffusion.Kernels`).
+    By modes, a step costs two products of (B, n) with (n, n), and as much again backwards; making the solver costs one
+    eigendecomposition, O(n³). By products both are O(n), times the number of terms: somewhat more than λ, the largest
+    D h times the largest degree (h a step), or from λ = 100 on a few times its root. float32 is enough for fitting;
+    where R t exceeds about ten and places far from any pathology matter, use float64, products, or a whole rectangle
+    (see `xsg.spread.diffusion.Kernels`).
 
     Examples
     --------
@@ -74,21 +94,27 @@ class ReactionDiffusion:
     [[1.0, 0.0], [0.684, 0.316], [0.5, 0.5]]
     """
 
-    def __init__(self, laplacian: np.ndarray, directed: bool = False):
-        laplacian, self.places = as_laplacian(laplacian, directed)
-        self.n = len(laplacian)
-        self._diffusion = Modes(laplacian, directed)
+    def __init__(self, laplacian: np.ndarray, directed: bool = False, method: str = "auto"):
+        choice(method, METHODS, "method")
+        self._laplacian, self.places = as_laplacian(laplacian, directed)
+        self.n, self._directed, self._products = self._laplacian.shape[0], directed, None
+        if method == "products" or (method == "auto" and few_joined(self._laplacian)):
+            self._diffusion = self._by_products()
+        else:
+            self._diffusion = Modes(as_dense(self._laplacian), directed)
 
     @classmethod
-    def on_grid(cls, mask: np.ndarray) -> "ReactionDiffusion":
+    def on_grid(cls, mask: np.ndarray, method: str = "auto") -> "ReactionDiffusion":
         """Make the solver for an image: `grid_laplacian`, spacing 1, no flux through the edge of the mask.
 
         Parameters
         ----------
         mask
             bool (H, W), or any other number of axes: the pixels that take part, n of them, in the order of
-            ``image[mask]``. A mask without holes or missing corners is solved by heat kernels, several times as fast,
-            and may be of any size.
+            ``image[mask]``.
+        method
+            As for the class; with "auto", a mask without holes or missing corners is solved by heat kernels, several
+            times as fast.
 
         Raises
         ------
@@ -101,11 +127,21 @@ class ReactionDiffusion:
         3
         """
         mask = as_mask(mask)
-        if not mask.all():
-            return cls(grid_laplacian(mask))
+        choice(method, METHODS, "method")
+        if not mask.all() or method != "auto":
+            return cls(sparse_grid_laplacian(mask), method=method)
         solver = cls.__new__(cls)
         solver.n, solver.places, solver._diffusion = mask.size, None, Kernels(mask.shape)
+        solver._laplacian, solver._directed, solver._products = None, False, None
         return solver
+
+    def _by_products(self) -> Products:
+        """Return diffusion by products, whatever the method."""
+        if self._products is None:
+            if self._laplacian is None:
+                self._laplacian = sparse_grid_laplacian(np.ones(self._diffusion.shape, dtype=bool))
+            self._products = Products(sparse.csr_array(self._laplacian), self._directed)
+        return self._products
 
     def solve(
         self,
@@ -116,6 +152,7 @@ class ReactionDiffusion:
         law: str | Callable[[Tensor], Tensor] = "logistic",
         steps: int = 8,
         capacity: Tensor | None = None,
+        inside: Tensor | None = None,
     ) -> Tensor:
         """Solve from u0 at time 0.
 
@@ -139,6 +176,10 @@ class ReactionDiffusion:
             The most that each place can hold, C > 0, (B, n) or (1, n), in place of 1 everywhere; for the logistic law,
             which becomes R u(1 − u/C). u0 may then be as large as the larger of 1 and of C's largest value, and u
             stays below that.
+        inside
+            The places that take part of each subject, 1 or True, (B, n) or (1, n), where subjects have other places
+            than all: what is spread among them stays among them, L u = m ⊙ (A m ⊙ u − A (m ⊙ u)) with weights A and m
+            these places. Elsewhere u is 0, whatever u0 holds there, NaN included. Solved by products at any size.
 
         Returns
         -------
@@ -154,7 +195,7 @@ class ReactionDiffusion:
             Shapes that do not fit, states outside [0, 1], negative rates, times that go back, values that are not
             finite, an unknown law, a capacity that is not positive or given with another law than the logistic.
         """
-        found = self.advance(*self.checked(u0, times, D, R, law, steps, capacity))
+        found = self.advance(*self.checked(u0, times, D, R, law, steps, capacity, inside))
         if not found.isfinite().all():
             raise ValueError(
                 f"the solution is not finite, with rates up to D = {_largest(D)}, R = {_largest(R)} and times up to "
@@ -171,6 +212,7 @@ class ReactionDiffusion:
         law: str | Callable[[Tensor], Tensor] = "logistic",
         steps: int = 8,
         capacity: Tensor | None = None,
+        inside: Tensor | None = None,
     ) -> tuple:
         """Return what `solve` is given as `advance` wants it, or refuse it as `solve` does."""
         subjects = labels(u0, 0)
@@ -211,6 +253,9 @@ class ReactionDiffusion:
                     f"capacity has shape {tuple(capacity.shape)}, least value {least:g}, law {law!r}; "
                     f"expected ({len(u0)} or 1, {self.n}), all above 0, and the law 'logistic'."
                 )
+        if inside is not None:
+            inside = _places_inside(_tensor(inside, "inside", self.places).to(u0), u0)
+            u0 = torch.where(inside > 0, u0, 0)
         most = 1.0 if capacity is None else max(1.0, float(capacity.detach().max()))
         low, high = (float(end) for end in torch.aminmax(u0.detach()))
         if not (low >= -_ROUNDING and high <= most + _ROUNDING):
@@ -219,7 +264,7 @@ class ReactionDiffusion:
             u0 = u0.clamp(0, most)
         if callable(law):
             _check_law(law, u0)
-        return u0, times, D, R, law, steps, capacity
+        return u0, times, D, R, law, steps, capacity, inside
 
     def advance(
         self,
@@ -230,6 +275,7 @@ class ReactionDiffusion:
         law: str | Callable[[Tensor], Tensor] | tuple[str, ...],
         steps: int,
         capacity: Tensor | None = None,
+        inside: Tensor | None = None,
     ) -> Tensor:
         """Solve as `solve` does, but take tensors of one dtype for granted and check nothing: for training loops.
 
@@ -249,6 +295,8 @@ class ReactionDiffusion:
             return Flow.apply(u, s, LAWS[law]) if isinstance(law, str) else numerical(u, s, law)
 
         way = self._diffusion
+        if inside is not None:
+            way, u0 = self._by_products().within(inside), u0 * inside
         decays: dict[tuple, Callable[[Tensor], Tensor]] = {}
 
         def decay(state: Tensor, time: Tensor) -> Tensor:
@@ -307,6 +355,18 @@ def _tensor(value: object, what: str, names: pd.Index | None) -> Tensor:
     if value.is_complex():
         raise TypeError(f"{what}: expected real numbers, got {value.dtype}.")
     return value if value.dtype in (torch.float32, torch.float64) else value.double()
+
+
+def _places_inside(inside: Tensor, u0: Tensor) -> Tensor:
+    """Return which places take part (B, n), or refuse what does not say so."""
+    if inside.shape not in (u0.shape, (1, u0.shape[1])):
+        raise ValueError(f"inside has shape {tuple(inside.shape)}; expected ({len(u0)} or 1, {u0.shape[1]}).")
+    odd = inside[(inside != 0) & (inside != 1)]
+    if len(odd):
+        raise ValueError(f"inside holds {float(odd[0]):g}; expected True and False, or 1 and 0.")
+    if not inside.any(1).all():
+        raise ValueError(f"inside has no place of subject {int((~inside.any(1)).nonzero()[0])}; expected one at least.")
+    return inside.expand_as(u0)
 
 
 def _refuse_state(u0: Tensor, most: float) -> None:
