@@ -35,6 +35,7 @@ _POSITIVE_UP_TO = {torch.float32: 100.0, torch.float64: 40.0}
 # Bytes of the states that are multiplied at once: a few such fit into a processor's cache.
 _AT_ONCE = 8 * 2**20
 _COLUMNS = 4, 16  # at least and at most so many subjects at once
+_TILE = 256  # rows for which weights by subject are written side by side: a loop over a few numbers is slow
 # Powers of two: to which the largest number is lifted, and how far below it a number counts as nothing. Far from any
 # pathology the terms would otherwise be subnormal numbers, which processors multiply slowly.
 _LIFTED = {torch.float32: (100, 60), torch.float64: (900, 500)}
@@ -156,11 +157,12 @@ class Products:
             if group is not None:
                 now *= group[0]
             now, scale, least = _lift(now)
-            total, spare = now * weights[0], torch.zeros_like(now)
-            for k, weight in enumerate(weights[1:], 1):
-                self._step(now, spare, group, transposed, chebyshev and k > 1)
-                now, spare = spare, now
-                total.addcmul_(now, weight)
+            total, spare = torch.zeros_like(now), torch.zeros_like(now)
+            for k, weight in enumerate(weights.expand(-1, now.shape[1]).repeat(1, min(_TILE, self.n))):
+                if k:
+                    self._step(now, spare, group, transposed, chebyshev and k > 1)
+                    now, spare = spare, now
+                _add(total, now, weight)
             found[rows] = (functional.hardshrink(total, least).T / scale).to(u.dtype)
         return found
 
@@ -179,6 +181,14 @@ def _upright(u: Tensor, rows: Tensor) -> Tensor:
     return u[rows].T.contiguous()
 
 
+def _add(total: Tensor, x: Tensor, weight: Tensor) -> None:
+    """Add states (n, b), weighted by subject, to others; the weights (b,) are repeated for some rows, for speed."""
+    total, x = total.view(-1), x.view(-1)
+    even = len(x) // len(weight) * len(weight)
+    total[:even].view(-1, len(weight)).addcmul_(x[:even].view(-1, len(weight)), weight)
+    total[even:].addcmul_(x[even:], weight[: len(x) - even])
+
+
 def _lift(x: Tensor) -> tuple[Tensor, float, float]:
     """Return states times a power of two, so that no term becomes subnormal; that power; and what counts as nothing."""
     peak, (top, depth) = float(x.abs().amax()), _LIFTED[x.dtype]
@@ -190,7 +200,7 @@ def _lift(x: Tensor) -> tuple[Tensor, float, float]:
 
 
 def _weights(jumps: np.ndarray, dtype: torch.dtype, directed: bool) -> tuple[np.ndarray, bool]:
-    """Return the weights (terms, subjects) of the polynomials for expected numbers of jumps, and whether Chebyshev's.
+    """Return the weights (terms, subjects) of powers or of Chebyshev polynomials, and whether of these.
 
     They sum to one; what is left out for it is below a quarter of the rounding of one.
     """
@@ -210,6 +220,7 @@ def _weights(jumps: np.ndarray, dtype: torch.dtype, directed: bool) -> tuple[np.
     left = weigh(np.array([most]))[::-1].cumsum()[::-1]  # what each term weighs with those after it
     k = k[: max(1, int((left > enough).sum()))]
     weights = weigh(jumps)
+    weights[weights < torch.finfo(dtype).eps ** 2] = 0  # rather than subnormal
     return weights / weights.sum(0), chebyshev
 
 
