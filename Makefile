@@ -1,7 +1,7 @@
-# make book · make test · make teaching · make handout · make notebooks · make bench · make bench-table · make hosted · make dist · make data · make lock
+# make book · make test · make teaching · make handout · make notebooks · make bench · make bench-table · make peers · make hosted · make dist · make data · make lock
 # (PYTHON=… picks another interpreter)
 .DELETE_ON_ERROR:
-.PHONY: book test teaching handout env lock bench bench-table hosted dist data notebooks microarrays clean
+.PHONY: book test teaching handout env lock bench bench-table peers hosted dist data notebooks microarrays clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -43,6 +43,10 @@ bench: env
 # The benchmark's table, experiments/benchmark.csv, where code or data have changed; twenty minutes on one core.
 bench-table: env
 	$(BIN)/python experiments/benchmark.py
+
+# Packages of others beside ours on the same inputs, each in an environment of its own over this one; prints ratios.
+peers: env
+	$(BIN)/python experiments/peers.py
 
 # Colab's and Binder's environments as far as they can be had here, several GB; ALL=1 runs every chapter in both.
 hosted: env
