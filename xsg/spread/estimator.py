@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import torch
+from scipy import sparse
 from torch import Tensor
 
 from xsg.check import choice, flag
@@ -21,13 +22,29 @@ from xsg.spread.cohort import Spread
 from xsg.spread.infer import FINE, answers
 from xsg.spread.laplacian import as_laplacian, as_mask
 from xsg.spread.likeness import UnlikeTrainingWarning
-from xsg.spread.model import ImageEncoder, MechanisticNet, ModesEncoder, Visits
+from xsg.spread.model import ImageEncoder, MechanisticNet, ModesEncoder
+from xsg.spread.modes import slow_modes
 from xsg.spread.oracle import maximum_likelihood
 from xsg.spread.physics import LAWS
 from xsg.spread.posterior import Posterior
 from xsg.spread.rate_groups import Choice, RateComponents, rate_components, select_laws
-from xsg.spread.train import learn_initial, train
-from xsg.spread.visits import FIXED, PRESETS, check_cohort, check_visits, joined, make_prior, make_solver, read, tidy
+from xsg.spread.train import learn_initial, levelled, mean_of, train
+from xsg.spread.visits import (
+    FIXED,
+    PRESETS,
+    as_seen,
+    check_cohort,
+    check_training,
+    check_visits,
+    inside_of,
+    joined,
+    make_prior,
+    make_solver,
+    packed,
+    read,
+    tidy,
+    unpacked,
+)
 from xsg.training.base import Estimator
 from xsg.training.settings import Rule
 from xsg.training.whole import whole_fit
@@ -73,6 +90,9 @@ class MechanisticMixture(Estimator):
     monotone
         Take it that pathology never falls: what is seen of a place is replaced by the nearest rising sequence (isotonic
         regression). Right where growth prevails; where diffusion does, the middle of a patch does fall.
+    gain
+        Let what is seen of a full place differ between subjects: a third latent, whose log-normal prior is matched to
+        the range given; ``True`` stands for ``(0.5, 2.0)``. What is seen is divided by it to make a state.
     refine
         Most iterations of refinement per subject after the network's guess; 0 keeps the guess.
     d_range, r_range
@@ -154,6 +174,7 @@ class MechanisticMixture(Estimator):
         seed: int = 0,
         as_published: bool = False,
         device: str = "auto",
+        gain: bool | tuple[float, float] = False,
     ):
         self.laws = laws
         self.encoder = encoder
@@ -176,6 +197,7 @@ class MechanisticMixture(Estimator):
         self.seed = seed
         self.as_published = as_published
         self.device = device
+        self.gain = gain
 
     @whole_fit
     def fit(self, cohort: Spread, progress: bool = False, validation: Spread | None = None) -> "MechanisticMixture":
@@ -207,14 +229,15 @@ class MechanisticMixture(Estimator):
         FloatingPointError
             A term of the loss, its gradient, or the loss of the validation subjects, that is not finite.
         """
-        self._check(check_cohort(cohort))
+        check_training(self, cohort)
         self.places_ = cohort.places
         self._settle(cohort.laplacian, cohort.mask)
-        values, valid, times = read(cohort, self.min_max, self.monotone)
-        background = self.background and self.loss == "separate"
-        self._common, self.initial_, self._directions = learn_initial(values, valid, background)
+        values, valid, _ = read(cohort, self.min_max, self.monotone)
+        background, most = self.background and self.loss == "separate", torch.inf if self.gain else 1.0
+        learned = learn_initial(values, valid, background, inside_of(cohort), most)
+        self._common, self.initial_, self._directions = learned
         self.initial_rank_ = len(self._directions)
-        visits = moved(Visits(values, valid, times, self._initial(values, valid)), self.device_)
+        visits = moved(as_seen(self, cohort), self.device_)
         held_out = None
         if validation is not None:
             validation, reasons = joined(check_cohort(validation), self)
@@ -225,8 +248,7 @@ class MechanisticMixture(Estimator):
                     "same places and network, or leave validation out."
                 )
             check_visits(validation)
-            values, valid, times = read(validation, self.min_max, self.monotone)
-            held_out = moved(Visits(values, valid, times, self._initial(values, valid)), self.device_)
+            held_out = moved(as_seen(self, validation), self.device_)
         state = torch.random.get_rng_state()
         try:
             with one_thread():
@@ -267,8 +289,7 @@ class MechanisticMixture(Estimator):
         self._check_fitted()
         cohort, reasons = joined(check_cohort(cohort), self)
         check_visits(cohort)
-        values, valid, times = read(cohort, self.min_max, self.monotone)
-        visits = moved(Visits(values, valid, times, self._initial(values, valid)), self.device_)
+        visits = moved(as_seen(self, cohort), self.device_)
         with on(self.device_):
             z, covariance, evidence, log_q = answers(self, visits, progress)
             wrong = ~(evidence.isfinite() & z.isfinite().all(-1) & log_q.isfinite()).all(1).cpu()
@@ -296,11 +317,13 @@ class MechanisticMixture(Estimator):
             steps=steps,
             prior=prior,
             unlike=unlike,
+            background=self.background and self.loss == "separate",
+            cohort=cohort,
         )
 
     def _pack(self) -> tuple[dict[str, Tensor], dict[str, object]]:
-        arrays = {"laplacian": torch.tensor(self._laplacian), "initial": torch.tensor(self.initial_)}
-        arrays |= {"common": self._common, "directions": self._directions}
+        arrays = {"initial": torch.tensor(self.initial_), "common": self._common, "directions": self._directions}
+        arrays |= packed(self._laplacian)
         if self._mask is not None:
             arrays["mask"] = self._mask
         facts = {
@@ -318,7 +341,7 @@ class MechanisticMixture(Estimator):
     def _unpack(self, facts: dict, arrays: dict[str, Tensor]) -> None:
         self._tidy()
         self.places_ = pd.Index(facts["places"])
-        self._settle(arrays.pop("laplacian").numpy(), arrays.pop("mask").numpy() if "mask" in arrays else None)
+        self._settle(unpacked(arrays), arrays.pop("mask").numpy() if "mask" in arrays else None)
         self.initial_ = arrays.pop("initial").numpy()
         self._common, self._directions = arrays.pop("common"), arrays.pop("directions")
         self.initial_rank_ = len(self._directions)
@@ -338,47 +361,37 @@ class MechanisticMixture(Estimator):
     def _tidy(self) -> None:
         tidy(self)
 
-    def _settle(self, laplacian: np.ndarray, mask: np.ndarray | None) -> None:
+    def _settle(self, laplacian: np.ndarray | sparse.csr_array, mask: np.ndarray | None) -> None:
         """Take over what does not depend on the subjects."""
         mask = None if mask is None else as_mask(mask)
-        self._laplacian, self._mask = (
-            as_laplacian(laplacian, directed=True)[0],
-            None if mask is None else torch.tensor(mask),
-        )
+        self._laplacian = as_laplacian(laplacian, directed=True)[0]
+        self._mask = None if mask is None else torch.tensor(mask)
         self._solver = make_solver(self._laplacian, mask)
         self.device_ = self._place()
-        self._prior = moved(make_prior(self.d_range, self.r_range), self.device_)
+        self._prior = moved(make_prior(self.d_range, self.r_range, self.gain), self.device_)
         laws = list(self.laws)
         self.components_ = tuple(
             law if laws.count(law) == 1 else f"{law} {laws[: k + 1].count(law)}" for k, law in enumerate(laws)
         )
 
-    def _check(self, cohort: Spread) -> None:
-        self._tidy()
-        if self.encoder == "image" and cohort.mask is None:
-            raise ValueError(f"encoder 'image' needs images; spread {cohort.name!r} has none. Use encoder='modes'.")
-        if len(cohort.subjects) < 3:
-            raise ValueError(
-                f"spread {cohort.name!r} has {len(cohort.subjects)} subjects; expected at least 3 to train a network. "
-                "For fewer, xsg.spread.model.refine fits each by itself."
-            )
-        check_visits(cohort)
-
-    def _initial(self, values: Tensor, valid: Tensor) -> Tensor:
-        """State at the first visit (B, n)."""
-        if self.initial == "first":
-            return values[:, 0].clamp(0, 1)
-        apart = (values[:, 0] - self._common) * valid[:, 0]
-        apart = apart - apart.mean(1, keepdim=True)
-        return (torch.tensor(self.initial_) + apart @ self._directions.T @ self._directions).clamp(0, 1)
+    def _initial(self, values: Tensor, valid: Tensor, inside: Tensor | None = None) -> Tensor:
+        """State at the first visit (B, n); with a gain, as it is seen."""
+        state = values[:, 0]
+        if self.initial == "inferred":
+            apart = levelled((state - self._common) * valid[:, 0], valid[:, 0], inside)
+            common = torch.tensor(self.initial_)
+            state = common + apart @ self._directions.T @ self._directions
+            if self.gain and (empty := common == 0).any():  # where all are empty, each is
+                state = (state - mean_of(state, valid[:, 0] * empty)) * ~empty
+        state = state.clamp(0, torch.inf if self.gain else 1.0)
+        return state if inside is None else state * inside
 
     def _make_net(self) -> MechanisticNet:
         def encoder():
             if self.encoder == "image":
                 return ImageEncoder(self._mask), 32
-            modes = np.linalg.eigh((self._laplacian + self._laplacian.T) / 2)[1][:, : self.modes]
-            # The sign of an eigenvector is the library's whim; a rule makes it the same on every machine.
-            modes = modes * np.sign(modes[np.abs(modes).argmax(0), np.arange(modes.shape[1])])
+            mask = None if self._mask is None else self._mask.numpy()
+            modes = slow_modes(self._laplacian, mask, self.modes)
             return ModesEncoder(torch.tensor(modes, dtype=torch.float32), self.hidden), self.hidden
 
         rates, width = encoder()
@@ -420,10 +433,11 @@ class MechanisticVAE(MechanisticMixture):
         seed: int = 0,
         as_published: bool = False,
         device: str = "auto",
+        gain: bool | tuple[float, float] = False,
     ):
         super().__init__(
             (law,), encoder, loss, initial, min_max, background, monotone, refine, d_range, r_range, epochs, batch, lr,
-            weight_decay, decay, steps, hidden, modes, seed, as_published, device,
+            weight_decay, decay, steps, hidden, modes, seed, as_published, device, gain,
         )  # fmt: skip
         self.law = law
 

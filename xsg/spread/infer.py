@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from xsg.spread.model import Visits, kl_normal, log_marginal, refine
-from xsg.spread.posterior import CHUNK
+from xsg.spread.model import Visits, kl_normal, log_marginal, predicted, refine
+from xsg.spread.posterior import together
 
 if TYPE_CHECKING:
     from xsg.spread.estimator import MechanisticMixture
@@ -24,12 +24,13 @@ def answers(model: MechanisticMixture, visits: Visits, progress: bool) -> tuple[
     z, covariance = mean.clone(), torch.diag_embed(torch.exp(2 * log_sd))
     evidence = torch.zeros(mean.shape[:2])
     background = model.background and model.loss == "separate"
-    starts = range(0, len(mean), CHUNK)
+    chunk = together(visits.u0.shape[1])
+    starts = range(0, len(mean), chunk)
     quiet = {} if progress else {"disable": True}
     with tqdm(total=len(starts) * len(model.laws), desc="inferring", leave=False, **quiet) as bar:
         for start in starts:
-            rows = slice(start, start + CHUNK)
-            some = Visits(*(part[rows] for part in visits))
+            rows = slice(start, start + chunk)
+            some = visits.take(rows)
             for k, law in enumerate(model.laws):
                 if model.refine:
                     rough, fine = (model.refine, model.steps), (min(model.refine, 2), FINE * model.steps)
@@ -50,7 +51,7 @@ def _bound(model, visits, law, mean, log_sd, background, draws=8) -> Tensor:
     total = torch.zeros(len(mean))
     with torch.no_grad():
         for _ in range(draws):
-            z = mean + log_sd.exp() * torch.randn(2, generator=generator, device="cpu").to(mean)
-            solved = model._solver.advance(visits.u0, visits.times, *z.exp().T, law, 2 * model.steps)
+            z = mean + log_sd.exp() * torch.randn(mean.shape[1], generator=generator, device="cpu").to(mean)
+            solved = predicted(model._solver, visits, z, law, 2 * model.steps)
             total += log_marginal(visits, solved, background) / draws
         return total - kl_normal(mean, log_sd, *model._prior)

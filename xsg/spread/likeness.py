@@ -23,8 +23,8 @@ from scipy import sparse
 from torch import Tensor
 
 from xsg.machine import moved
-from xsg.spread.model import Visits, refine
-from xsg.spread.posterior import CHUNK
+from xsg.spread.model import Visits, predicted, refine
+from xsg.spread.posterior import together
 
 if TYPE_CHECKING:
     from xsg.spread.cohort import Spread
@@ -34,6 +34,7 @@ SAMPLE = 16  # training subjects whose residuals are looked at
 ROUGHLY = 3  # iterations of refinement that tell which law to look at
 ITERATIONS = 8  # of refinement before residuals are looked at: those of a guess tell of the network, not of the data
 _WIDEST = 1.3  # a state spans 1; with noise that is as large as in the benchmark, what is seen spans 1.1
+_SORTED = 2**23  # values that torch sorts at once, which refuses twice as many
 _SMOOTH = 0.25  # Moran's I from which noise is not called white, half the subjects having more
 
 # In words: above the range, below the range, and how far outside is no matter, in units of ``scale`` or, if there is
@@ -73,19 +74,28 @@ def look(values: Tensor, valid: Tensor, times: Tensor) -> dict[str, np.ndarray]:
     values, valid, times = moved((values, valid, times), "cpu")
     seen = values.where(valid > 0, torch.nan).flatten(1)
     low, high = (seen.nan_to_num(end).amin(1) if end > 0 else seen.nan_to_num(end).amax(1) for end in (np.inf, -np.inf))
-    background, most = torch.nanquantile(seen, torch.tensor([0.05, 0.99], device="cpu"), dim=1)
+    ends = torch.tensor([0.05, 0.99], device="cpu")
+    few = max(1, _SORTED // seen.shape[1])
+    background, most = torch.cat([torch.nanquantile(some, ends, dim=1) for some in seen.split(few)], 1)
     numbers = {"least": low, "background": background, "mean": seen.nanmean(1), "top": high, "most": most}
     numbers["years"] = times.amax(1) - times[:, 0]
     return {name: number.numpy().astype(float) for name, number in numbers.items()}
 
 
-def look_at_residuals(missed: Tensor, valid: Tensor, laplacian: np.ndarray) -> dict[str, np.ndarray]:
-    """Return root mean square and Moran's I of each subject's residuals (S, T, n), their mean taken off."""
+def look_at_residuals(
+    missed: Tensor, valid: Tensor, laplacian: np.ndarray | sparse.csr_array, inside: Tensor | None = None
+) -> dict[str, np.ndarray]:
+    """Return root mean square and Moran's I of each subject's residuals (S, T, n), their mean taken off.
+
+    Of subjects who have places of their own, ``inside`` (S, n), only neighbours within count.
+    """
     missed, valid = moved((missed, valid), "cpu")
     count = valid.sum((1, 2))
     missed = ((missed - (missed * valid).sum((1, 2), keepdim=True) / count[:, None, None]) * valid).numpy()
-    degree = np.diag(laplacian)
-    weights = sparse.csr_array(np.diag(degree) - laplacian)
+    degree = laplacian.diagonal()
+    weights = sparse.csr_array(sparse.diags_array(degree) - sparse.csr_array(laplacian))
+    if inside is not None:
+        degree = (weights @ moved(inside, "cpu").numpy().T.astype(float)).T[:, None]
     rows = missed.reshape(-1, missed.shape[-1])
     joint = np.einsum("ij,ij->i", (weights @ rows.T.astype(float)).T, rows).reshape(missed.shape[:2]).sum(1)
     alone = (np.square(missed, dtype=float) * degree).sum((1, 2))
@@ -134,18 +144,19 @@ def doubts(
     valid: Tensor,
     image: bool,
     level: bool,
+    full: float = 1.0,
 ) -> list[str]:
     """Return what of the training subjects the equation cannot have made.
 
-    ``image``: places are pixels. ``level``: the model has a background.
+    ``image``: places are pixels. ``level``: the model has a background. ``full``: the largest gain it is made for.
     """
     found = []
     floor = np.median(seen["background"])
     span = np.median(seen["most"]) - (floor if level else 0)
-    if span > _WIDEST:
+    if span > _WIDEST * full:
         found.append(
-            f"intensities span {span:.3g} (99 % of values are less), but states only 0 to 1: divide by the most that a "
-            "place can hold"
+            f"intensities span {span:.3g} (99 % of values are less), but states only 0 to {full:.3g}: divide by the "
+            "most that a place can hold" + (", or give a larger gain" if full != 1 else "")
         )
     if not level and floor > 0.2:
         found.append(f"background of {floor:.3g}, which this model does not allow for: take it off")
@@ -188,20 +199,19 @@ def warn(name: str, subjects: object, reasons: dict[str, list[str]], stacklevel:
 def sample(visits: Visits) -> tuple[Visits, np.ndarray]:
     """Return some of the subjects, spread evenly."""
     rows = np.unique(np.linspace(0, len(visits.values) - 1, SAMPLE).round().astype(int))
-    return Visits(*(part[rows] for part in visits)), rows
+    return visits.take(rows), rows
 
 
 def residuals_of(model: MechanisticMixture, visits: Visits, z: Tensor, best: Tensor) -> dict[str, np.ndarray]:
-    """Look at the residuals under the most probable laws, whose numbers are ``best``; z (S, K, 2)."""
+    """Look at the residuals under the most probable laws, whose numbers are ``best``; z (S, K, 2 or 3)."""
     missed = torch.empty_like(visits.values)
     with torch.no_grad():
         for k, law in enumerate(model.laws):
-            for rows in torch.nonzero(best == k)[:, 0].split(CHUNK):
-                some = Visits(*(part[rows] for part in visits))
-                rates = z[rows, k].exp().unbind(-1)
-                solved = model._solver.advance(some.u0, some.times, *rates, law, 2 * model.steps)
+            for rows in torch.nonzero(best == k)[:, 0].split(together(visits.u0.shape[1])):
+                some = visits.take(rows)
+                solved = predicted(model._solver, some, z[rows, k], law, 2 * model.steps)
                 missed[rows] = (some.values - solved) * some.valid
-    return look_at_residuals(missed, visits.valid, model._laplacian)
+    return look_at_residuals(missed, visits.valid, model._laplacian, visits.inside)
 
 
 def _refined(model: MechanisticMixture, visits: Visits) -> dict[str, np.ndarray]:
@@ -211,7 +221,7 @@ def _refined(model: MechanisticMixture, visits: Visits) -> dict[str, np.ndarray]
     background = model.background and model.loss == "separate"
 
     def refined(rows, k, iterations, steps):
-        some = Visits(*(part[rows] for part in visits))
+        some = visits.take(rows)
         return refine(model._solver, model.laws[k], some, z[rows, k], model._prior, iterations, steps, background)
 
     everyone = torch.arange(len(z))
@@ -232,7 +242,8 @@ def know(model: MechanisticMixture, visits: Visits) -> None:
         level = model.background and model.loss == "separate"
         # Isotonic regression changes noise; where initial states differ, what is not known of them is smooth too.
         told = {} if model.monotone or model.initial_rank_ else residuals
-        model.doubts_ = tuple(doubts(seen, told, *visits[:2], image=model._mask is not None, level=level))
+        image, full = model._mask is not None, model.gain[1] if model.gain else 1.0
+        model.doubts_ = tuple(doubts(seen, told, *visits[:2], image=image, level=level, full=full))
         model.trained_on_ = learn(seen, residuals)
     except KeyboardInterrupt:
         model.interrupted_ = True

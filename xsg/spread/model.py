@@ -6,7 +6,11 @@ Generative story, for a subject seen at times t₁ … t_T:
     u(t) solves ∂u/∂t = −D L u + R f_k(u) from u₀
     y(t) = u(t) + b + ε,   ε ~ N(0, σ²)                              b a background, the same everywhere
 
-with the posterior q(k) N(log D | …) N(log R | …) read off the visits by a recurrent network. There are three losses.
+or, with a gain, log g ~ N(m_g, s_g²) and y(t) = g u(t) + b + ε: what is seen of a place that is full. What is known of
+the initial state is known as it is seen, g u₀, so that it is how growth slows down that tells g, not how bright the
+first visit is; of pure diffusion, which never slows, it can be told only that g is no less than what is seen.
+
+The posterior q(k) N(log D | …) N(log R | …) is read off the visits by a recurrent network. There are three losses.
 
 `mixture_loss` is that of Pinnawala et al. (2025, arXiv:2509.15124): q(k) is given by a network of its own; one σ for
 all, no background. It is no bound on the evidence: −log Σ q_k exp(−NLL_k) hardly depends on q once a law with some
@@ -22,6 +26,7 @@ does not depend on q_k. So every law is fitted to every subject, nothing compete
 any set of laws follows in closed form. σ and b are integrated out under p(σ) ∝ 1/σ, p(b) ∝ 1 (`log_marginal`).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +58,49 @@ class Visits(NamedTuple):
     values: Tensor  # (B, T, n), 0 where not measured
     valid: Tensor  # (B, T, n), 1 where measured
     times: Tensor  # (B, T), from the first visit
-    u0: Tensor  # (B, n), state at the first visit
+    u0: Tensor  # (B, n), state at the first visit; with a gain, as it is seen: g u₀
+    inside = None  # all places take part of all subjects
+
+    def take(self, rows: slice | Tensor | np.ndarray) -> "Visits":
+        """Return some of the subjects."""
+        return type(self)(*(part[rows] for part in self))
+
+    def times_over(self, count: int) -> "Visits":
+        """Return all subjects several times, one round after the other."""
+        return type(self)(*(part.repeat(count, *[1] * (part.ndim - 1)) for part in self))
+
+
+class VisitsWithin(NamedTuple):
+    """What was seen of subjects of whom each has some of the places."""
+
+    values: Tensor
+    valid: Tensor
+    times: Tensor
+    u0: Tensor
+    inside: Tensor  # (B, n), 1 where a place takes part
+
+    take, times_over = Visits.take, Visits.times_over
+
+
+def predicted(solver: ReactionDiffusion, visits: Visits, z: Tensor, law: str | tuple[str, ...], steps: int) -> Tensor:
+    """Return what is expected to be seen (B, T, n), less the background: u, or g u if ``z`` (B, 3) has a log g.
+
+    ``z`` (B, 2 or 3) is (log D, log R, log g). Differentiable by it, backwards and forwards.
+    """
+    return solved_at(solver, visits, z.exp().unbind(-1), law, steps)
+
+
+def solved_at(
+    solver: ReactionDiffusion, visits: Visits, rates: Sequence[Tensor], law: str | tuple[str, ...], steps: int
+) -> Tensor:
+    """Return `predicted` at D, R and, if there is one, g, each (B,)."""
+    d, r, *gain = rates
+    apart = {} if visits.inside is None else {"inside": visits.inside}
+    if not gain:
+        return solver.advance(visits.u0, visits.times, d, r, law, steps, **apart)
+    gain = gain[0][:, None]
+    state = (visits.u0 / gain).clamp(max=1)  # what is brighter than full is full
+    return gain[..., None] * solver.advance(state, visits.times, d, r, law, steps, **apart)
 
 
 class ModesEncoder(nn.Module):
@@ -137,7 +184,7 @@ class MechanisticNet(nn.Module):
     laws
         K.
     prior_mean
-        (m_D, m_R): where the heads start.
+        (m_D, m_R), or (m_D, m_R, m_g) with a gain: where the heads start.
     as_published
         Start the heads as the authors of arXiv:2509.15124 do, Xavier's draws of gain 1 and a posterior of sd 1, and let
         log sd go where it will. Ours start at gain 0.1 and sd 0.22, and keep log sd between −8 and 1.
@@ -154,10 +201,11 @@ class MechanisticNet(nn.Module):
     ):
         super().__init__()
         self.encoder, self.law_encoder, self.as_published = encoder, law_encoder, as_published
-        self.rates = nn.Linear(width, 4 * laws)
+        self.latents = len(prior_mean)
+        self.rates = nn.Linear(width, 2 * self.latents * laws)
         nn.init.xavier_normal_(self.rates.weight, gain=1.0 if as_published else 0.1)
         with torch.no_grad():
-            start = torch.full((2,), 0.0 if as_published else -1.5)
+            start = torch.full((self.latents,), 0.0 if as_published else -1.5)
             self.rates.bias.copy_(torch.cat([prior_mean, start]).repeat(laws))
         self.logits = nn.Linear(width, laws) if law_encoder is not None else None
         if as_published and self.logits is not None:
@@ -166,8 +214,8 @@ class MechanisticNet(nn.Module):
         self.log_variance = nn.Parameter(torch.tensor(-2.0)) if law_encoder is not None else None
 
     def forward(self, visits: Visits) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return mean and log sd (B, K, 2) of (log D, log R), and log q(k) (B, K) or None."""
-        mean, log_sd = self.rates(self.encoder(visits)).unflatten(-1, (-1, 2, 2)).unbind(-2)
+        """Return mean and log sd (B, K, 2 or 3) of (log D, log R, log g), and log q(k) (B, K) or None."""
+        mean, log_sd = self.rates(self.encoder(visits)).unflatten(-1, (-1, 2, self.latents)).unbind(-2)
         log_q = None
         if self.law_encoder is not None:
             log_q = torch.log_softmax(self.logits(self.law_encoder(visits)), -1)
@@ -211,14 +259,13 @@ def separate_loss(
 ) -> dict[str, Tensor]:
     """Return the named terms of our loss: each law's −log p(y | u) and KL, mean over subjects; the total is their sum.
 
-    ``noise`` (B, K, 2) standard normal; ``prior`` mean and sd (2,) of (log D, log R).
+    ``noise`` (B, K, 2 or 3) standard normal; ``prior`` mean and sd (2 or 3,) of (log D, log R, log g).
     """
     mean, log_sd, _ = net(visits)
     terms = {}
     z = mean + log_sd.exp() * noise
     for k, law in enumerate(laws):
-        d, r = z[:, k].exp().unbind(-1)
-        solved = solver.advance(visits.u0, visits.times, d, r, law, steps)
+        solved = predicted(solver, visits, z[:, k], law, steps)
         terms[f"misfit {law}"] = -log_marginal(visits, solved, background).mean()
         terms[f"kl {law}"] = kl_normal(mean[:, k], log_sd[:, k], *prior).mean()
     return terms
@@ -270,10 +317,10 @@ def misfits(
     steps: int,
     outside: int = 0,
 ) -> Tensor:
-    """Return NLL_k (B, K) of `mixture_loss` at (log D, log R) = ``z`` (B, K, 2)."""
-    u0, times = (part.repeat(len(laws), 1) for part in (visits.u0, visits.times))  # one law after the other
-    d, r = z.transpose(0, 1).flatten(0, 1).exp().unbind(-1)
-    solved = solver.advance(u0, times, d, r, tuple(laws), steps).unflatten(0, (len(laws), -1))
+    """Return NLL_k (B, K) of `mixture_loss` at (log D, log R) = ``z`` (B, K, 2), or with log g (B, K, 3)."""
+    every = visits.times_over(len(laws))  # one law after the other
+    solved = predicted(solver, every, z.transpose(0, 1).flatten(0, 1), tuple(laws), steps)
+    solved = solved.unflatten(0, (len(laws), -1))
     squares = torch.stack([residuals(visits, each, False).square().sum(1) for each in solved], 1)
     count = visits.valid.flatten(1).sum(1) + outside * visits.valid.amax(2).sum(1)
     return 0.5 * (squares / net.log_variance.exp() + count[:, None] * (net.log_variance + np.log(2 * np.pi)))
@@ -282,8 +329,8 @@ def misfits(
 class Refined(NamedTuple):
     """Posterior of one law after refinement, for B subjects."""
 
-    z: Tensor  # (B, 2) mode of (log D, log R)
-    covariance: Tensor  # (B, 2, 2)
+    z: Tensor  # (B, 2) mode of (log D, log R), or (B, 3) with log g
+    covariance: Tensor  # (B, 2, 2), or (B, 3, 3)
     evidence: Tensor  # (B,) Laplace's approximation to log p(y | law), up to a constant of the data alone
 
 
@@ -297,7 +344,7 @@ def refine(
     steps: int,
     background: bool,
 ) -> Refined:
-    """Climb to the mode of the posterior of (log D, log R), subject by subject, all side by side.
+    """Climb to the mode of the posterior of (log D, log R), or of (log D, log R, log g), all subjects side by side.
 
     Levenberg and Marquardt's method on −log p(y | D, R) − log prior, with the derivatives of u by D and R carried along
     the solution; the curvature at the mode gives covariance and evidence. Without a prior the mode is the maximum of
@@ -306,31 +353,32 @@ def refine(
     Parameters
     ----------
     z
-        Where to start, (B, 2).
+        Where to start, (B, 2), or (B, 3) with a gain.
     prior
-        Mean and sd (2,) of (log D, log R), or None.
+        Mean and sd of (log D, log R), (2,), or with log g (3,); or None.
 
     Raises
     ------
     ValueError
         States, times, law or steps that `ReactionDiffusion.solve` would refuse.
     """
-    u0, times, *_ = solver.checked(visits.u0, visits.times, 0.0, 0.0, law, steps)
-    visits = visits._replace(u0=u0, times=times)
-    mean, precision = (torch.zeros(2), torch.zeros(2)) if prior is None else (prior[0], prior[1] ** -2)
-    moves = torch.tensor([1.0, 0.0 if law == "diffusion" else 1.0])  # R means nothing without growth
+    latents = z.shape[1]
+    u0, times, *_ = solver.checked(_as_states(visits.u0, latents), visits.times, 0.0, 0.0, law, steps)
+    visits = visits._replace(u0=u0 if latents == 2 else visits.u0, times=times)
+    mean, precision = (torch.zeros(latents), torch.zeros(latents)) if prior is None else (prior[0], prior[1] ** -2)
+    moves = torch.tensor([1.0, 0.0 if law == "diffusion" else 1.0, 1.0])[:latents]  # R means nothing without growth
     freedom = visits.valid.flatten(1).sum(1) - int(background)
 
     def look(z, visits):
-        """Residuals (B, m), their derivatives (B, m, 2)."""
+        """Residuals (B, m), their derivatives (B, m, 2 or 3)."""
         count, ways = len(z), torch.nonzero(moves)[:, 0]
-        along = torch.eye(2)[ways].repeat_interleave(count, 0)  # one after the other, in one solution
-        still = Visits(*(part.repeat(len(ways), *[1] * (part.ndim - 1)) for part in visits))
+        along = torch.eye(latents)[ways].repeat_interleave(count, 0)  # one after the other, in one solution
+        still = visits.times_over(len(ways))
         with forward_ad.dual_level():
-            d, r = forward_ad.make_dual(z.repeat(len(ways), 1), along).exp().unbind(1)
-            solved, slope = forward_ad.unpack_dual(solver.advance(still.u0, still.times, d, r, law, steps))
+            dual = forward_ad.make_dual(z.repeat(len(ways), 1), along)
+            solved, slope = forward_ad.unpack_dual(predicted(solver, still, dual, law, steps))
         slope = -residuals(still._replace(values=torch.zeros_like(still.values)), slope, background)
-        slopes = torch.zeros(count, slope.shape[1], 2, dtype=slope.dtype)
+        slopes = torch.zeros(count, slope.shape[1], latents, dtype=slope.dtype)
         slopes[..., ways] = slope.unflatten(0, (len(ways), count)).movedim(0, -1)
         return residuals(visits, solved[:count], background), slopes
 
@@ -352,7 +400,7 @@ def refine(
         damping = torch.full((len(z),), 1e-3)
         active = torch.arange(len(z))
         for _ in range(iterations):
-            some = Visits(*(part[active] for part in visits))
+            some = visits.take(active)
             bend, pull = curvature(missed[active], slope[active], z[active], freedom[active])
             ridge = damping[active, None] * bend.diagonal(dim1=1, dim2=2) + 1e-9 + (1 - moves)
             step = torch.linalg.solve(bend + torch.diag_embed(ridge), pull).clamp(-1, 1) * moves
@@ -371,4 +419,9 @@ def refine(
         evidence = height(missed, z, freedom)
         if prior is not None:
             evidence = evidence + 0.5 * (precision.log().sum() - torch.linalg.slogdet(bend).logabsdet)
-        return Refined(z, torch.linalg.inv(bend + 1e-9 * torch.eye(2)), evidence)
+        return Refined(z, torch.linalg.inv(bend + 1e-9 * torch.eye(latents)), evidence)
+
+
+def _as_states(seen: Tensor, latents: int) -> Tensor:
+    """Return first visits as a solver may check them; with a gain they are no states before they are divided by it."""
+    return seen if latents == 2 else seen / seen.detach().amax().clamp(min=1)

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from xsg.check import choice, flag, number
 from xsg.spread.cohort import Spread
-from xsg.spread.model import Visits, refine
+from xsg.spread.model import Visits, VisitsWithin, refine
 from xsg.spread.physics import LAWS
-from xsg.spread.posterior import CHUNK, Posterior
-from xsg.spread.visits import check_cohort, make_solver
+from xsg.spread.posterior import Posterior, together
+from xsg.spread.visits import check_cohort, inside_of, make_solver
 
 
 def maximum_likelihood(
@@ -22,8 +23,8 @@ def maximum_likelihood(
     """Fit every law to every subject from the true initial state, by maximum likelihood: the oracle of the benchmark.
 
     No prior, no network, no other subject; equal noise is assumed and its level estimated with D and R. Only a
-    simulated cohort knows its initial state. The equation is solved in finer steps than any model's, so that the
-    oracle can clear a model of an error that comes of its solver, or convict it.
+    simulated cohort knows its initial state, and the gain where subjects differ in it. The equation is solved in finer
+    steps than any model's, so that the oracle can clear a model of an error that comes of its solver, or convict it.
 
     Parameters
     ----------
@@ -61,15 +62,20 @@ def maximum_likelihood(
     values = torch.tensor(cohort.values, dtype=torch.float32)
     valid = values.isfinite().float()
     times = torch.tensor(cohort.times, dtype=torch.float32)
+    if "gain" in cohort.truth.rates:
+        values = values / torch.tensor(cohort.truth.rates["gain"].to_numpy(np.float32))[:, None, None]
     u0 = torch.tensor(cohort.truth.initial, dtype=torch.float32).expand(len(values), -1)
     visits = Visits(values.nan_to_num(0.0), valid, times - times[:, :1], u0)
+    if cohort.inside is not None:
+        visits = VisitsWithin(*visits, inside_of(cohort))
     solver = make_solver(cohort.laplacian, cohort.mask)
     z, covariance = torch.zeros(len(values), len(laws), 2), torch.zeros(len(values), len(laws), 2, 2)
     evidence = torch.zeros(len(values), len(laws))
     start = torch.tensor([0.3, 0.045]).log()
-    for begin in range(0, len(values), CHUNK):
-        rows = slice(begin, begin + CHUNK)
-        some = Visits(*(part[rows] for part in visits))
+    chunk = together(solver.n)
+    for begin in range(0, len(values), chunk):
+        rows = slice(begin, begin + chunk)
+        some = visits.take(rows)
         for k, law in enumerate(laws):
             begin_at = start.expand(len(some.values), -1)
             if steps > 4:
@@ -86,4 +92,5 @@ def maximum_likelihood(
         covariance=covariance,
         evidence=evidence,
         steps=steps,
+        background=background,
     )

@@ -10,9 +10,16 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from xsg.check import array, choice, number
+from xsg.check import array, choice, flag, number
+from xsg.spread.model import solved_at
 
 CHUNK = 256  # subjects refined side by side: more would leave the processor's cache
+_TOGETHER = 2**22  # places of them all, at most: beyond, memory
+
+
+def together(places: int) -> int:
+    """Return how many subjects are worked at side by side."""
+    return max(1, min(CHUNK, _TOGETHER // places))
 
 
 class Draws(NamedTuple):
@@ -49,11 +56,26 @@ class Posterior:
     """
 
     def __init__(
-        self, *, solver, laws, subjects, visits, z, covariance, evidence, steps, log_q=None, prior=None, unlike=None
+        self,
+        *,
+        solver,
+        laws,
+        subjects,
+        visits,
+        z,
+        covariance,
+        evidence,
+        steps,
+        log_q=None,
+        prior=None,
+        unlike=None,
+        background=True,
+        cohort=None,
     ):
         log_q = evidence if log_q is None else log_q
         self._solver, self._visits, self._steps, self._prior = solver, visits, steps, prior
-        self._z, self._covariance = z, covariance  # (S, K, 2), (S, K, 2, 2)
+        self._background, self._cohort = background, cohort
+        self._z, self._covariance = z, covariance  # (S, K, 2 or 3), and twice so
         self.laws, self.subjects = tuple(laws), subjects
         self.evidence = pd.DataFrame(evidence.numpy().astype(float), subjects, list(laws))
         self.responsibilities = pd.DataFrame(torch.softmax(log_q, 1).numpy().astype(float), subjects, list(laws))
@@ -73,7 +95,7 @@ class Posterior:
         return "\n".join([*lines, "    …"] if len(odd) > 3 else lines)
 
     def rates(self, law: str | None = None, level: float = 0.9) -> pd.DataFrame:
-        """Return by subject: law, D and R (posterior medians), and the ends of their intervals.
+        """Return by subject: law, D and R (posterior medians), with a gain also that, and the ends of their intervals.
 
         Parameters
         ----------
@@ -90,7 +112,7 @@ class Posterior:
         z, sd = self._z[every, k], self._covariance[every, k].diagonal(dim1=1, dim2=2).clamp(min=0).sqrt()
         wide = norm.ppf((1 + level) / 2)
         columns = {"law": [self.laws[each] for each in k]}
-        for which, name in enumerate("DR"):
+        for which, name in enumerate(("D", "R", "gain")[: z.shape[1]]):
             for end, shift in ((name, 0), (f"{name}_low", -wide), (f"{name}_high", wide)):
                 columns[end] = torch.exp(z[:, which] + shift * sd[:, which]).numpy().astype(float)
         table = pd.DataFrame(columns, self.subjects)
@@ -99,30 +121,41 @@ class Posterior:
 
     def sample(self, n: int = 100, seed: int = 0) -> Draws:
         """Draw n times from each subject's posterior: number of the law, D and R, each (S, n)."""
+        law, z = self._draws(n, seed)
+        rates = z[..., :2].exp().numpy()
+        grows = np.array([growth(each) != "diffusion" for each in self.laws])
+        return Draws(law.numpy(), rates[..., 0], rates[..., 1] * grows[law])
+
+    def _draws(self, n: int, seed: int) -> tuple[Tensor, Tensor]:
+        """Draw numbers of laws (S, n) and latents (S, n, 2 or 3)."""
         n, seed = number(n, "n", 1, whole=True), number(seed, "seed", 0, whole=True)
         generator = torch.Generator().manual_seed(seed)
         weights = torch.tensor(self.responsibilities.to_numpy())
         law = torch.multinomial(weights, n, replacement=True, generator=generator)
-        root = torch.linalg.cholesky(self._covariance.double() + 1e-12 * torch.eye(2))
-        noise = torch.randn(len(law), n, 2, 1, generator=generator, dtype=torch.float64)
+        latents = self._z.shape[-1]
+        root = torch.linalg.cholesky(self._covariance.double() + 1e-12 * torch.eye(latents))
+        noise = torch.randn(len(law), n, latents, 1, generator=generator, dtype=torch.float64)
         every = torch.arange(len(law))[:, None]
-        z = self._z[every, law] + (root[every, law] @ noise)[..., 0]
-        rates = z.exp().numpy()
-        grows = np.array([growth(each) != "diffusion" for each in self.laws])
-        return Draws(law.numpy(), rates[..., 0], rates[..., 1] * grows[law])
+        return law, self._z[every, law] + (root[every, law] @ noise)[..., 0]
 
-    def states(self, times: Sequence[float], law: str | None = None) -> np.ndarray:
-        """Return the state at the posterior median, float32 (S, T, n), at times from each subject's first visit."""
+    def states(self, times: Sequence[float], law: str | None = None, seen: bool = False) -> np.ndarray:
+        """Return the state at the posterior median, float32 (S, T, n), at times from each subject's first visit.
+
+        With ``seen``, what is expected to be seen of it: times the gain, and with the subject's background.
+        """
         k = self._rows(law)
-        return self._solve(times, k[:, None], *self._z[torch.arange(len(k)), k].exp().T[..., None].numpy())[:, 0]
+        return self._solve(times, k[:, None], self._z[torch.arange(len(k)), k][:, None], flag(seen, "seen"))[:, 0]
 
-    def extrapolate(self, times: Sequence[float], n: int = 50, level: float = 0.9, seed: int = 0) -> Band:
+    def extrapolate(
+        self, times: Sequence[float], n: int = 50, level: float = 0.9, seed: int = 0, seen: bool = False
+    ) -> Band:
         """Return mean and both ends of the interval of the state at some times, each float32 (S, T, n places).
 
-        Over n draws from the posterior: laws by their responsibilities, rates, no observation noise.
+        Over n draws from the posterior: laws by their responsibilities, rates, no observation noise. With ``seen``, of
+        what is expected to be seen: times the gain, and with the subject's background, as far as there are any.
         """
         level = number(level, "level", 0, 1, above=True, below=True)
-        drawn = self._solve(times, *self.sample(n, seed))
+        drawn = self._solve(times, *self._draws(n, seed), flag(seen, "seen"))
         low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=1).astype(np.float32)
         return Band(drawn.mean(1), low, high)
 
@@ -131,19 +164,26 @@ class Posterior:
             return torch.tensor(self.responsibilities.to_numpy().argmax(1))
         return torch.full((len(self.subjects),), self.laws.index(choice(law, self.laws, "law of this model")))
 
-    def _solve(self, times, k, d, r) -> np.ndarray:
-        """Solve for (S, N) draws: (S, N, T, n)."""
+    def _solve(self, times, k, z, seen=False) -> np.ndarray:
+        """Solve for (S, N) draws of laws and latents: (S, N, T, n)."""
         times = array(times, "times", ndim=1)
-        u0, times, *_ = self._solver.checked(self._visits.u0, times, 0.0, 0.0, steps=self._steps)
+        visits, gained = self._visits, self._z.shape[-1] > 2
+        _, times, *_ = self._solver.checked(visits.u0.clamp(max=1), times, 0.0, 0.0, steps=self._steps)
         out = torch.empty(*k.shape, len(times), self._solver.n)
-        k = torch.as_tensor(k)
+        rates, chunk = z.exp().to(visits.u0.dtype), together(self._solver.n)
         for which, law in enumerate(self.laws):
             rows, columns = torch.nonzero(k == which, as_tuple=True)
-            for start in range(0, len(rows), CHUNK):
-                i, j = rows[start : start + CHUNK], columns[start : start + CHUNK]
-                rates = [torch.as_tensor(value)[i, j].to(u0.dtype) for value in (d, r)]
+            for start in range(0, len(rows), chunk):
+                i, j = rows[start : start + chunk], columns[start : start + chunk]
+                some, of_some = visits.take(i), rates[i, j].unbind(-1)
                 with torch.no_grad():
-                    out[i, j] = self._solver.advance(u0[i], times, *rates, growth(law), self._steps)
+                    found = solved_at(self._solver, some._replace(times=times), of_some, growth(law), self._steps)
+                    if seen and self._background:
+                        missed = some.values - solved_at(self._solver, some, of_some, growth(law), self._steps)
+                        found = found + ((missed * some.valid).sum((1, 2)) / some.valid.sum((1, 2)))[:, None, None]
+                if gained and not seen:
+                    found = found / of_some[2][:, None, None]
+                out[i, j] = found
         return out.numpy()
 
 

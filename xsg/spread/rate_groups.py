@@ -125,10 +125,10 @@ def rate_components(posterior: Posterior, law: str, n: int, seed: int = 0, n_sta
 def _likelihood(posterior: Posterior, law: str) -> tuple[np.ndarray, np.ndarray]:
     """Information A (S, 2, 2) and pull b (S, 2) of what was seen alone: log p(y | z) = −z'Az/2 + b'z + constant."""
     k = posterior._rows(law)[0]
-    precision = np.linalg.inv(posterior._covariance[:, k].double().numpy())
-    pull = (precision @ posterior._z[:, k, :, None].double().numpy())[..., 0]
+    precision = np.linalg.inv(posterior._covariance[:, k, :2, :2].double().numpy())
+    pull = (precision @ posterior._z[:, k, :2, None].double().numpy())[..., 0]
     if posterior._prior is not None:
-        mean, sd = (part.double().numpy() for part in posterior._prior)
+        mean, sd = (part[:2].double().numpy() for part in posterior._prior)
         precision, pull = precision - np.diag(sd**-2), pull - mean * sd**-2
     values, vectors = np.linalg.eigh(precision)
     return (vectors * values.clip(min=0)[:, None]) @ vectors.mT, pull

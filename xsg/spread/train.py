@@ -10,15 +10,20 @@ import torch
 from torch import Tensor
 
 from xsg.spread.model import Visits, mixture_loss, separate_loss
-from xsg.spread.posterior import CHUNK
+from xsg.spread.posterior import together
 from xsg.training.loop import Loop
 
 if TYPE_CHECKING:
     from xsg.spread.estimator import MechanisticMixture
 
 
-def learn_initial(values: Tensor, valid: Tensor, background: bool) -> tuple[Tensor, np.ndarray, Tensor]:
-    """Learn what first visits have in common (n,), the state in it (n,), and how they differ beyond noise (r, n)."""
+def learn_initial(
+    values: Tensor, valid: Tensor, background: bool, inside: Tensor | None = None, most: float = 1.0
+) -> tuple[Tensor, np.ndarray, Tensor]:
+    """Learn what first visits have in common (n,), the state in it (n,), and how they differ beyond noise (r, n).
+
+    ``inside`` (S, n): places that each subject has; ``most``: what a full place may look like.
+    """
     first, seen = values[:, 0], valid[:, 0]
     common = (first * seen).sum(0) / seen.sum(0).clamp(min=1)
     # A quarter of the places is taken to be still empty: what is seen there is background.
@@ -26,9 +31,9 @@ def learn_initial(values: Tensor, valid: Tensor, background: bool) -> tuple[Tens
     apart = (first - common) * seen
     # What does not stand out of the noise of its mean is empty too: growth would make something of nothing.
     doubt = 3 * apart.square().sum(0).sqrt() / seen.sum(0).clamp(min=1) if floor > 0 else torch.zeros(())
-    initial = (common - floor).where(common - floor > doubt, 0).clamp(0, 1).numpy()
+    initial = (common - floor).where(common - floor > doubt, 0).clamp(0, most).numpy()
     # What is the same everywhere is background, not a difference in state.
-    apart = apart - apart.mean(1, keepdim=True)
+    apart = levelled(apart, seen, inside)
     _, strength, directions = torch.linalg.svd(apart, full_matrices=False)
     ratio = min(apart.shape) / max(apart.shape)
     threshold = 0.56 * ratio**3 - 0.95 * ratio**2 + 1.82 * ratio + 1.43  # their approximation for unknown noise
@@ -36,9 +41,22 @@ def learn_initial(values: Tensor, valid: Tensor, background: bool) -> tuple[Tens
     return common, initial, directions[keep]
 
 
+def levelled(apart: Tensor, seen: Tensor, inside: Tensor | None) -> Tensor:
+    """Take each subject's mean off; where subjects have places of their own, the mean over those seen."""
+    if inside is None:
+        return apart - apart.mean(1, keepdim=True)
+    return (apart - mean_of(apart, seen)) * seen
+
+
+def mean_of(values: Tensor, seen: Tensor) -> Tensor:
+    """Return each subject's mean over the places seen (B, 1)."""
+    return (values * seen).sum(1, keepdim=True) / seen.sum(1, keepdim=True).clamp(min=1)
+
+
 def terms_of(model: MechanisticMixture, visits: Visits, generator: torch.Generator) -> dict[str, Tensor]:
     """Terms of the loss, mean over subjects."""
-    noise = torch.randn(len(visits.values), len(model.laws), 2, generator=generator).to(model.device_)
+    latents = len(model._prior[0])
+    noise = torch.randn(len(visits.values), len(model.laws), latents, generator=generator).to(model.device_)
     common = (model.net_, model._solver, model.laws, visits, noise, model._prior, model.steps)
     if model.loss == "separate":
         return separate_loss(*common, model.background)
@@ -50,8 +68,8 @@ def held_out_loss(model: MechanisticMixture, visits: Visits, generator: torch.Ge
     """Loss of the validation subjects, mean over them."""
     total, count = 0.0, len(visits.values)
     with torch.no_grad():
-        for rows in torch.arange(count).split(CHUNK):
-            terms = terms_of(model, Visits(*(part[rows] for part in visits)), generator)
+        for rows in torch.arange(count).split(together(visits.u0.shape[1])):
+            terms = terms_of(model, visits.take(rows), generator)
             total += float(sum(terms.values())) * len(rows) / count
     return total
 
@@ -76,7 +94,7 @@ def train(model: MechanisticMixture, visits: Visits, progress: bool, held_out: V
         for _ in loop:
             sums: dict[str, float] = {}
             for rows in torch.randperm(count, generator=generator).split(model.batch):
-                terms = terms_of(model, Visits(*(part[rows] for part in visits)), generator)
+                terms = terms_of(model, visits.take(rows), generator)
                 for name, term in terms.items():
                     sums[name] = sums.get(name, 0.0) + float(term.detach()) * len(rows) / count
                 most = torch.inf if model.as_published else 100.0 * len(model.laws)

@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor
 
 from xsg.check import flag, instance, number, rows_of
 from xsg.spread.cohort import Spread
 from xsg.spread.laplacian import as_mask
-from xsg.spread.model import log_normal_prior
+from xsg.spread.model import Visits, VisitsWithin, log_normal_prior
 from xsg.spread.physics import LAWS, ReactionDiffusion
 from xsg.training.settings import DEVICE, Rule, checked, seed
 
 if TYPE_CHECKING:
     from xsg.spread.estimator import MechanisticMixture
+
+
+_CSR = ("data", "indices", "indptr")
+GAINS = (0.5, 2.0)  # of which a gain is expected where none is said
 
 
 def _range(value: object, what: str) -> tuple[float, float]:
@@ -27,6 +32,14 @@ def _range(value: object, what: str) -> tuple[float, float]:
         raise TypeError(f"{what} is {value!r}; expected its two ends, such as (0.01, 1.0).")
     low = number(value[0], f"{what}[0]", 0)
     return low, number(value[1], f"{what}[1]", low, above=True)
+
+
+def _gain(value: object, what: str) -> tuple[float, float] | bool:
+    """Check the range of a gain; False for none, True for the usual one."""
+    if isinstance(value, (bool, np.bool_)):
+        return GAINS if value else False
+    low, high = _range(value, what)
+    return number(low, f"{what}[0]", 0, above=True), high
 
 
 def _one_of(*allowed: str) -> Rule:
@@ -47,6 +60,7 @@ SETTINGS = {
     "initial": _one_of("inferred", "first"),
     **dict.fromkeys(("min_max", "background", "monotone", "as_published"), flag),
     **dict.fromkeys(("d_range", "r_range"), _range),
+    "gain": _gain,
     **dict.fromkeys(("refine", "epochs"), _WHOLE),
     **dict.fromkeys(("batch", "steps", "hidden", "modes"), _SOME),
     "lr": partial(number, low=0, above=True),
@@ -56,7 +70,9 @@ SETTINGS = {
     "device": DEVICE,
 }
 # What a network was made for, and how it was given what it saw: another fit is needed to change it.
-FIXED = ("laws", "encoder", "loss", "initial", "min_max", "background", "monotone", "hidden", "modes", "as_published")
+FIXED = (
+    "laws", "encoder", "loss", "initial", "min_max", "background", "monotone", "hidden", "modes", "as_published", "gain"
+)  # fmt: skip
 
 
 PRESETS: dict[str, dict] = {
@@ -95,6 +111,8 @@ def tidy(model: MechanisticMixture) -> None:
     vars(model).update(checked({name: getattr(model, name) for name in SETTINGS}, SETTINGS))
     if model.as_published and model.loss == "separate":
         raise ValueError("as_published is for the losses 'mixture' and 'bound'; with 'separate' leave it False.")
+    if model.gain and model.min_max:
+        raise ValueError(f"gain is {model.gain!r} and min_max True: values scaled by subject have no gain. Leave one.")
 
 
 def check_cohort(cohort: Spread) -> Spread:
@@ -121,6 +139,20 @@ def check_visits(cohort: Spread) -> None:
             )
 
 
+def check_training(model: MechanisticMixture, cohort: Spread) -> None:
+    """Refuse settings or subjects that no network can be trained with."""
+    check_cohort(cohort)
+    tidy(model)
+    if model.encoder == "image" and cohort.mask is None:
+        raise ValueError(f"encoder 'image' needs images; spread {cohort.name!r} has none. Use encoder='modes'.")
+    if len(cohort.subjects) < 3:
+        raise ValueError(
+            f"spread {cohort.name!r} has {len(cohort.subjects)} subjects; expected at least 3 to train a network. "
+            "For fewer, xsg.spread.model.refine fits each by itself."
+        )
+    check_visits(cohort)
+
+
 def rising(values: Tensor, valid: Tensor) -> Tensor:
     """Isotonic regression over visits: max over starts i ≤ t of min over ends j ≥ t of the mean of visits i to j."""
     total, number = ((part.cumsum(1)) for part in (values * valid, valid))
@@ -137,17 +169,36 @@ def rising(values: Tensor, valid: Tensor) -> Tensor:
     return torch.stack(out, 1) * valid
 
 
-def make_solver(laplacian: np.ndarray, mask: np.ndarray | None) -> ReactionDiffusion:
+def make_solver(laplacian: np.ndarray | sparse.csr_array, mask: np.ndarray | None) -> ReactionDiffusion:
     """Return the solver for a cohort's places."""
     if mask is not None and mask.all():
         return ReactionDiffusion.on_grid(mask)
-    return ReactionDiffusion(laplacian, directed=not np.allclose(laplacian, laplacian.T, rtol=0, atol=1e-9))
+    directed = abs(laplacian - laplacian.T).max() > 1e-9
+    return ReactionDiffusion(laplacian, directed=directed)
 
 
-def make_prior(d_range: tuple[float, float], r_range: tuple[float, float]) -> tuple[Tensor, Tensor]:
-    """Mean and sd (2,) of (log D, log R)."""
-    mean, sd = np.transpose([log_normal_prior(*d_range), log_normal_prior(*r_range)])
+def make_prior(
+    d_range: tuple[float, float], r_range: tuple[float, float], gain: tuple[float, float] | bool = False
+) -> tuple[Tensor, Tensor]:
+    """Mean and sd (2,) of (log D, log R), or (3,) with log g."""
+    ranges = [d_range, r_range, gain] if gain else [d_range, r_range]
+    mean, sd = np.transpose([log_normal_prior(*each) for each in ranges])
     return torch.tensor(mean, dtype=torch.float32), torch.tensor(sd, dtype=torch.float32)
+
+
+def packed(laplacian: np.ndarray | sparse.csr_array) -> dict[str, Tensor]:
+    """Return a network as a file holds it."""
+    if not sparse.issparse(laplacian):
+        return {"laplacian": torch.tensor(laplacian)}
+    return {f"laplacian.{part}": torch.tensor(getattr(laplacian, part)) for part in _CSR}
+
+
+def unpacked(arrays: dict[str, Tensor]) -> np.ndarray | sparse.csr_array:
+    """Take a network out of what a file holds."""
+    if "laplacian" in arrays:
+        return arrays.pop("laplacian").numpy()
+    data, indices, indptr = (arrays.pop(f"laplacian.{part}").numpy() for part in _CSR)
+    return sparse.csr_array((data, indices, indptr), shape=(len(indptr) - 1,) * 2)
 
 
 def joined(cohort: Spread, model: MechanisticMixture) -> tuple[Spread, dict[str, str]]:
@@ -162,8 +213,10 @@ def joined(cohort: Spread, model: MechanisticMixture) -> tuple[Spread, dict[str,
     laplacian = cohort.laplacian
     if not cohort.places.equals(model.places_):
         rows = rows_of(cohort.places, model.places_, f"spread {cohort.name!r}")
-        laplacian = laplacian[np.ix_(rows, rows)]
-        cohort = replace(cohort, values=cohort.values[..., rows], laplacian=laplacian, places=model.places_, truth=None)
+        laplacian = laplacian[rows][:, rows]
+        found = {"values": cohort.values[..., rows], "laplacian": laplacian, "places": model.places_}
+        inside = None if cohort.inside is None else cohort.inside[:, rows]
+        cohort = replace(cohort, **found, inside=inside, truth=None)
     reasons = {}
     if cohort.mask is not None and model._mask is not None:
         here, there = as_mask(cohort.mask), model._mask.numpy()
@@ -171,10 +224,23 @@ def joined(cohort: Spread, model: MechanisticMixture) -> tuple[Spread, dict[str,
             reasons["mask"] = f"a mask of {here.shape}; trained on one of {there.shape}"
         elif (here != there).any():
             reasons["mask"] = f"a mask in which {(here != there).sum()} pixels differ from the one trained on"
-    apart = np.abs(laplacian - model._laplacian).max()
-    if not reasons and apart > 1e-6 * np.abs(model._laplacian).max():
+    apart = abs(laplacian - model._laplacian).max()
+    if not reasons and apart > 1e-6 * abs(model._laplacian).max():
         reasons["network"] = f"a network whose weights differ by up to {apart:.3g} from the one trained on"
     return cohort, reasons
+
+
+def inside_of(cohort: Spread) -> Tensor | None:
+    """Return which places each subject has (S, n), None if all have all."""
+    return None if cohort.inside is None else torch.tensor(cohort.inside, dtype=torch.float32)
+
+
+def as_seen(model: MechanisticMixture, cohort: Spread) -> Visits | VisitsWithin:
+    """Return what was seen of a cohort, as a model's network wants it."""
+    values, valid, times = read(cohort, model.min_max, model.monotone)
+    inside = inside_of(cohort)
+    found = Visits(values, valid, times, model._initial(values, valid, inside))
+    return found if inside is None else VisitsWithin(*found, inside)
 
 
 def read(cohort: Spread, min_max: bool, monotone: bool) -> tuple[Tensor, Tensor, Tensor]:
