@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from xsg import _moved, check
+from xsg.spread.laplacian import DENSE_UP_TO
 
 RATES = {
     "diffusion": lambda u: 0 * u,
@@ -17,7 +18,6 @@ RATES = {
     "damped": lambda u: u * (1 - u) ** 2,
     "cooperative": lambda u: u**2 * (1 - u),
 }
-DENSE = 2_000  # places up to which a network is held as a dense matrix however it is given
 _DEGREE = 1000  # mean degree at most; of our own networks it is 1, of pixels 4
 
 
@@ -256,12 +256,12 @@ def _as_mask(mask: object, what: str) -> np.ndarray:
 
 
 def _as_network(laplacian: object, what: str) -> np.ndarray | sparse.csr_array:
-    """Return a network as a matrix of numbers; a sparse one of more than `DENSE` places stays sparse."""
+    """Return a network as a matrix of numbers; a sparse one of more than 2,000 places stays sparse."""
     if hasattr(laplacian, "layout") and str(laplacian.layout) != "torch.strided":
         laplacian = laplacian.detach().cpu().to_sparse_coo().coalesce()
         rows, columns = laplacian.indices().numpy()
         laplacian = sparse.coo_array((laplacian.values().numpy(), (rows, columns)), shape=tuple(laplacian.shape))
-    if not sparse.issparse(laplacian) or max(laplacian.shape) <= DENSE:
+    if not sparse.issparse(laplacian) or max(laplacian.shape) <= DENSE_UP_TO:
         return check.array(laplacian, what)
     found = sparse.csr_array(laplacian)
     found.sum_duplicates()

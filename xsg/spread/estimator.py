@@ -28,7 +28,7 @@ from xsg.spread.oracle import maximum_likelihood
 from xsg.spread.physics import LAWS
 from xsg.spread.posterior import Posterior
 from xsg.spread.rate_groups import Choice, RateComponents, rate_components, select_laws
-from xsg.spread.train import learn_initial, levelled, mean_of, train
+from xsg.spread.train import beyond, learn_initial, levelled, train
 from xsg.spread.visits import (
     FIXED,
     PRESETS,
@@ -233,10 +233,9 @@ class MechanisticMixture(Estimator):
         self.places_ = cohort.places
         self._settle(cohort.laplacian, cohort.mask)
         values, valid, _ = read(cohort, self.min_max, self.monotone)
-        background, most = self.background and self.loss == "separate", torch.inf if self.gain else 1.0
-        learned = learn_initial(values, valid, background, inside_of(cohort), most)
-        self._common, self.initial_, self._directions = learned
-        self.initial_rank_ = len(self._directions)
+        background = self.background and self.loss == "separate"
+        learned = learn_initial(values, valid, background, inside_of(cohort), bool(self.gain))
+        (self._common, self.initial_, self._directions), self.initial_rank_ = learned, len(learned[2])
         visits = moved(as_seen(self, cohort), self.device_)
         held_out = None
         if validation is not None:
@@ -376,15 +375,18 @@ class MechanisticMixture(Estimator):
 
     def _initial(self, values: Tensor, valid: Tensor, inside: Tensor | None = None) -> Tensor:
         """State at the first visit (B, n); with a gain, as it is seen."""
-        state = values[:, 0]
+        state, seen, ways = values[:, 0], valid[:, 0], self._directions
         if self.initial == "inferred":
-            apart = levelled((state - self._common) * valid[:, 0], valid[:, 0], inside)
             common = torch.tensor(self.initial_)
-            state = common + apart @ self._directions.T @ self._directions
-            if self.gain and (empty := common == 0).any():  # where all are empty, each is
-                state = (state - mean_of(state, valid[:, 0] * empty)) * ~empty
+            if self.gain:  # by least squares
+                away = beyond(state, seen, common, self.background and self.loss == "separate")
+                bend = torch.einsum("rn,bn,sn->brs", ways, seen, ways) + 1e-6 * torch.eye(len(ways))
+                state = common + torch.linalg.solve(bend, (away @ ways.T)[..., None])[..., 0] @ ways
+            else:
+                apart = levelled((state - self._common) * seen, seen, inside)
+                state = common + apart @ ways.T @ ways
         state = state.clamp(0, torch.inf if self.gain else 1.0)
-        return state if inside is None else state * inside
+        return state * (1 if inside is None else inside)
 
     def _make_net(self) -> MechanisticNet:
         def encoder():

@@ -24,6 +24,7 @@ from xsg.data.tables import floats
 from xsg.names import parse
 from xsg.spread.cohort import RATES, Spread, SpreadTruth, integrate
 from xsg.spread.laplacian import sparse_grid_laplacian
+from xsg.spread.pet import PET_TIMES, simulate_pet
 
 _NETWORKS = ("connectome", "anterograde", "retrograde", "space")
 _MOUSE_TAU = ("eNDM_mousedata.mat", "KaufmanDiamond_datasets_dat_and_seed.mat", "CCF_labels.mat")
@@ -81,41 +82,47 @@ def load_spread(
     name: str = "disc",
     noise: float | None = None,
     seed: int = 0,
-    n_train: int = 800,
-    n_validation: int = 200,
-    n_test: int = 1000,
+    n_train: int | None = None,
+    n_validation: int | None = None,
+    n_test: int | None = None,
     laws: Sequence[str] = BENCHMARK_LAWS,
-    times: Sequence[float] = (0.0, 6.0, 24.0),
+    times: Sequence[float] | None = None,
     network: str = "connectome",
+    voxel: int = 8,
+    smooth: float = 0.0,
 ) -> Spread:
     """Load a cohort in which pathology spreads.
 
     Parameters
     ----------
     name
-        ``"disc"``: simulate the synthetic benchmark of arXiv:2509.15124. ``"mouse-tau"``: tau in 426 regions of the
-        mouse brain after injection, 14 experiments, each the mean of several mice a time point, as gathered by Anand et
-        al. (2022, doi:10.21203/rs.3.rs-1189757/v1). ``"mouse-synuclein"``: α-synuclein in the same regions after
-        fibrils of mouse or of human α-synuclein were injected into the olfactory bulb, from the same collection; means
-        at months 1, 3, 6 and 12, 132 regions scored. ``"mouse-lrrk2"``: tau in 132 regions of normal mice (NTG) and
-        mice with the mutation G2019S of LRRK2 (G20), means of the mice of `mouse_sections` by genotype and month. Of
-        the options below only ``network`` counts for the mice.
+        ``"disc"``: simulate the synthetic benchmark of arXiv:2509.15124. ``"pet"``: simulate uptake of a tau tracer in
+        whole brains, with masks, gains and backgrounds of each subject's own (`xsg.spread.pet`). ``"mouse-tau"``: tau
+        in 426 regions of the mouse brain after injection, 14 experiments, each the mean of several mice a time point,
+        as gathered by Anand et al. (2022, doi:10.21203/rs.3.rs-1189757/v1). ``"mouse-synuclein"``: α-synuclein in the
+        same regions after fibrils of mouse or of human α-synuclein were injected into the olfactory bulb, from the
+        same collection; means at months 1, 3, 6 and 12, 132 regions scored. ``"mouse-lrrk2"``: tau in 132 regions of
+        normal mice (NTG) and mice with the mutation G2019S of LRRK2 (G20), means of the mice of `mouse_sections` by
+        genotype and month. Of the options below only ``network`` counts for the mice.
     noise
         Signal-to-noise ratio of the observations, 5 in the benchmark; None for none. As there, noise is the absolute
         value of a normal draw whose standard deviation is the mean of the subject's images (with what is outside the
-        disc) over ``noise``: it only adds, 0.8 standard deviations on average, and passes 1 where it will.
+        disc) over ``noise``: it only adds, 0.8 standard deviations on average, and passes 1 where it will. Of ``"pet"``
+        it is normal, and the mean that of the subject's own brain.
     seed
         The same seed gives the same numbers; a subject depends on neither ``noise`` nor the number of the others.
     n_train, n_validation, n_test
-        Numbers of subjects.
+        Numbers of subjects: 800, 200 and 1000 of the disc, 40, 0 and 20 of ``"pet"``.
     laws
         The laws that subjects follow, drawn evenly.
     times
-        When everybody is seen.
+        When everybody is seen: 0, 6, 24 of the disc, 0, 2, 4, 6 years of ``"pet"``, where some visits are missing.
     network
         What tau spreads along in the mouse: ``"connectome"`` (Oh et al. 2014, doi:10.1038/nature13186, both directions
         averaged), ``"anterograde"`` (from a neuron's body to where its axon ends), ``"retrograde"`` (the other way)
         or, but for ``"mouse-lrrk2"``, ``"space"`` (closeness). Weights are divided by the mean degree.
+    voxel, smooth
+        Of ``"pet"``: side of a voxel in whole mm, and what noise is smoothed by, full width at half maximum in mm.
 
     Returns
     -------
@@ -137,19 +144,24 @@ def load_spread(
     if isinstance(name, str) and name in mice:
         load, networks = mice[name]
         return load(check.choice(network, networks, f"network of {name!r}"))
-    check.choice(name, ("disc", *mice), "spread")
+    check.choice(name, ("disc", "pet", *mice), "spread")
     if noise is not None:  # a signal-to-noise ratio
         noise = check.number(noise, "noise", 0, above=True)
     seed = check.number(seed, "seed", 0, whole=True)
     laws = (laws,) if isinstance(laws, str) else tuple(laws)
     check.choices(laws, RATES, "laws")
-    times = np.atleast_1d(check.array(times, "times"))
+    usual = {"disc": ((800, 200, 1000), (0.0, 6.0, 24.0)), "pet": ((40, 0, 20), PET_TIMES)}[name]
+    times = np.atleast_1d(check.array(usual[1] if times is None else times, "times"))
     if times.ndim != 1 or not len(times) or times[0] < 0 or (np.diff(times) <= 0).any():
         raise ValueError(f"times is {times.tolist()}; expected rising times of 0 or later.")
-    sizes = {"train": n_train, "validation": n_validation, "test": n_test}
+    sizes = dict(zip(("train", "validation", "test"), (n_train, n_validation, n_test), strict=True))
+    sizes = {split: n if size is None else size for (split, size), n in zip(sizes.items(), usual[0], strict=True)}
     sizes = {split: check.number(size, f"n_{split}", 0, whole=True) for split, size in sizes.items()}
     if not any(sizes.values()):
         raise ValueError("n_train, n_validation and n_test are all 0; expected some subjects.")
+    if name == "pet":
+        voxel, smooth = check.number(voxel, "voxel", 1, whole=True), check.number(smooth, "smooth", 0)
+        return simulate_pet(noise, seed, sizes, laws, times, voxel, smooth)
     mask, initial = disc(32)
     laplacian = sparse_grid_laplacian(mask)
     parts, splits = [], []

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 
 def learn_initial(
-    values: Tensor, valid: Tensor, background: bool, inside: Tensor | None = None, most: float = 1.0
+    values: Tensor, valid: Tensor, background: bool, inside: Tensor | None = None, gain: bool = False
 ) -> tuple[Tensor, np.ndarray, Tensor]:
     """Learn what first visits have in common (n,), the state in it (n,), and how they differ beyond noise (r, n).
 
-    ``inside`` (S, n): places that each subject has; ``most``: what a full place may look like.
+    ``inside`` (S, n): places that each subject has. With a ``gain`` states are as they are seen, and differ only where
+    not all are empty.
     """
     first, seen = values[:, 0], valid[:, 0]
     common = (first * seen).sum(0) / seen.sum(0).clamp(min=1)
@@ -31,25 +32,37 @@ def learn_initial(
     apart = (first - common) * seen
     # What does not stand out of the noise of its mean is empty too: growth would make something of nothing.
     doubt = 3 * apart.square().sum(0).sqrt() / seen.sum(0).clamp(min=1) if floor > 0 else torch.zeros(())
-    initial = (common - floor).where(common - floor > doubt, 0).clamp(0, most).numpy()
+    initial = (common - floor).where(common - floor > doubt, 0).clamp(0, torch.inf if gain else 1)
     # What is the same everywhere is background, not a difference in state.
-    apart = levelled(apart, seen, inside)
-    _, strength, directions = torch.linalg.svd(apart, full_matrices=False)
-    ratio = min(apart.shape) / max(apart.shape)
-    threshold = 0.56 * ratio**3 - 0.95 * ratio**2 + 1.82 * ratio + 1.43  # their approximation for unknown noise
-    keep = (strength > threshold * strength.median()) & (strength > 1e-4 * common.norm())
-    return common, initial, directions[keep]
+    apart = beyond(first, seen, initial, background) if gain else levelled(apart, seen, inside)
+    where = initial > 0 if gain else torch.ones_like(initial, dtype=torch.bool)
+    some = apart[:, where] if gain else apart
+    directions = torch.zeros(0, len(common))
+    if where.any():
+        _, strength, found = torch.linalg.svd(some, full_matrices=False)
+        ratio = min(some.shape) / max(some.shape)
+        threshold = 0.56 * ratio**3 - 0.95 * ratio**2 + 1.82 * ratio + 1.43  # their approximation for unknown noise
+        keep = (strength > threshold * strength.median()) & (strength > 1e-4 * common.norm())
+        directions = torch.zeros(int(keep.sum()), len(common))
+        directions[:, where] = found[keep]
+    return common, initial.numpy(), directions
 
 
 def levelled(apart: Tensor, seen: Tensor, inside: Tensor | None) -> Tensor:
     """Take each subject's mean off; where subjects have places of their own, the mean over those seen."""
     if inside is None:
         return apart - apart.mean(1, keepdim=True)
-    return (apart - mean_of(apart, seen)) * seen
+    return (apart - _mean(apart, seen)) * seen
 
 
-def mean_of(values: Tensor, seen: Tensor) -> Tensor:
-    """Return each subject's mean over the places seen (B, 1)."""
+def beyond(first: Tensor, seen: Tensor, initial: Tensor, background: bool) -> Tensor:
+    """Return by what first visits (S, n) exceed the common state, less each subject's background: what all lack."""
+    empty = (initial == 0).to(first)
+    floor = _mean(first, seen * empty) if background else 0.0
+    return (first - floor - initial) * seen * (1 - empty)
+
+
+def _mean(values: Tensor, seen: Tensor) -> Tensor:
     return (values * seen).sum(1, keepdim=True) / seen.sum(1, keepdim=True).clamp(min=1)
 
 
