@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from xsg.check import array, choice, flag, number
+from xsg.files import whole
 from xsg.spread.model import solved_at
 
 CHUNK = 256  # subjects refined side by side: more would leave the processor's cache
@@ -93,6 +95,55 @@ class Posterior:
         lines.append(f"  unlike         {len(odd)} of {len(self.subjects)} subjects are unlike those trained on")
         lines += [f"    {subject}: {reasons}" for subject, reasons in odd.head(3).items()]
         return "\n".join([*lines, "    …"] if len(odd) > 3 else lines)
+
+    def save(self, path: str | Path) -> Path:
+        """Write laws and rates to a file, whole or not at all.
+
+        Parameters
+        ----------
+        path
+            Ending in ``.html`` (one page that loads nothing: laws, rates, intervals, warnings, pictures of images) or
+            ``.csv`` (the table of `rates`, with each law's probability and ``unlike``).
+
+        Raises
+        ------
+        ValueError
+            Another ending; a folder that is not there or cannot be written to.
+        """
+        path = Path(path)
+        kind = choice(path.suffix.lower(), (".html", ".csv"), f"ending of {path}")
+        if kind == ".html":
+            from xsg.spread.page import page
+
+            text = page(self)
+        else:
+            chances = self.responsibilities.add_prefix("p ")
+            text = self.rates().join(chances).assign(unlike=self.unlike).to_csv()
+        try:
+            with whole(path) as part:
+                part.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ValueError(
+                f"report: cannot write {path} ({error.strerror or error}). Name a file in a folder that is yours."
+            ) from None
+        return path
+
+    def _only(self, rows: np.ndarray) -> Posterior:
+        """Return what is thought of some of the subjects."""
+        law = torch.tensor(self.responsibilities.to_numpy()).log()
+        return Posterior(
+            solver=self._solver,
+            laws=self.laws,
+            subjects=self.subjects[rows],
+            visits=self._visits.take(rows),
+            z=self._z[rows],
+            covariance=self._covariance[rows],
+            evidence=torch.tensor(self.evidence.to_numpy()[rows]),
+            log_q=law[rows],
+            steps=self._steps,
+            prior=self._prior,
+            background=self._background,
+        )
 
     def rates(self, law: str | None = None, level: float = 0.9) -> pd.DataFrame:
         """Return by subject: law, D and R (posterior medians), with a gain also that, and the ends of their intervals.
