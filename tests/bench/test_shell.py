@@ -13,7 +13,9 @@ import pytest
 
 from xsg.__main__ import main
 from xsg.bench import shell
+from xsg.bench.run import score
 from xsg.bench.tasks import tasks
+from xsg.evaluation.baselines import Baseline
 
 RIDGE = "from sklearn.linear_model import Ridge\nmine = Ridge(300)\n"
 FEW = ["--tasks", "place"]
@@ -183,3 +185,36 @@ def test_ctrl_c_ends_it_and_the_same_command_goes_on(here, method, monkeypatch, 
     assert main(command[3:]) == 0
     assert "Mine: " in capsys.readouterr().out
     assert len(pd.read_csv(here / "benchmark/rows.csv")) == 120
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3])
+def test_the_others_come_from_the_table_that_is_kept(here, capsys, monkeypatch, shift):
+    kept = pd.concat([score(Baseline(name), few("place")) for name in ("position (kriging)", "PLS")]).round(4)
+    monkeypatch.setattr(shell, "_table", lambda: kept.assign(r2=kept["r2"] + shift))
+    (here / "my_method.py").write_text(RIDGE.replace("mine", "PLS"))
+    assert main(["bench", "--methods", "my_method.py", *FEW]) == 0
+    captured = capsys.readouterr()
+    assert "\nPLS (own) " in captured.out
+    assert "\nPLS  " in captured.out
+    assert ("position alone scores otherwise here" in captured.err) == bool(shift)
+    assert "only position alone" not in captured.err
+
+
+def test_a_file_with_two_methods_a_slow_one_and_odd_names_is_one_table(here, capsys):
+    text = "import numpy as np, time\n" + "".join(
+        f"class {name}:\n    name = {label!r}\n    def predict_folds(self, cortex, maps, held_out):\n"
+        f"        time.sleep({pause})\n        return np.zeros((len(maps), *held_out.shape), {kind!r}){tail}\n"
+        for name, label, pause, kind, tail in (
+            ("Langsam", "größer | <b>", 0.02, "float32", ""),
+            ("Ganz", "0", 0, "int", ".tolist()"),
+        )
+    )
+    (here / "my method.py").write_text(text, encoding="utf-8")
+    assert main(["bench", "--methods", "my method.py", *FEW]) == 0
+    out = capsys.readouterr().out
+    assert "größer | <b>: 1 s" in out
+    rows = pd.read_csv(here / "benchmark/rows.csv", dtype={"method": str})
+    assert (rows.groupby("method")["seconds"].sum() > [-1, 0.5]).all()
+    assert main(["bench", "--methods", "my method.py", *FEW]) == 0
+    assert "0: 0 s" in out
+    assert capsys.readouterr().out.split("benchmark/")[0] == out.split("benchmark/")[0]

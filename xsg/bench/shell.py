@@ -25,6 +25,7 @@ from xsg.files import versions, whole
 from xsg.study.seal import sources
 
 KEPT = "experiments/benchmark.csv"
+_TEXT = {"method": str, "map": str}  # whatever they are called, such as 0
 EXAMPLES = """\
 examples:
   xsg bench --methods my_method.py                    simulated maps, no data needed: a minute and your method's time
@@ -87,7 +88,7 @@ def _apart(methods: Mapping[str, object]) -> dict[str, object]:
 
 def _table() -> pd.DataFrame:
     """Return the rows that are kept with the package's repository; none where there are none."""
-    return pd.read_csv(fetch(KEPT)) if KEPT in registry().index else pd.DataFrame(columns=list(COLUMNS))
+    return pd.read_csv(fetch(KEPT), dtype=_TEXT) if KEPT in registry().index else pd.DataFrame(columns=list(COLUMNS))
 
 
 def _kept(asked: list[Task]) -> tuple[pd.DataFrame, list[str]]:
@@ -118,7 +119,7 @@ def _all(methods: dict[str, object], asked: list[Task], out: Path, path: Path) -
     key = json.dumps({"methods": digest_of(path), "xsg": sources(), "versions": versions()})
     done, file, seal = pd.DataFrame(columns=list(COLUMNS)), out / "rows.csv", out / "rows.key"
     if file.is_file() and seal.is_file() and seal.read_text(encoding="utf-8") == key:
-        done = pd.read_csv(file)
+        done = pd.read_csv(file, dtype=_TEXT)
     tables, failed = [], []
     with tqdm(total=len(methods) * len(asked), unit="task") as bar:
         for (name, method), task in product(methods.items(), asked):

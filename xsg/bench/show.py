@@ -18,10 +18,10 @@ BLOCKS = {  # by kind: heading, what it tells, and the columns: split, score, wh
         "Simulated maps made by genes",
         "What a method should find: four fifths of each map are made by genes.",
         {
-            ("pairs", "r2"): "R², pairs held out",
-            ("patches", "r2"): "R², patches held out",
-            ("patches", "truth"): "r with the part of genes, patches",
-            ("pairs", "slope"): "slope, pairs (1: calibrated)",
+            ("pairs", "r2"): "R², pairs",
+            ("patches", "r2"): "R², patches",
+            ("patches", "truth"): "r with truth",
+            ("pairs", "slope"): "slope, pairs",
             ("both", "beyond"): "beyond place",
         },
     ),
@@ -29,7 +29,7 @@ BLOCKS = {  # by kind: heading, what it tells, and the columns: split, score, wh
         "Simulated maps without genes",
         "Smooth, and nothing to do with genes: who takes R² > 0, or a gain over place, for genes raises a false alarm.",
         {
-            ("pairs", "r2"): "R², pairs held out",
+            ("pairs", "r2"): "R², pairs",
             ("both", "there"): "alarms: R² > 0",
             ("both", "beyond"): "alarms: beyond place",
         },
@@ -38,17 +38,19 @@ BLOCKS = {  # by kind: heading, what it tells, and the columns: split, score, wh
         "Real maps",
         "Nobody knows what genes make of them.",
         {
-            ("pairs", "r2"): "R², pairs held out",
-            ("patches", "r2"): "R², patches held out",
-            ("pairs", "gain"): "gain over place, pairs",
-            ("patches", "gain"): "gain over place, patches",
+            ("pairs", "r2"): "R², pairs",
+            ("patches", "r2"): "R², patches",
+            ("pairs", "gain"): "gain, pairs",
+            ("patches", "gain"): "gain, patches",
             ("both", "beyond"): "beyond place",
         },
     ),
 }
 ABOUT = (
-    "Median over maps (each the median over dealings of the folds), with a 95 % interval over maps; shares of maps "
-    "with Wilson's interval. Beyond place: better than position alone with pairs and with patches held out."
+    "Median over maps (each the median over dealings of the folds), with a 95 % interval over maps; shares of maps, "
+    "with Wilson's interval. Pairs, patches: what was held out together. Gain: R² less that of position alone. Beyond "
+    "place: a gain with pairs and with patches. Truth: what genes make of the map, patches held out. Slope: of "
+    "observed on predicted; 1 is calibrated."
 )
 
 
@@ -73,7 +75,7 @@ def boards(rows: pd.DataFrame, first: Sequence[str] = ()) -> dict[str, pd.DataFr
     >>> from xsg.bench.run import score
     >>> from xsg.bench.tasks import tasks
     >>> print(boards(score(Ridge(), tasks("place"), dealings=1))["place"].columns.to_list())
-    ['R², pairs held out', 'alarms: R² > 0', 'alarms: beyond place']
+    ['R², pairs', 'alarms: R² > 0', 'alarms: beyond place']
     """
     cells = table(rows, ("kind", "split"))
     found = {}
@@ -119,10 +121,7 @@ def as_page(found: dict[str, pd.DataFrame], first: Sequence[str] = (), notes: Se
         head = "".join(f"<th>{escape(column)}</th>" for column in board.columns)
         lines = "\n".join(
             f'<tr{" class=use-this" * (name in first)} style="--cells:2"><th>{escape(str(name))}</th>'
-            + "".join(
-                f'<td data-of="{escape(column)}">{escape(cell)}</td>'
-                for column, cell in zip(board.columns, cells, strict=True)
-            )
+            + "".join(_td(*cell) for cell in zip(board.columns, cells, strict=True))
             + "</tr>"
             for name, cells in zip(board.index, board.to_numpy().tolist(), strict=True)
         )
@@ -145,6 +144,12 @@ def as_page(found: dict[str, pd.DataFrame], first: Sequence[str] = (), notes: Se
         made=f"Made with xsg {escape(xsg.__version__)}.",
         body="\n".join(parts),
     )
+
+
+def _td(heading: str, cell: str) -> str:
+    value, _, ends = cell.partition(" (")
+    ends = f"<small>{escape(ends.rstrip(')'))}</small>" if ends else ""
+    return f'<td data-of="{escape(heading)}">{escape(value)}{ends}</td>'
 
 
 def _cell(cell: pd.Series, score: str) -> str:
