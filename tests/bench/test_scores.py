@@ -39,13 +39,16 @@ def test_beyond_place_needs_both_splits_and_the_median_dealing():
     rows += [row("m", "both", split, 0, 0.3, 0.2) for split in ("pairs", "patches")]
     rows += [row("m", "pairs only", split, 0, 0.3, gain) for split, gain in (("pairs", 0.2), ("patches", -0.2))]
     rows += [row("m", "rounding", split, 0, 1e-5, 1e-5) for split in ("pairs", "patches")]
+    rows += [row("m", "less bad than place", split, 0, r2, 0.3) for split, r2 in (("pairs", 0.2), ("patches", 0.0))]
     rows += [row("m", "not asked by patches", "pairs", 0, -0.3, 0.2)]
     found = answers(pd.DataFrame(rows)).set_index("map")
-    assert found["beyond"].dropna().to_dict() == {"one lucky dealing": 0, "both": 1, "pairs only": 0, "rounding": 0}
+    assert found["beyond"].dropna().to_dict() == {"one lucky dealing": 0, "both": 1, "pairs only": 0, "rounding": 0,
+                                                 "less bad than place": 0}  # fmt: skip
     assert found["there"].to_dict() == {
         "one lucky dealing": 1,
         "both": 1,
         "pairs only": 1,
         "rounding": 0,
+        "less bad than place": 1,
         "not asked by patches": 0,
     }

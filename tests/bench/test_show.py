@@ -10,7 +10,7 @@ NAME = "my <b>| method, naïve"
 
 
 @pytest.fixture
-def found():
+def rows():
     rows = []
     for method, r2 in (("a", 0.4), (NAME, -0.2), ("z", 0.7)):
         for kind in ("genes", "place"):
@@ -18,22 +18,37 @@ def found():
                 for k in range(7):
                     row = (method, kind, kind, split, k, 0, r2 + 0.01 * k, r2 - 0.3, 1.0, float("nan"), 0.1)
                     rows.append(dict(zip(COLUMNS, row, strict=True)))
-    return boards(pd.DataFrame(rows), [NAME])
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def found(rows):
+    return boards(rows, [NAME])
 
 
 def test_ones_own_come_first_and_the_others_by_score(found):
-    assert list(found) == ["genes", "place"]
-    assert list(found["genes"].index) == [NAME, "z", "a"]
-    assert "r with truth" not in found["genes"]  # nobody knows it here
-    assert found["genes"].loc["z", "R², pairs"] == "0.73 (0.71 to 0.75)"
-    assert found["genes"].loc[NAME, "R², pairs"].startswith("−0.17")
-    assert found["place"].loc["z", "alarms: beyond place"] == "100 % (65 to 100)"
+    genes, place = found
+    assert genes.heading == "Simulated maps made by genes: genes"
+    assert (list(genes.table.index), genes.own) == ([NAME, "z", "a"], 1)
+    assert "r with truth" not in genes.table  # nobody knows it here
+    assert genes.table.loc["z", "R², pairs"] == "0.73 (0.71 to 0.75)"
+    assert genes.table.loc[NAME, "R², pairs"].startswith("−0.17")
+    assert place.table.loc["z", "alarms: beyond place"] == "100 % (65 to 100)"
+
+
+def test_atlases_stand_apart_and_who_was_not_asked_of_all_maps_says_so(rows):
+    fine = rows[rows["kind"] == "place"].assign(task="place-schaefer200")
+    fine = fine[(fine["method"] != "z") | fine["map"].isin([0, 3])]
+    found = boards(pd.concat([rows, fine]), ["nobody"])
+    assert [each.heading.partition(": ")[2] for each in found] == ["genes", "place", "place-schaefer200"]
+    assert list(found[2].table.index) == ["z (2 of 7 maps)", "a", NAME]
+    assert [each.own for each in found] == [0, 0, 0]
 
 
 def test_all_forms_hold_every_cell(found):
     text, markdown, page = as_text(found), as_markdown(found), as_page(found, [NAME], ["a <note>"])
-    for board in found.values():
-        for cell in board.to_numpy().ravel():
+    for board in found:
+        for cell in board.table.to_numpy().ravel():
             assert cell in text
             assert cell in markdown
             value, ends = cell.rstrip(")").split(" (")

@@ -7,8 +7,9 @@
 ``truth``      Pearson's r with the part of the map that genes make, where that is known and not 0
 =============  =====================================================================================================
 
-From them two answers, by map: *something is there* (R² > 0) and *it goes beyond place* (gain > 0 by pairs and by
-patches). Where genes play no part, either is a false alarm.
+From them two answers, by map: *something is there* (R² > 0, by pairs) and *it goes beyond place* (gain > 0 and R² > 0,
+by pairs and by patches: who only does better than a position that does worse than the mean has found nothing). Where
+genes play no part, either is a false alarm.
 """
 
 from __future__ import annotations
@@ -91,8 +92,8 @@ def answers(rows: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         Columns ``method``, ``task``, ``kind``, ``map``; ``there``: median R² over dealings above 0, by pairs;
-        ``beyond``: median gain above 0 by pairs and by patches. NaN where a split was not scored. Above 0 is what is
-        so by more than `LEAST`.
+        ``beyond``: median gain and median R² above 0, by pairs and by patches. NaN where a split was not scored. Above
+        0 is what is so by more than `LEAST`.
 
     Examples
     --------
@@ -105,5 +106,5 @@ def answers(rows: pd.DataFrame) -> pd.DataFrame:
     wide = rows.pivot_table(["r2", "gain"], by, "split", "median", sort=False)
     wide = wide.reindex(columns=pd.MultiIndex.from_product([["r2", "gain"], ["pairs", "patches"]]))
     yes = (wide > LEAST).astype(float).where(wide.notna())
-    both = yes["gain"].min(axis=1, skipna=False)
+    both = yes.min(axis=1, skipna=False)
     return pd.DataFrame({"there": yes["r2", "pairs"], "beyond": both}).reset_index()

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from datetime import date
 from html import escape
 from importlib.resources import files
+from itertools import product
 from string import Template
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 import xsg
@@ -49,84 +52,97 @@ BLOCKS = {  # by kind: heading, what it tells, and the columns: split, score, wh
 ABOUT = (
     "Median over maps (each the median over dealings of the folds), with a 95 % interval over maps; shares of maps, "
     "with Wilson's interval. Pairs, patches: what was held out together. Gain: R² less that of position alone. Beyond "
-    "place: a gain with pairs and with patches. Truth: what genes make of the map, patches held out. Slope: of "
-    "observed on predicted; 1 is calibrated."
+    "place: a gain, and R² > 0, with pairs and with patches. Truth: what genes make of the map, patches held out. "
+    "Slope: of observed on predicted; 1 is calibrated."
 )
 
 
-def boards(rows: pd.DataFrame, first: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
-    """Return a table of text for each kind of maps, a method in each row.
+class Board(NamedTuple):
+    """A table to be read, of text: a method in each row."""
+
+    heading: str
+    about: str
+    table: pd.DataFrame
+    own: int = 0  # how many rows, from the top, are of the methods asked for
+
+
+def boards(rows: pd.DataFrame, first: Sequence[str] = ()) -> list[Board]:
+    """Return a table for each kind of maps and each size of atlas.
 
     Parameters
     ----------
     rows
         Of `xsg.bench.run.score`.
     first
-        Methods that come first; the others by their first column, best first.
+        Methods that come first; the others by their first column, best first. A method that was not scored on all maps
+        of a table says so behind its name.
 
     Returns
     -------
-    dict
-        Tables by kind, those of `BLOCKS` that there are rows of.
+    list of Board
 
     Examples
     --------
     >>> from sklearn.linear_model import Ridge
     >>> from xsg.bench.run import score
     >>> from xsg.bench.tasks import tasks
-    >>> print(boards(score(Ridge(), tasks("place"), dealings=1))["place"].columns.to_list())
-    ['R², pairs', 'alarms: R² > 0', 'alarms: beyond place']
+    >>> (found,) = boards(score(Ridge(), tasks("place"), dealings=1))
+    >>> found.heading, found.table.columns.to_list()
+    ('Simulated maps without genes: place', ['R², pairs', 'alarms: R² > 0', 'alarms: beyond place'])
     """
-    cells = table(rows, ("kind", "split"))
-    found = {}
-    for kind, (_, _, columns) in BLOCKS.items():
-        mine = cells[cells["kind"] == kind].set_index(["method", "split", "score"])
-        names = list(dict.fromkeys(mine.index.get_level_values("method")))
-        order = {name: mine["value"].get((name, *next(iter(columns))), float("-inf")) for name in names}
-        names = sorted(names, key=lambda name: (name not in first, -order[name], name))
+    found, fine = [], rows["task"].str.endswith("schaefer200")
+    for (kind, (heading, about, columns)), size in product(BLOCKS.items(), (False, True)):
+        mine = rows[(rows["kind"] == kind) & (fine == size)]
+        if mine.empty:
+            continue
+        cells = table(mine, ("split",)).set_index(["method", "split", "score"])
+        maps = mine.drop_duplicates(["method", "task", "map"]).groupby("method").size()
+        order = cells["value"].xs(next(iter(columns)), level=("split", "score")).reindex(maps.index, fill_value=-np.inf)
+        names = sorted(maps.index, key=lambda name, order=order: (name not in first, -order[name], name))
         wide = {
-            heading: [_cell(mine.loc[(name, *key)], key[1]) if (name, *key) in mine.index else "" for name in names]
-            for key, heading in columns.items()
+            told: [_cell(cells.loc[(name, *key)], key[1]) if (name, *key) in cells.index else "" for name in names]
+            for key, told in columns.items()
         }
-        if names:
-            board = pd.DataFrame(wide, pd.Index(names, name="method"))
-            found[kind] = board.loc[:, (board != "").any()]
+        index = [name if maps[name] == maps.max() else f"{name} ({maps[name]} of {maps.max()} maps)" for name in names]
+        board = pd.DataFrame(wide, pd.Index(index, name="method"))
+        heading = f"{heading}: {', '.join(mine['task'].unique())}"
+        found.append(Board(heading, about, board.loc[:, (board != "").any()], sum(name in first for name in names)))
     return found
 
 
-def as_text(found: dict[str, pd.DataFrame]) -> str:
+def as_text(found: Sequence[Board]) -> str:
     """Write tables for a terminal."""
     parts = []
-    for kind, board in found.items():
+    for heading, about, board, _ in found:
         head, _, *lines = board.to_string(justify="right").splitlines()
-        parts.append("\n".join([f"{BLOCKS[kind][0]}. {BLOCKS[kind][1]}", head, *lines]))
+        parts.append("\n".join([heading, about, head, *lines]))
     return "\n\n".join(parts)
 
 
-def as_markdown(found: dict[str, pd.DataFrame]) -> str:
+def as_markdown(found: Sequence[Board]) -> str:
     """Write tables as Markdown."""
     parts = ["# Benchmark", ABOUT]
-    for kind, board in found.items():
+    for heading, about, board, _ in found:
         lines = [["method", *board.columns], ["---", *["---:"] * board.shape[1]]]
         lines += [[name, *cells] for name, cells in zip(board.index, board.to_numpy().tolist(), strict=True)]
         text = "\n".join("| " + " | ".join(str(each).replace("|", "\\|") for each in line) + " |" for line in lines)
-        parts += [f"## {BLOCKS[kind][0]}", BLOCKS[kind][1], text]
+        parts += [f"## {heading}", about, text]
     return "\n\n".join(parts) + "\n"
 
 
-def as_page(found: dict[str, pd.DataFrame], first: Sequence[str] = (), notes: Sequence[str] = ()) -> str:
+def as_page(found: Sequence[Board], first: Sequence[str] = (), notes: Sequence[str] = ()) -> str:
     """Write tables as one page of its own, in the style of a report."""
     parts = []
-    for kind, board in found.items():
+    for heading, about, board, own in found:
         head = "".join(f"<th>{escape(column)}</th>" for column in board.columns)
         lines = "\n".join(
-            f'<tr{" class=use-this" * (name in first)} style="--cells:2"><th>{escape(str(name))}</th>'
+            f'<tr{" class=use-this" * (number < own)} style="--cells:2"><th>{escape(str(name))}</th>'
             + "".join(_td(*cell) for cell in zip(board.columns, cells, strict=True))
             + "</tr>"
-            for name, cells in zip(board.index, board.to_numpy().tolist(), strict=True)
+            for number, (name, cells) in enumerate(zip(board.index, board.to_numpy().tolist(), strict=True))
         )
         parts.append(
-            f"<section><h2>{BLOCKS[kind][0]}</h2><p>{escape(BLOCKS[kind][1])}</p>"
+            f"<section><h2>{escape(heading)}</h2><p>{escape(about)}</p>"
             f'<div class="table"><table><thead><tr><th>method</th>{head}</tr></thead>\n<tbody>{lines}</tbody></table>'
             "</div></section>"
         )
@@ -156,4 +172,4 @@ def _cell(cell: pd.Series, score: str) -> str:
     ends = [cell[key] for key in ("value", "low", "high")]
     if score in ("there", "beyond"):
         return "{:.0f} % ({:.0f} to {:.0f})".format(*(100 * each for each in ends))
-    return "{:.2f} ({:.2f} to {:.2f})".format(*(each + 0.0 for each in ends)).replace("-", "−")
+    return "{:z.2f} ({:z.2f} to {:z.2f})".format(*ends).replace("-", "−")
