@@ -15,6 +15,7 @@ from xsg.__main__ import main
 from xsg.bench import shell
 from xsg.bench.run import score
 from xsg.bench.tasks import tasks
+from xsg.data.fetch import DownloadError
 from xsg.evaluation.baselines import Baseline
 
 RIDGE = "from sklearn.linear_model import Ridge\nmine = Ridge(300)\n"
@@ -190,7 +191,7 @@ def test_ctrl_c_ends_it_and_the_same_command_goes_on(here, method, monkeypatch, 
 @pytest.mark.parametrize("shift", [0.0, 0.3])
 def test_the_others_come_from_the_table_that_is_kept(here, capsys, monkeypatch, shift):
     kept = pd.concat([score(Baseline(name), few("place")) for name in ("position (kriging)", "PLS")]).round(4)
-    monkeypatch.setattr(shell, "_table", lambda: kept.assign(r2=kept["r2"] + shift))
+    monkeypatch.setattr(shell, "_table", lambda: (kept.assign(r2=kept["r2"] + shift), []))
     (here / "my_method.py").write_text(RIDGE.replace("mine", "PLS"))
     assert main(["bench", "--methods", "my_method.py", *FEW]) == 0
     captured = capsys.readouterr()
@@ -218,3 +219,16 @@ def test_a_file_with_two_methods_a_slow_one_and_odd_names_is_one_table(here, cap
     assert main(["bench", "--methods", "my method.py", *FEW]) == 0
     assert "\n0 " in out
     assert capsys.readouterr().out.split("benchmark/")[0] == out.split("benchmark/")[0]
+
+
+def test_without_the_table_that_is_kept_position_stands_beside(here, capsys, monkeypatch):
+    def nowhere(name):
+        raise DownloadError(f"{name}: not fetched.\n  no network")
+
+    monkeypatch.setattr(shell, "registry", lambda: pd.DataFrame(index=[shell.KEPT]))
+    monkeypatch.setattr(shell, "fetch", nowhere)
+    (here / "my_method.py").write_text(RIDGE)
+    assert main(["bench", "--methods", "my_method.py", *FEW]) == 0
+    captured = capsys.readouterr()
+    assert "note: experiments/benchmark.csv: not fetched.   no network" in captured.err
+    assert "position (kriging)" in captured.out

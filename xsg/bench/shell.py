@@ -19,7 +19,7 @@ from xsg.bench import show
 from xsg.bench.load import digest_of, load_methods, told
 from xsg.bench.run import COLUMNS, PLACE, reproduced, score, table
 from xsg.bench.tasks import SETS, TASKS, Task, tasks
-from xsg.data.fetch import fetch, registry
+from xsg.data.fetch import DownloadError, fetch, registry
 from xsg.evaluation.baselines import Baseline
 from xsg.files import versions, whole
 from xsg.study.seal import sources
@@ -58,15 +58,16 @@ def run(options: argparse.Namespace) -> int:
     started = time.monotonic()
     try:
         with redirect_stdout(sys.stderr):  # what a method prints is no part of the table
-            methods = _apart(load_methods(options.methods))
+            kept, notes = _table()
+            methods = _apart(load_methods(options.methods), kept)
             asked = tasks(options.tasks)
             _writable(options.out)
             rows, failed = _all(methods, asked, options.out, options.methods)
-            kept, notes = _kept(asked)
+            kept, more = _beside(kept, asked)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130
-    notes = [*notes, *failed]
+    notes = [*notes, *more, *failed]
     for line in notes:
         print(f"note: {line}", file=sys.stderr)
     everything = pd.concat([rows, kept], ignore_index=True) if len(rows) else kept
@@ -80,21 +81,25 @@ def run(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _apart(methods: Mapping[str, object]) -> dict[str, object]:
+def _apart(methods: Mapping[str, object], kept: pd.DataFrame) -> dict[str, object]:
     """Tell a stranger's methods from those kept that have the same name."""
-    taken = set(_table()["method"]) | {PLACE}
+    taken = {*kept["method"], PLACE}
     return {f"{name} (own)" if name in taken else name: method for name, method in methods.items()}
 
 
-def _table() -> pd.DataFrame:
-    """Return the rows that are kept with the package's repository; none where there are none."""
-    return pd.read_csv(fetch(KEPT), dtype=_TEXT) if KEPT in registry().index else pd.DataFrame(columns=list(COLUMNS))
+def _table() -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows of other methods that are kept, and what is to be said where they are not to be had."""
+    try:
+        if KEPT in registry().index:
+            return pd.read_csv(fetch(KEPT), dtype=_TEXT), []
+    except DownloadError as error:
+        return pd.DataFrame(columns=list(COLUMNS)), [str(error).replace("\n", " ")]
+    return pd.DataFrame(columns=list(COLUMNS)), []
 
 
-def _kept(asked: list[Task]) -> tuple[pd.DataFrame, list[str]]:
+def _beside(kept: pd.DataFrame, asked: list[Task]) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows kept of these tasks, and what is to be said of them; position alone, made here, if none are."""
     place = score(Baseline(PLACE), asked)
-    kept = _table()
     kept = kept[kept["task"].isin({each.name for each in asked})]
     lacks = sorted({each.name for each in asked} - set(kept["task"]))
     notes = []
