@@ -1,7 +1,7 @@
 """Refits: the whole model trained anew for every seed, fold, map, expression table, graph or λ.
 
-The combinations are cut into chunks of copies that train side by side (`xsg.training.engine`); the chunks go through
-joblib, and so to the processes or the cluster that ``joblib.parallel_config`` names. A copy comes out the same in
+The combinations are cut into chunks of copies that train side by side (`xsg.training.engine`); the chunks go to the
+processes or the cluster that ``joblib.parallel_config`` names (`xsg.training.hosts`). A copy comes out the same in
 whatever chunk, thread or process it is trained.
 """
 
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -29,6 +30,7 @@ from xsg.models import cross_scale_gradient as gradient
 from xsg.training import cross_scale, engine, loop, settings, tables
 from xsg.training.cross_scale import Copies, CrossScaleVAE, prepare, train_copies
 from xsg.training.engine import wire
+from xsg.training.hosts import finished
 from xsg.training.saved import read_model, write_model
 from xsg.training.whole import torch_kept
 
@@ -102,6 +104,8 @@ def refit(
         On Ctrl-C: nothing half trained is returned or kept; chunks that were finished stay in ``checkpoint``.
     OSError
         If ``checkpoint`` cannot be written to.
+    RuntimeError
+        If the scheduler of a Dask cluster is gone for good, or one worker after another ended at the same chunk.
 
     Notes
     -----
@@ -110,9 +114,9 @@ def refit(
         with joblib.parallel_config(backend="loky", n_jobs=-1):
             predicted = refit(...)
 
-    and on a Dask cluster, whose workers may come and go, after ``client = dask.distributed.Client(...)``, with
-    ``backend="dask"``. The result is the same to the bit, in whatever chunk, process or number of threads: a copy is
-    trained on one thread. (Another processor or torch rounds otherwise.)
+    and on a Dask cluster, whose hosts may come, go and fail meanwhile, after ``client = dask.distributed.Client(...)``,
+    with ``backend="dask"``. The result is the same to the bit, in whatever chunk, process or number of threads: a copy
+    is trained on one thread. (Another processor or torch rounds otherwise.)
 
     Examples
     --------
@@ -121,8 +125,6 @@ def refit(
     >>> refit(model, cortex.expression, cortex.thinning, cortex.graph, seeds=range(3), progress=False).shape
     (3, 68)
     """
-    from joblib import Parallel, delayed
-
     if not isinstance(model, CrossScaleVAE):
         raise TypeError(f"model is a {type(model).__name__}; expected a CrossScaleVAE, whose settings are used.")
     params = model._settings()
@@ -208,11 +210,12 @@ def refit(
     store = _Store(checkpoint) if checkpoint is not None else None
     found = [store.read(chunk) if store else None for chunk in chunks]
     waiting = [number for number, values in enumerate(found) if values is None]
-    results = Parallel(return_as="generator")(delayed(_predict)(chunks[number]) for number in waiting)
+    results = finished(_predict, {number: chunks[number] for number in waiting})
     quiet = {} if progress else {"disable": True}
-    with tqdm(total=len(combinations), desc="refits", unit="model", leave=False, **quiet) as bar:
+    bar = tqdm(total=len(combinations), desc="refits", unit="model", leave=False, **quiet)
+    with bar, closing(results):
         bar.update(sum(len(values) for values in found if values is not None))
-        for number, values in zip(waiting, results, strict=True):
+        for number, values in results:
             found[number] = values
             if store:
                 store.write(chunks[number], values)
