@@ -6,7 +6,7 @@ is imported lazily, or that has moved, is at home; a package's other modules do 
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -28,15 +28,17 @@ def key(root: Path, code: str) -> str:
 def hangs_on(root: Path, code: str) -> list[Path]:
     """Return the files, in alphabetical order."""
     homes, found = _homes(root), set()
-    todo = list(_parsed(code)[1])
+    todo, known, beside = set(_parsed(code)[1]), set(), cache(lambda folder: [*_beside(folder)])
     while todo:
-        new = set(_files(root, todo.pop(), homes)) - found
+        known |= todo
+        new = {path for name in todo for path in _files(root, name, homes, beside)} - found
         found |= new
-        todo += [name for path in new if path.suffix == ".py" for name in _parsed(path.read_text(encoding="utf-8"))[1]]
+        uses = (_parsed(path.read_text(encoding="utf-8"))[1] for path in new if path.suffix == ".py")
+        todo = {name for names in uses for name in names} - known
     return sorted(found)
 
 
-def _files(root: Path, name: str, homes: dict[str, str]) -> Iterator[Path]:
+def _files(root: Path, name: str, homes: dict[str, str], beside: Callable) -> Iterator[Path]:
     """Give the modules that a dotted name leads through, and what lies in their folders and is none."""
     parts = name.split(".")
     for end in range(1, len(parts) + 1):
@@ -48,11 +50,11 @@ def _files(root: Path, name: str, homes: dict[str, str]) -> Iterator[Path]:
             yield place.with_suffix(".py")
         else:
             if part in homes:
-                yield from _files(root, ".".join([homes[part], *parts[end:]]), homes)
+                yield from _files(root, ".".join([homes[part], *parts[end:]]), homes, beside)
             return
         folder = place if place.is_dir() else place.parent
         if folder != root / parts[0]:  # the package's own folder holds rooms
-            yield from _beside(folder)
+            yield from beside(folder)
 
 
 def _beside(folder: Path) -> Iterator[Path]:
