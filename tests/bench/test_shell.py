@@ -97,27 +97,32 @@ def test_rows_that_were_kept_give_the_very_same_table(here, method):
     assert (here / "benchmark/table.csv").read_text() == first
 
 
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        (
-            "return np.full((len(maps), *held_out.shape), np.nan)",
-            "Mine failed on place, pairs: ValueError: Mine predicts nan",
-        ),
-        ("raise RuntimeError('no luck')", "RuntimeError: no luck (my_method.py, line 6)"),
-        ("import sys\nsys.exit(0)", "it calls exit (my_method.py, line 7)"),
-        ("return maps", "ValueError: Mine.predict_folds returned shape"),
-        ("return None", "returned"),
-        ("return 1 / 0", "ZeroDivisionError"),
-    ],
-)
-def test_a_method_that_fails_is_told_of_and_the_others_go_on(here, method, capsys, body, said):
-    command = method(body, "from sklearn.linear_model import Ridge\nother = Ridge(30)")
-    assert main(command) == 1
+FAILS = {  # by name: what predict_folds does, and what is said of it
+    "Nan": ("return np.full((len(maps), *held_out.shape), np.nan)", "ValueError: Nan predicts nan in region"),
+    "Raises": ("raise RuntimeError('no luck')", "RuntimeError: no luck (my_method.py, line "),
+    "Exits": ("sys.exit(0)", "it calls exit (my_method.py, line "),
+    "Table": ("return maps", "ValueError: Table.predict_folds returned shape (3, 68); expected (3, 1, 68)"),
+    "Nothing": ("return None", "TypeError: Nothing.predict_folds returned no array of numbers"),
+    "Divides": ("return 1 / 0", "ZeroDivisionError: division by zero (my_method.py, line "),
+    "Asks": ("return input()", "(my_method.py, line "),
+}
+
+
+def test_methods_that_fail_are_told_of_and_the_others_go_on(here, capsys):
+    text = "import sys\nimport numpy as np\nfrom sklearn.linear_model import Ridge\nother = Ridge(30)\n" + "".join(
+        f"class {name}:\n    def predict_folds(self, cortex, maps, held_out):\n        {body}\n"
+        for name, (body, _) in FAILS.items()
+    )
+    (here / "my_method.py").write_text(text, encoding="utf-8")
+    assert main(["bench", "--methods", "my_method.py", *FEW]) == 1
     captured = capsys.readouterr()
-    assert said in captured.err
+    for name, (_, said) in FAILS.items():
+        for split in ("pairs", "patches"):
+            (line,) = (each for each in captured.err.splitlines() if f"note: {name} failed on place, {split}: " in each)
+            assert said in line
     assert "Traceback" not in captured.err
     assert "\nother " in captured.out
+    assert "Nan" not in captured.out
 
 
 def test_what_a_method_prints_is_no_part_of_the_table(method, capsys):
