@@ -17,6 +17,8 @@ def test_the_quick_tasks_are_simulated_and_come_under_both_splits():
     assert {each.kind for each in found} == {"genes", "place"}
     for each in found:
         assert each.cortex.simulated
+        assert each.cortex.truth is None  # nobody is shown the answers
+        assert each.cortex.cohort is None
         assert list(each.maps.columns) == list(each.cortex.regions)
         assert each.maps.index.is_unique
         np.testing.assert_allclose(each.maps.mean(axis=1), 0, atol=1e-6)

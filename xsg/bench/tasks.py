@@ -141,7 +141,9 @@ def _mixed(name: str, atlas: str, cortex: Cortex, programs: pd.DataFrame | None,
     maps = (own + np.sqrt(1.0 if programs is None else 1 - SHARE) * fields).round(6)
     maps, truth = (pd.DataFrame(values, index, cortex.regions) for values in (maps, own))
     kind = "place" if programs is None else "genes"
-    return Task(name, kind, atlas, "", maps, replace(cortex, thinning=maps.iloc[0].rename("thinning")), truth)
+    # Without the simulator's own truth and people, which are the answers to all maps.
+    shown = replace(cortex, thinning=maps.iloc[0].rename("thinning"), truth=None, cohort=None)
+    return Task(name, kind, atlas, "", maps, shown, truth)
 
 
 @cache
