@@ -35,11 +35,11 @@ def cortex() -> xsg.Cortex:
 
 def test_stopped_nulls_are_the_first_of_all(cortex):
     given = {"baselines": True, "progress": False, "n_dealings": 3}
-    every = xsg.evaluate(Ridge(), cortex, n_nulls=300, **given)
-    early = xsg.evaluate(Ridge(), cortex, n_nulls=300, stop_after=5, **given)
+    every = xsg.evaluate(Ridge(), cortex, n_nulls=100, **given)
+    early = xsg.evaluate(Ridge(), cortex, n_nulls=100, stop_after=5, **given)
     assert early.stopped
     assert not every.stopped
-    assert 5 <= len(early.null) < 300
+    assert 5 <= len(early.null) < 100
     pd.testing.assert_frame_equal(early.null, every.null.iloc[: len(early.null)])
     for what in STATISTICS[2:]:
         hits = np.flatnonzero(every.null[what] >= every.seeds.loc[0, what])
@@ -110,7 +110,7 @@ CUT = """
 import sys, xsg
 cortex = xsg.load_cortex("simulated", n_genes=30)
 model = xsg.CrossScaleVAE(latent=4, hidden=8, decoder=8, epochs=60)
-report = xsg.evaluate(model, cortex, n_nulls=60, n_dealings=2, baselines=False, progress=False, checkpoint=sys.argv[1])
+report = xsg.evaluate(model, cortex, n_nulls=30, n_dealings=2, baselines=False, progress=False, checkpoint=sys.argv[1])
 report.null.to_csv(sys.argv[2])
 """
 
