@@ -158,7 +158,7 @@ def test_a_scheduler_that_is_gone_is_said_and_what_was_done_is_kept(seen, here):
 
 @needs_networks
 @pytest.mark.parametrize("who", ["the room", "who made it"])
-def test_nothing_outlives_a_room_whose_maker_is_killed(who):
+def test_nothing_outlives_a_room_whose_maker_is_killed(who, tmp_path):
     def networks() -> set[str]:
         found = set()
         for process in Path("/proc").glob("[0-9]*"):
@@ -168,7 +168,7 @@ def test_nothing_outlives_a_room_whose_maker_is_killed(who):
 
     made = f"import subprocess; subprocess.run({[*ROOM, sys.executable, __file__]})"
     command = [*ROOM, sys.executable, __file__] if who == "the room" else [sys.executable, "-c", made]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as maker:
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as maker:
         of_room = set(maker.stdout.readline().split())
         assert len(of_room) == 4
         assert of_room < networks()
