@@ -27,13 +27,18 @@ def noisy():
 
 
 @pytest.fixture(scope="module")
+def clear():
+    return simulated(None)
+
+
+@pytest.fixture(scope="module")
 def model(noisy):
     return xsg.MechanisticVAE("logistic", epochs=1).fit(noisy.part("train"))
 
 
 @pytest.fixture(scope="module")
-def clear_model():
-    return xsg.MechanisticVAE("logistic", epochs=1).fit(simulated(None).part("train"))
+def clear_model(clear):
+    return xsg.MechanisticVAE("logistic", epochs=1).fit(clear.part("train"))
 
 
 def changed(cohort, values):
@@ -85,9 +90,9 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("trained", ["noisy", "clear"])
-def test_what_is_unlike_is_said_and_marked(noisy, model, clear_model, kind, trained):
+def test_what_is_unlike_is_said_and_marked(noisy, clear, model, clear_model, kind, trained):
     change, words = KINDS[kind]
-    cohort = (noisy if trained == "noisy" else simulated(None)).part("test")
+    cohort = (noisy if trained == "noisy" else clear).part("test")
     cohort = change(cohort)
     with pytest.warns(UnlikeTrainingWarning, match=words) as caught:
         found = (model if trained == "noisy" else clear_model).infer(cohort)
@@ -98,12 +103,12 @@ def test_what_is_unlike_is_said_and_marked(noisy, model, clear_model, kind, trai
     assert "9 of 9 subjects are unlike those trained on" in repr(found)
 
 
-def test_min_max_scaled_where_others_were_trained_on(noisy, model):
+def test_min_max_scaled_where_others_were_trained_on(noisy, clear, model):
     with pytest.warns(UnlikeTrainingWarning, match="values run from 0 to 1 exactly, as if scaled"):
         found = model.infer(changed(noisy.part("test"), min_max(noisy.part("test").values)))
     assert (found.unlike != "").all()
     # Without noise the images run from 0 to 1 by themselves: scaling changes nothing, and nothing is to be said.
-    clear = simulated(None).part("test")
+    clear = clear.part("test")
     np.testing.assert_allclose(min_max(clear.values), clear.values)
 
 
