@@ -181,7 +181,8 @@ claim("refits-difference-alone", difference)
 # %% [markdown]
 # Larger runs go through [joblib](https://joblib.readthedocs.io): `with joblib.parallel_config(backend="loky",
 # n_jobs=-1)` uses all cores, `backend="dask"` a cluster; `checkpoint="folder"` keeps what is finished. The result does
-# not depend on any of that, to the last bit; the tests kill a worker to see.
+# not depend on any of that, to the last bit; the tests kill a worker to see. [Many machines](../book/many_machines.md)
+# shows the way on a cluster, one run by SLURM among them.
 
 # %% [markdown]
 # ## The instrument in three lines
