@@ -164,7 +164,7 @@ def test_tau_moments(real_data):
 
 def test_errors_say_what_to_do():
     with pytest.raises(
-        ValueError, match=r"spread 'disk' is unknown; expected one of 'disc', 'mouse-tau', .* Did you mean"
+        ValueError, match=r"spread 'disk' is unknown; expected one of 'disc', 'pet', 'mouse-tau', .* Did you mean"
     ):
         xsg.load_spread("disk")
     with pytest.raises(ValueError, match="noise is 0"):

@@ -223,3 +223,10 @@ def test_modes_without_a_decomposition(mask):
 def test_brains_that_are_none(changes, message):
     with pytest.raises((TypeError, ValueError), match=message):
         xsg.load_spread("pet", **{"n_train": 1, "n_test": 0} | changes)
+
+
+def test_smooth_noise_is_warned_of():
+    cohort = xsg.load_spread("pet", noise=20, voxel=14, smooth=28, n_train=6, n_test=0, laws=["logistic"])
+    with pytest.warns(UserWarning, match="between neighbours: smooth noise"):
+        model = MechanisticMixture(["logistic"], epochs=1, steps=2, refine=3, **RANGES).fit(cohort)
+    assert len(model.doubts_) == 1

@@ -241,7 +241,8 @@ def know(model: MechanisticMixture, visits: Visits) -> None:
         residuals = _refined(model, sample(visits)[0])
         level = model.background and model.loss == "separate"
         # Isotonic regression changes noise; where initial states differ, what is not known of them is smooth too.
-        told = {} if model.monotone or model.initial_rank_ else residuals
+        # With a gain they differ only where not all are empty, and are known there to within white noise.
+        told = {} if model.monotone or (model.initial_rank_ and not model.gain) else residuals
         image, full = model._mask is not None, model.gain[1] if model.gain else 1.0
         model.doubts_ = tuple(doubts(seen, told, *visits[:2], image=image, level=level, full=full))
         model.trained_on_ = learn(seen, residuals)
