@@ -76,6 +76,7 @@ use_style()
 # white, (c) taking everybody's gain for the same, (d) leaving out that every brain has its own shape.</summary>
 #
 # For R it is (c). But look at (b) on the right side: there the intervals fail while the model is as sure as before.
+# It does warn, as we will see.
 #
 # </details>
 
@@ -276,8 +277,9 @@ _ = axes[0].legend()
 #
 # **Smooth noise.** A scanner blurs, so the noise of neighbours is alike. The model takes every voxel for an
 # independent witness. Of its 90 % intervals for the gain, 25<!-- claim:brain-smooth-cover-gain --> % hold the truth. It is as
-# sure of the law as ever, with a mean probability of 0.94<!-- claim:brain-smooth-sure -->. And it does not warn:
-# 0<!-- claim:brain-smooth-warned --> people are called unlike those trained on, for those had the same noise.
+# sure of the law as ever, with a mean probability of 0.94<!-- claim:brain-smooth-sure -->. But it warns: what the fit
+# leaves over is alike in neighbours, so it says of all 24<!-- claim:brain-smooth-warned --> people that their noise is not
+# the white noise of the equation.
 #
 # **Shapes left out.** If pathology may flow into voxels that a person does not have, it is lost there, and what is
 # left looks dimmer. The error of the gain is 11<!-- claim:brain-no-masks-gain --> %, twice that with masks.
@@ -333,7 +335,7 @@ claim("brain-again", apart)
 # - A gain is told by how growth slows down, not by how bright the first visit is:
 #   [the two curves](#how-can-a-gain-be-told).
 # - Give each person a mask, a background and a gain of their own: [the equation](#three-things-that-differ-between-people).
-# - An interval is worth what its assumptions are worth; smooth noise is not noticed by the model: [what breaks](#what-breaks).
+# - An interval is worth what its assumptions are worth; read the warnings: [what breaks](#what-breaks).
 
 # %% [markdown]
 # ## Exercises
