@@ -2,7 +2,7 @@
 
 experiments/peers.py                       all comparisons (some ten minutes of one core, and what is downloaded)
 experiments/peers.py norms courses         these only
-experiments/peers.py --store               writes peers.csv beside the script too; rows of what was not run stay
+experiments/peers.py --store               writes peers.csv too, case by case; the rows of what was not run stay
 
 A comparison is a file of tests/benchmarks/peers: what all are given, the sides, and how right an answer is. Each side
 runs in a process of its own, the sides in turns, twice where it takes under `LONG` seconds, and the better time counts:
@@ -82,9 +82,9 @@ def _called(command: list[str]) -> str:
     return done.stdout
 
 
-def compare(comparison: str) -> pd.DataFrame:
-    """Run all sides of a comparison in all its cases; print each table, and return long rows."""
-    subject, rows = importlib.import_module(comparison), []
+def compare(comparison: str, store: bool = False) -> None:
+    """Run all sides of a comparison in all its cases; print each table, and write its rows if told to."""
+    subject = importlib.import_module(comparison)
     print(f"\n{comparison}: {subject.__doc__.splitlines()[0]}", flush=True)
     pythons = {}
     for name, side in subject.SIDES.items():
@@ -99,8 +99,10 @@ def compare(comparison: str) -> pd.DataFrame:
         )
         print(f"\n{comparison}, {case}\n{shown(table.T)}", flush=True)
         table = table.rename_axis("quantity").reset_index().melt("quantity", var_name="method").dropna()
-        rows.append(table.assign(comparison=comparison, case=case)[[*KEYS, "quantity", "value"]])
-    return pd.concat(rows, ignore_index=True)
+        table["value"] = [float(f"{value:.4g}") for value in table["value"]]
+        if store:
+            table = table.assign(comparison=comparison, case=case)[[*KEYS, "quantity", "value"]]
+            kept.store(__file__, table, by=["comparison", "case"])
 
 
 def answers(comparison: str, case: str, arrays: dict, pythons: dict[str, str]) -> dict[str, tuple[dict, dict]]:
@@ -157,13 +159,8 @@ def main() -> None:
     if unknown := [each for each in options.comparisons if each not in every]:
         parser.error(f"{unknown[0]!r} is no comparison; there are {', '.join(every)}.")
     wanted = options.comparisons or every
-    rows = [compare(each) for each in wanted if each != SOLVER]
-    if SOLVER in wanted:
-        solver()
-    if options.store and rows:
-        table = pd.concat(rows, ignore_index=True)
-        table["value"] = table["value"].map(lambda value: float(f"{value:.4g}"))
-        kept.store(__file__, table, by=["comparison"])
+    for each in wanted:
+        solver() if each == SOLVER else compare(each, options.store)
 
 
 if __name__ == "__main__":
