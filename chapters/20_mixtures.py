@@ -700,9 +700,9 @@ assert 0.1 < bound_gain < 10, (
 # %% [markdown]
 # ## See also
 #
-# - [Latent programs](07_programs.ipynb): how groups that have no names are matched between runs, which laws need not be.
 # - [Reaction and diffusion on a brain](18_reaction_diffusion.ipynb#growing-alone): the laws themselves.
 # - [Real tau: strains, genotypes, connectomes](21_real_tau.ipynb): the same questions of 14 experiments.
+# - [A whole brain](20b_whole_brain.ipynb): mask, background and gain of each person's own.
 # - [Model C on one page](../book/model_mechanistic.md): the three losses, term by term.
 
 # %% [markdown]

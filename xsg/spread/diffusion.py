@@ -89,7 +89,7 @@ class Kernels:
     adds, so that what is small is as exact as what is large, and nothing positive comes of nothing: modes leave ±1e-8
     (1e-17 in float64) in places the pathology has not reached, and growth would make a false seed of each.
 
-    Grassmann (1977), European Journal of Operational Research 1:29.
+    Grassmann (1977), Computers & Operations Research 4:47.
     """
 
     def __init__(self, shape: tuple[int, ...]):

@@ -8,7 +8,7 @@ its powers, or of its Chebyshev polynomials, after λ = Λ D t expected jumps:
     e^{-Dt\,L} = \sum_k e^{-\lambda}\frac{\lambda^k}{k!}\,P^k
                = e^{-\lambda}\Bigl(I_0(\lambda) + 2\sum_{k>0} I_k(\lambda)\,T_k(P)\Bigr)
 
-The first sum (uniformisation: Grassmann 1977, European Journal of Operational Research 1:29) only adds: nothing
+The first sum (uniformisation: Grassmann 1977, Computers & Operations Research 4:47) only adds: nothing
 positive comes of nothing, and what is small is exact to its own digits; it needs somewhat more than λ terms. The
 second (Tal-Ezer & Kosloff 1984, Journal of Chemical Physics 81:3967) needs a few times √λ, but P must be symmetric,
 and rounding, of about 1e-17, leaves traces in places the pathology has not reached. So the first is used wherever it
