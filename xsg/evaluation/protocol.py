@@ -325,24 +325,23 @@ def _checked(
     predicted: object, shape: tuple[int, ...], held_out: np.ndarray, maps: pd.DataFrame, model: object
 ) -> np.ndarray:
     """Return predictions (K, F, n), or refuse another shape and what is not finite where it is held out."""
+    wanted = f"expected {shape}: maps × folds × regions"
     try:
         found = np.asarray(predicted)
-        predicted = found.astype(float) if found.dtype.kind in "fiu" else None
-    except (ValueError, TypeError, RuntimeError):  # ragged; a tensor with its gradient
-        predicted = None
-    if predicted is None:
-        raise TypeError(
-            f"{label(model)}.predict_folds returned no array of numbers; expected {shape}: maps × folds × regions."
-        )
+        what = f"{type(predicted).__name__} of {found.dtype}" if found.dtype.kind not in "fiu" else ""
+    except (ValueError, TypeError, RuntimeError) as error:  # ragged; a tensor with its gradient
+        what = f"{type(predicted).__name__}: {error}"
+    if what:
+        raise TypeError(f"{label(model)}.predict_folds returned no array of numbers; {wanted}. It is a {what}.")
+    predicted = found.astype(float)
     if predicted.shape != shape:
-        raise ValueError(
-            f"{label(model)}.predict_folds returned shape {predicted.shape}; expected {shape}: maps × folds × regions."
-        )
+        raise ValueError(f"{label(model)}.predict_folds returned shape {predicted.shape}; {wanted}.")
     lost = held_out & ~np.isfinite(predicted)
     if lost.any():
         which, fold, region = np.argwhere(lost)[0]
+        where = f"which fold {fold + 1} holds out" if len(held_out) > 1 else "which is held out"
         raise ValueError(
-            f"{label(model)} predicts {predicted[which, fold, region]} in region {maps.columns[region]!r}, which fold "
-            f"{fold + 1} holds out (map {some([maps.index[which]])}); {lost.sum()} such. Expected finite numbers."
+            f"{label(model)} predicts {predicted[which, fold, region]} in region {maps.columns[region]!r}, {where} "
+            f"(map {some([maps.index[which]])}); {lost.sum()} such. Expected finite numbers."
         )
     return predicted
