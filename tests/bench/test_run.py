@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
 
-from xsg.bench.run import COLUMNS, reproduced, score, table
+from xsg.bench.run import COLUMNS, paired, reproduced, score, table
 from xsg.bench.tasks import tasks
 from xsg.evaluation.baselines import Baseline
 
@@ -40,6 +40,26 @@ class Peeks:
 
     def predict_folds(self, cortex, maps, held_out):
         return np.repeat(maps.to_numpy()[:, None], len(held_out), axis=1)
+
+
+class Remembers:
+    """Hands back what it saw of a map of that name or place in folds before: an innocent cache, or not."""
+
+    def __init__(self, by):
+        self.by = by
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def predict_folds(self, cortex, maps, held_out):
+        if not hasattr(self, "seen"):
+            self.seen = {}
+        found = np.empty((len(maps), 1, maps.shape[1]))
+        for k, (name, y) in enumerate(zip(maps.index, maps.to_numpy(), strict=True)):
+            seen = self.seen.setdefault(name if self.by == "name" else k, {})
+            found[k, 0] = [seen.get(j, y[~held_out[0]].mean()) for j in range(len(y))]
+            seen.update({j: y[j] for j in np.flatnonzero(~held_out[0])})
+        return found
 
 
 class Spoils(Wrapped):
@@ -79,6 +99,29 @@ def test_a_method_that_reads_what_is_held_out_gains_nothing(few):
     assert (found["r2"] < 0).all()
 
 
+@pytest.mark.parametrize("by", ["name", "place"])
+def test_a_method_that_remembers_other_folds_gains_nothing(few, by):
+    assert score(Remembers(by), few[:1])["r2"].max() < 0.2
+
+
+def test_a_difference_is_paired(rows):
+    found = paired(rows, "ridge").set_index(["kind", "split"])
+    wide = rows[(rows["kind"] == "genes") & (rows["split"] == "patches")].pivot(
+        index=["map", "dealing"], columns="method", values="r2")  # fmt: skip
+    by_map = (wide["ridge"] - wide["position (kriging)"]).groupby("map").median()
+    cell = found.loc[("genes", "patches")]
+    assert (cell["than"], cell["maps"]) == ("position (kriging)", 4)
+    assert cell["value"] == pytest.approx(by_map.median())
+    assert by_map.min() <= cell["low"] < cell["value"] < cell["high"] <= by_map.max()
+    # Maps differ more than methods: of two that differ by the same on each map, the difference is without doubt.
+    twin = rows[rows["method"] == "ridge"].assign(method="twin", r2=rows["r2"] - 0.01)
+    twin = twin[twin["dealing"] < 2]
+    found = paired(pd.concat([rows, twin]), "twin", ("task", "split")).query("than == 'ridge'")
+    np.testing.assert_allclose(found[["value", "low", "high"]], -0.01, atol=1e-12)
+    with pytest.raises(ValueError, match="Did you mean 'ridge'"):
+        paired(rows, "rigde")
+
+
 def test_a_regressor_is_given_its_seed_and_not_touched(few):
     class Noisy(BaseEstimator):
         def __init__(self, random_state=None):
@@ -107,6 +150,11 @@ def test_a_regressor_is_given_its_seed_and_not_touched(few):
             type("Nan", (), {"predict_folds": lambda self, c, m, h: np.full((len(m), 1, 68), np.nan)})(),
             ValueError,
             "nan",
+        ),
+        (
+            type("Far", (), {"predict_folds": lambda self, c, m, h: np.full((len(m), 1, 68), 1e300)})(),
+            ValueError,
+            r"Far predicts 1e\+300: too large to be scored",
         ),
         (type("Flat", (), {"predict_folds": lambda self, c, m, h: m.to_numpy()})(), ValueError, "shape"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import time
 import warnings
 from collections.abc import Sequence
@@ -14,7 +16,7 @@ from scipy.stats import binomtest
 
 from xsg.bench.scores import SCORES, answers, scored
 from xsg.bench.tasks import Task
-from xsg.check import columns, number
+from xsg.check import choice, columns, number
 from xsg.evaluation.baselines import Baseline
 from xsg.evaluation.dealings import chosen, deal
 from xsg.evaluation.protocol import by_method, check_subject, label, predict_folds
@@ -26,6 +28,7 @@ PLACE = "position (kriging)"  # what a gain is over
 COLUMNS = ("method", "task", "kind", "split", "map", "dealing", *SCORES, "seconds")
 KEY = ["method", "task", "split", "map", "dealing"]
 _RESAMPLES = 2000
+_MOST = 1e100  # of a prediction: its square is a number
 _ROUNDING = 1e-3  # of a score
 
 
@@ -69,7 +72,8 @@ def score(
     Notes
     -----
     An object of its own kind is asked for one fold at a time, and sees in the regions that the fold holds out the mean
-    of the map over those that train: a method that reads them all the same gains nothing by it.
+    of the map over those that train: a method that reads them all the same gains nothing by it. Its maps come in
+    another order and under other names each time.
 
     Examples
     --------
@@ -92,6 +96,8 @@ def score(
             guesses = list(map(held_out_mean, by_fold, dealt))
         seconds = (time.perf_counter() - started) / (len(dealt) * len(task.maps))
         for dealing, guess in enumerate(guesses):
+            if (most := np.abs(guess).max()) > _MOST:
+                raise ValueError(f"{name or label(method)} predicts {most:.0e}: too large to be scored.")
             found = scored(task.maps, guess, place[dealing], task.truth)
             where = {"task": task.name, "kind": task.kind, "split": task.split, "dealing": dealing}
             tables.append(found.assign(method=name or label(method), seconds=seconds, **where))
@@ -154,6 +160,54 @@ def table(rows: pd.DataFrame, by: Sequence[str] = ("task", "kind", "split"), see
     return pd.DataFrame(cells, columns=["method", *by, "score", "value", "low", "high", "maps"])
 
 
+def paired(rows: pd.DataFrame, method: str, by: Sequence[str] = ("kind", "split"), seed: int = 0) -> pd.DataFrame:
+    """Say by how much a method is better than others on the same maps in the same folds.
+
+    Two intervals of `table` may overlap though one method does better on nearly every map: how maps differ is in both.
+    It is not in the difference.
+
+    Parameters
+    ----------
+    rows
+        Of `score`, of several methods.
+    method
+        The name of one of them.
+    by, seed
+        As for `table`.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``method``, ``than`` (another), those of ``by``, ``value``, ``low``, ``high`` and ``maps``: the median
+        over maps of the median over dealings of its R² less that of the other, with a 95 % interval, maps drawn with
+        replacement. Only maps and dealings count that both were scored on.
+
+    Raises
+    ------
+    ValueError
+        Rows that lack a column, or a method that is not among them.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from xsg.bench.tasks import tasks
+    >>> rows = [score(Ridge(alpha), tasks("place")[:1], dealings=1, name=f"ridge {alpha}") for alpha in (1, 100)]
+    >>> paired(pd.concat(rows), "ridge 100")[["method", "than", "split", "maps"]].to_numpy().tolist()
+    [['ridge 100', 'ridge 1', 'pairs', 20]]
+    """
+    columns(rows, [*KEY, "kind", "r2"], "rows", "Expected what xsg.bench.run.score returns.")
+    wide = rows.pivot_table("r2", ["task", "kind", "split", "map", "dealing"], "method", sort=False)
+    choice(method, tuple(wide), "method")
+    gaps, cells = wide.rsub(wide[method], axis=0).drop(columns=method), []
+    each = gaps.groupby([*by, *(key for key in ("task", "map") if key not in by)], sort=False).median()
+    for where, group in each.groupby(list(by), sort=False):
+        for than, values in group.items():
+            values = values.dropna().to_numpy()
+            if len(values):
+                cells.append([method, than, *where, np.median(values), *_interval(values, seed), len(values)])
+    return pd.DataFrame(cells, columns=["method", "than", *by, "value", "low", "high", "maps"])
+
+
 def reproduced(kept: pd.DataFrame, again: pd.DataFrame) -> pd.DataFrame:
     """Compare rows that were kept with the same rows made again.
 
@@ -214,12 +268,21 @@ def _predicted(method: object, task: Task, folds: np.ndarray, seed: int, progres
     """Predictions (K, F, n); what a fold holds out is hidden from a stranger's own method."""
     if not by_method(method) or type(method) is Baseline:
         return predict_folds(method, task.cortex, task.maps, folds, (seed,), progress=progress)
-    cortex, found = deepcopy(task.cortex), []
-    for fold in folds:
-        y = task.maps.to_numpy(copy=True)
+    cortex, found, rng, mine = deepcopy(task.cortex), [], np.random.default_rng(seed), os.getpid()
+    for which, fold in enumerate(folds):
+        # In another order and under other names in each fold: what a method remembers by name or place, say in a
+        # cache, tells it nothing of what was held out before.
+        order = rng.permutation(len(task.maps))
+        y = task.maps.to_numpy()[order]
         y[:, fold] = y[:, ~fold].mean(axis=1, keepdims=True)
-        maps = pd.DataFrame(y, task.maps.index, task.maps.columns)
-        found.append(predict_folds(method, cortex, maps, fold[None], (seed,), progress=progress))
+        named = [f"{task.name}, {task.split}, {seed}, {which}, {k}".encode() for k in range(len(y))]
+        maps = pd.DataFrame(y, [hashlib.sha256(each).hexdigest()[:8] for each in named], task.maps.columns)
+        try:
+            guess = predict_folds(method, cortex, maps, fold[None], (seed,), progress=progress)
+        finally:
+            if os.getpid() != mine:  # a child that a method forked, and that came back from it, too
+                os._exit(0)
+        found.append(guess[np.argsort(order)])
     return np.concatenate(found, axis=1)
 
 
