@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from xsg.bench.run import COLUMNS
-from xsg.bench.show import as_markdown, as_page, as_text, boards
+from xsg.bench.show import as_markdown, as_page, as_text, boards, differences
 
 NAME = "my <b>| method, naïve"
 
@@ -45,7 +45,8 @@ def test_atlases_stand_apart_and_who_was_not_asked_of_all_maps_says_so(rows):
     assert [each.own for each in found] == [0, 0, 0]
 
 
-def test_all_forms_hold_every_cell(found):
+def test_all_forms_hold_every_cell(found, rows):
+    found = [*found, *differences(rows, [NAME])]
     text, markdown, page = as_text(found), as_markdown(found), as_page(found, [NAME], ["a <note>"])
     for board in found:
         for cell in board.table.to_numpy().ravel():
@@ -53,7 +54,16 @@ def test_all_forms_hold_every_cell(found):
             assert cell in markdown
             value, ends = cell.rstrip(")").split(" (")
             assert f">{value}<small>{ends}</small>" in page
-    assert "my <b>\\| method, naïve" in markdown
+    assert "my \\<b\\>\\| method, naïve" in markdown
+    assert "<b>" not in markdown
     assert "my &lt;b&gt;| method, naïve" in page
     assert "a &lt;note&gt;" in page
     assert page.count("<tr class=use-this") == 2
+
+
+def test_differences_say_by_how_much_ones_own_is_better_than_each_other(rows):
+    (found,) = differences(rows, ["a"])
+    assert found.heading == "By how much a is better: genes"
+    assert list(found.table.index) == ["z", NAME]  # the best first
+    assert found.table["R², pairs"].tolist() == ["−0.30 (−0.30 to −0.30)", "0.60 (0.60 to 0.60)"]
+    assert differences(rows, ["nobody"]) == differences(rows[rows["method"] == "a"], ["a"]) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from html import escape
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 import xsg
-from xsg.bench.run import table
+from xsg.bench.run import paired, table
 
 BLOCKS = {  # by kind: heading, what it tells, and the columns: split, score, what to call it
     "genes": (
@@ -53,7 +54,12 @@ ABOUT = (
     "Median over maps (each the median over dealings of the folds), with a 95 % interval over maps; shares of maps, "
     "with Wilson's interval. Pairs, patches: what was held out together. Gain: R² less that of position alone. Beyond "
     "place: a gain, and R² > 0, with pairs and with patches. Truth: what genes make of the map, patches held out. "
-    "Slope: of observed on predicted; 1 is calibrated."
+    "Slope: of observed on predicted; 1 is calibrated. Tasks in one heading are pooled. Blank: nothing to tell, as "
+    "of a prediction that is the same everywhere, or of what was not scored."
+)
+BETTER = (
+    "Difference in R² on the same maps in the same folds, median with a 95 % interval over maps. Better, if all of the "
+    "interval lies above 0; worse, if below."
 )
 
 
@@ -110,6 +116,33 @@ def boards(rows: pd.DataFrame, first: Sequence[str] = ()) -> list[Board]:
     return found
 
 
+def differences(rows: pd.DataFrame, first: Sequence[str]) -> list[Board]:
+    """Return for each of the methods asked for by how much it is better than every other, on maps that may hold genes.
+
+    Parameters
+    ----------
+    rows, first
+        As for `boards`; all of ``first`` were scored.
+
+    Returns
+    -------
+    list of Board
+        Of `xsg.bench.run.paired`: another method in each row, best first.
+    """
+    found, fine = [], rows["task"].str.endswith("schaefer200")
+    for own, kind, size in product(first, ("genes", "real"), (False, True)):
+        mine = rows[(rows["kind"] == kind) & (fine == size)]
+        if own not in set(mine["method"]) or mine["method"].nunique() < 2:
+            continue
+        gaps = paired(mine, own).sort_values(["split", "value"], kind="stable")
+        gaps = gaps.assign(of="R², " + gaps["split"], cell=[_cell(gap, "r2") for _, gap in gaps.iterrows()])
+        board = gaps.pivot_table("cell", "than", "of", "first").fillna("").loc[gaps["than"].unique()]
+        board = board.rename_axis(columns=None)
+        heading = f"By how much {own} is better: {', '.join(mine['task'].unique())}"
+        found.append(Board(heading, BETTER, board))
+    return found
+
+
 def as_text(found: Sequence[Board]) -> str:
     """Write tables for a terminal."""
     parts = []
@@ -123,10 +156,10 @@ def as_markdown(found: Sequence[Board]) -> str:
     """Write tables as Markdown."""
     parts = ["# Benchmark", ABOUT]
     for heading, about, board, _ in found:
-        lines = [["method", *board.columns], ["---", *["---:"] * board.shape[1]]]
+        lines = [[board.index.name, *board.columns], ["---", *["---:"] * board.shape[1]]]
         lines += [[name, *cells] for name, cells in zip(board.index, board.to_numpy().tolist(), strict=True)]
-        text = "\n".join("| " + " | ".join(str(each).replace("|", "\\|") for each in line) + " |" for line in lines)
-        parts += [f"## {heading}", about, text]
+        text = "\n".join("| " + " | ".join(map(_plain, line)) + " |" for line in lines)
+        parts += [f"## {_plain(heading)}", about, text]
     return "\n\n".join(parts) + "\n"
 
 
@@ -134,7 +167,7 @@ def as_page(found: Sequence[Board], first: Sequence[str] = (), notes: Sequence[s
     """Write tables as one page of its own, in the style of a report."""
     parts = []
     for heading, about, board, own in found:
-        head = "".join(f"<th>{escape(column)}</th>" for column in board.columns)
+        head = "".join(f"<th>{escape(column)}</th>" for column in (board.index.name, *board.columns))
         lines = "\n".join(
             f'<tr{" class=use-this" * (number < own)} style="--cells:2"><th>{escape(str(name))}</th>'
             + "".join(_td(*cell) for cell in zip(board.columns, cells, strict=True))
@@ -143,7 +176,7 @@ def as_page(found: Sequence[Board], first: Sequence[str] = (), notes: Sequence[s
         )
         parts.append(
             f"<section><h2>{escape(heading)}</h2><p>{escape(about)}</p>"
-            f'<div class="table"><table><thead><tr><th>method</th>{head}</tr></thead>\n<tbody>{lines}</tbody></table>'
+            f'<div class="table"><table><thead><tr>{head}</tr></thead>\n<tbody>{lines}</tbody></table>'
             "</div></section>"
         )
     warned = "".join(f"<li>{escape(note)}</li>" for note in notes)
@@ -160,6 +193,11 @@ def as_page(found: Sequence[Board], first: Sequence[str] = (), notes: Sequence[s
         made=f"Made with xsg {escape(xsg.__version__)}.",
         body="\n".join(parts),
     )
+
+
+def _plain(text: str) -> str:
+    """Escape what Markdown would read as more than text."""
+    return re.sub(r"([\\|<>`*\[\]])", r"\\\1", str(text))
 
 
 def _td(heading: str, cell: str) -> str:
