@@ -68,6 +68,7 @@ def test_one_command_gives_one_table(here, capsys):
     assert {each.name for each in (here / "benchmark").iterdir()} == {
         *(f"table.{ending}" for ending in ("csv", "md", "html")),
         *(f"rows.{ending}" for ending in ("csv", "key")),
+        "differences.csv",
     }
     cells = pd.read_csv(here / "benchmark/table.csv")
     assert {"mine", "position (kriging)"} <= set(cells["method"])
@@ -104,6 +105,12 @@ FAILS = {  # by name: what predict_folds does, and what is said of it
     "Table": ("return maps", "ValueError: Table.predict_folds returned shape (3, 68); expected (3, 1, 68)"),
     "Nothing": ("return None", "TypeError: Nothing.predict_folds returned no array of numbers"),
     "Divides": ("return 1 / 0", "ZeroDivisionError: division by zero (my_method.py, line "),
+    "Words": ("return np.full((len(maps), *held_out.shape), 'x')", "It is a ndarray of <U1."),
+    "Complex": ("return np.full((len(maps), *held_out.shape), 1j)", "It is a ndarray of complex128."),
+    "Graded": ("import torch; return torch.ones(3, 1, 68, requires_grad=True)", "It is a Tensor: Can't call numpy()"),
+    "Huge": ("return np.full((len(maps), *held_out.shape), 1e300)", "ValueError: Huge predicts 1e+300: too large"),
+    "Moves": ("import os, tempfile; os.chdir(tempfile.gettempdir()); raise KeyError('away')", "KeyError: 'away'"),
+    "Forks": ("import os; os.fork() and os.wait() and 1 / 0; return np.zeros((3, 1, 68))", "ZeroDivisionError"),
     "Asks": ("return input()", "(my_method.py, line "),
 }
 
@@ -123,6 +130,9 @@ def test_methods_that_fail_are_told_of_and_the_others_go_on(here, capsys):
     assert "Traceback" not in captured.err
     assert "\nother " in captured.out
     assert "Nan" not in captured.out
+    assert captured.out.count("By how much") == captured.out.count("Traceback") == 0
+    assert captured.out.count("other: ") == 1  # a child that was forked says nothing
+    assert (here / "benchmark/table.html").exists()  # wherever a method went
 
 
 def test_what_a_method_prints_is_no_part_of_the_table(method, capsys):
@@ -130,6 +140,14 @@ def test_what_a_method_prints_is_no_part_of_the_table(method, capsys):
     captured = capsys.readouterr()
     assert "chatter" not in captured.out
     assert "chatter" in captured.err
+
+
+def test_only_failures_leave_a_table_that_was_there(here, method, capsys):
+    assert main(method(MEAN)) == 0
+    files = {each.name: each.read_bytes() for each in (here / "benchmark").iterdir()}
+    assert main(method("raise RuntimeError")) == 1
+    assert "no method came through: benchmark/table.html is left as it was" in capsys.readouterr().err
+    assert {each.name: each.read_bytes() for each in (here / "benchmark").iterdir()} == files
 
 
 def test_only_failures_leave_a_table_of_the_others(here, method, capsys):
@@ -147,10 +165,13 @@ def test_only_failures_leave_a_table_of_the_others(here, method, capsys):
         (["--methods", "."], "is a folder"),
         (["--methods", "my_method.py", "--tasks", "plaice"], "Did you mean 'place'?"),
         (["--methods", "my_method.py", "--out", "my_method.py"], "no table can be written there"),
+        (["--methods", "my_method.py", "--out", "others"], "others/rows.csv is not as it was written"),
     ],
 )
 def test_what_cannot_be_used_is_said_on_stderr(here, capsys, options, said):
     (here / "my_method.py").write_text(RIDGE)
+    (here / "others").mkdir()
+    (here / "others/rows.csv").write_text("theirs")
     assert main(["bench", *options]) == 1
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ") or "error: " in captured.err
@@ -191,6 +212,30 @@ def test_ctrl_c_ends_it_and_the_same_command_goes_on(here, method, monkeypatch, 
     assert main(command[3:]) == 0
     assert "Mine: " in capsys.readouterr().out
     assert len(pd.read_csv(here / "benchmark/rows.csv")) == 120
+
+
+def test_a_second_ctrl_c_ends_a_method_that_catches_the_first(here, method):
+    body = "import time\nopen('waits', 'w').close()\nuntil = time.monotonic() + 60\nwhile time.monotonic() < until:\n"
+    body += "    try:\n        time.sleep(60)\n    except:\n        open('caught', 'w').close()\n"
+    ran = subprocess.Popen([sys.executable, "-m", "xsg", *method(body)], stderr=subprocess.PIPE, text=True)
+    for name in ("waits", "caught"):
+        until = time.monotonic() + 60
+        while not (here / name).exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        os.kill(ran.pid, signal.SIGINT)
+    _, error = ran.communicate(timeout=30)
+    assert ran.returncode == 130, error
+    assert "interrupted" in error
+
+
+def test_common_random_numbers_are_the_same_in_every_run(here, method):
+    text = "y = np.random.standard_normal((len(maps), *held_out.shape))\nimport random, torch\n"
+    command = method(text + "return y + random.random() + torch.rand(1).numpy()")
+    tables = []
+    for out in ("a", "b"):
+        assert main([*command, "--out", out]) == 0
+        tables.append((here / out / "table.csv").read_text())
+    assert tables[0] == tables[1]
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.3])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -19,6 +19,7 @@ WANTED = (
     "a class or an object with predict_folds(cortex, maps, held_out), or a scikit-learn regressor; or a list of them, "
     "METHODS = [...]"
 )
+_LONGEST = 60  # characters of a name
 
 
 def load_methods(path: str | Path) -> dict[str, object]:
@@ -37,7 +38,13 @@ def load_methods(path: str | Path) -> dict[str, object]:
     -------
     dict
         A method's name is that which it gives itself (``name``), else that of its class; of objects not in ``METHODS``
-        the name of the variable.
+        the name of the variable. It is text of one line, which begins with a letter or a digit and has at most 60
+        characters.
+
+    Warns
+    -----
+    UserWarning
+        Of what looks like a method and cannot be put on trial, such as a classifier.
 
     Raises
     ------
@@ -75,19 +82,13 @@ def load_methods(path: str | Path) -> dict[str, object]:
             f"{path}: {some(twice)} names more than one method. Give each a name of its own: an attribute name, or "
             "METHODS = {'first': …, 'second': …}."
         )
+    for name, _ in named:
+        if not (name[:1].isalnum() and name.isprintable() and len(name) <= _LONGEST):
+            raise ValueError(
+                f"{path}: a method is called {name[:_LONGEST]!r}; expected a line of at most {_LONGEST} characters "
+                "that begins with a letter or a digit."
+            )
     return dict(named)
-
-
-def digest_of(path: str | Path) -> str:
-    """Return the sha256 of a file of methods that was loaded, and of what it imported from its folder."""
-    path = Path(path).resolve()
-    files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-    files = {Path(file).resolve() for file in files if file and Path(file).is_file()} | {path}
-    mine = sorted(file for file in files if path.parent in file.parents and "site-packages" not in file.parts)
-    total = hashlib.sha256()
-    for file in mine:
-        total.update(file.relative_to(path.parent).as_posix().encode() + b"\0" + file.read_bytes())
-    return total.hexdigest()
 
 
 def told(error: BaseException, path: str | Path) -> str:
@@ -101,7 +102,7 @@ def told(error: BaseException, path: str | Path) -> str:
     lines = [each.lineno for each in traceback.extract_tb(error.__traceback__) if each.filename == str(path)]
     if isinstance(error, SyntaxError) and error.filename == str(path):
         lines = [error.lineno]
-    said = " ".join(str(error).split()) or "no more is said"
+    said = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split()) or "no more is said"
     what = "it calls exit" if isinstance(error, SystemExit) else f"{type(error).__name__}: {said}"
     return f"{what} ({Path(path).name}, line {lines[-1]})" if lines else what
 
@@ -150,7 +151,7 @@ def _listed(listed: object, path: Path) -> list[tuple[str, object]]:
         except TypeError as error:
             where = f"METHODS[{number if name is None else name!r}]"
             raise TypeError(f"{path}, {where}: {error}") from None
-        found.append((str(name or label(method)), method))
+        found.append((str(_own_name(method, path) or label(method)) if name is None else str(name), method))
     return found
 
 
@@ -162,18 +163,36 @@ def _written(module: ModuleType, path: Path) -> list[tuple[str, object]]:
     found, seen = [], []
     for name, each in public.items():
         if name in objects and not any(each is other for other in seen):
-            found.append((_own_name(each) or name, each))
+            found.append((_own_name(each, path) or name, each))
             seen.append(each)
+        elif not isinstance(each, (type, ModuleType)) and _looks_right(type(each)) and name not in objects:
+            _left_out(name, each, path)
         kind = each if isinstance(each, type) and _is_of(each, module) and name == each.__name__ else None
         if kind and kind not in kinds and not isabstract(kind) and _looks_right(kind):
             method = _made(kind, path)
-            found += [(_own_name(method) or name, method)] if _fits(method) else []
+            if _fits(method):
+                found.append((_own_name(method, path) or name, method))
+            else:
+                _left_out(name, method, path)
     return found
 
 
-def _own_name(method: object) -> str | None:
+def _left_out(name: str, each: object, path: Path) -> None:
+    try:
+        check_subject(each)
+    except Exception as error:  # whatever it answers when it is asked what it has
+        warnings.warn(f"{path}: {name} is left out: {error}", UserWarning, stacklevel=4)
+
+
+def _own_name(method: object, path: Path) -> str | None:
+    """Return the name that a method gives itself, if it does."""
     name = getattr(method, "name", None)
-    return name if isinstance(name, str) and name else None
+    if name is None or (isinstance(name, str) and name):
+        return name
+    raise ValueError(
+        f"{path}: the name of {type(method).__name__} is {'empty' if name == '' else f'a {type(name).__name__}'}; "
+        "expected text. Or name it in the file: METHODS = {'mine': …}."
+    )
 
 
 def _is_of(kind: type, module: ModuleType) -> bool:
