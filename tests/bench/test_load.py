@@ -16,6 +16,7 @@ MEAN = """
 @pytest.fixture
 def written(tmp_path):
     """Write a file of methods; what it imported and its folder are forgotten afterwards."""
+    sys.modules.pop("mine", None)  # of another test
     modules, path = set(sys.modules), [*sys.path]
 
     def write(text, name="mine.py"):
