@@ -147,15 +147,16 @@ def _hook() -> None:
 
 
 def _heard(event: str, given: tuple) -> None:
-    if event != "open" or not _LISTENS or not isinstance(given[0], (str, bytes, os.PathLike)):
+    if event != "open" or not _LISTENS:
         return
     try:
-        path = os.path.abspath(os.fsdecode(given[0]))  # noqa: PTH100 - a link stays one
+        file, _, flags = given
+        path = os.path.abspath(os.fsdecode(file))  # noqa: PTH100 - a link stays one
         if path.endswith(".pyc"):
             path = source_from_cache(path)
-    except (OSError, ValueError):  # it is in a folder that is gone
+        (_WRITTEN if flags & (os.O_WRONLY | os.O_RDWR) else _READ).add(path)
+    except (OSError, ValueError, TypeError):  # a number of an open file; the folder is gone
         return
-    (_WRITTEN if given[2] & (os.O_WRONLY | os.O_RDWR) else _READ).add(path)
 
 
 def _counts(name: str) -> bool:
