@@ -10,18 +10,20 @@
 # %% [markdown]
 # # 26b. At any scale
 #
-# *Prerequisites: [held out, but from what?](10_splits.ipynb), [your own map](26_own_data.ipynb). Time: 20 minutes to read, under a
+# *Prerequisites: [held out, but from what?](10_splits.ipynb), [your own map](26_own_data.ipynb). Time: 25 minutes to read, under a
 # minute to run.*
 #
 # A map on 400 regions seems to hold more than one on 68. Mostly it is the same map, cut into smaller pieces that resemble each other. This
-# page shows what that does to a test: the split that was fair at 68 regions gives the answer away at 400. Then it asks how far the model
-# itself can go, up to every vertex of a cortical mesh.
+# page shows what that does to a test: the split that was fair at 68 regions gives the answer away at 400.
+#
+# Then it asks what size costs. How far does the graph VAE go on a cortical mesh? And how far does the solver of chapter 18 go in a brain
+# of voxels?
 #
 # ## What you will learn
 #
 # - what changes when a cortex has 400 regions instead of 68, and why a finer parcellation needs a coarser split;
 # - how much time and memory the model takes, from 68 regions to the 20,484 vertices of a cortical mesh, and how fast both grow;
-# - how the solver of reaction and diffusion reaches a whole brain in voxels of 2 mm.
+# - how to solve reaction and diffusion on a whole brain in voxels of 2 mm, without eigenvectors.
 
 # %% [markdown]
 # ## Set-up
@@ -279,21 +281,29 @@ claim("own-data-mesh-memory", mesh_row["peak_mb"])
 # %% [markdown]
 # ## A solver that grows
 #
-# The other model of this book that must grow is [the solver of chapter 18](18_reaction_diffusion.ipynb#both-in-turn), which spreads
-# pathology along the *Laplacian* $L$, the matrix of who is joined to whom. Its spreading step multiplies by all eigenvectors of $L$. That
-# is quick for 700 pixels. A brain in voxels of 2 mm has 235,375 places, and its eigenvectors would fill 440 GB. What can take their place?
+# [The solver of chapter 18](18_reaction_diffusion.ipynb#both-in-turn) spreads pathology along the *Laplacian* $L$, the matrix that says
+# which places are joined. It multiplies by all eigenvectors of $L$. That is quick for 700 pixels. A brain in voxels of 2 mm has 235,375
+# places, and its eigenvectors would fill 440 GB. So we need another way to compute $e^{-Dh\,L}\,u$, which is the state $u$ after it has
+# spread with diffusivity $D$ for a time $h$.
 #
-# A walk can. Somebody who leaves a place jumps to a neighbour, and $\Lambda$ jumps are expected in a unit of time, $\Lambda$ being the
-# largest number of neighbours. With $P = 1 - L/\Lambda$, which moves everybody by one jump, spreading by the diffusivity $D$ for a time
-# $h$ is a mean over how many jumps there were:
+# Think of a random walk. Let $\Lambda$ be the largest number of neighbours that a place has. The matrix $P = 1 - L/\Lambda$ does one jump:
+# of what is in a place, it moves a part to each neighbour. How many jumps happen in the time $h$ is random, and follows a Poisson law of
+# mean $\lambda$. The state after spreading is the mean over that number:
 #
 # $$ e^{-Dh\,L}\,u = \sum_{k \ge 0} e^{-\lambda}\,\frac{\lambda^k}{k!}\; P^k u, \qquad \lambda = \Lambda D h. $$
 #
-# No approximation is made but to stop the sum where its rest is below rounding. Every term is one product with a matrix of a few entries
-# per place, so time should grow in proportion to $n$. Nothing is ever subtracted, so nothing falls below zero.
+# This is called *uniformisation* ([Grassmann 1977](https://doi.org/10.1016/0305-0548%2877%2990007-7)). The sum is exact; we stop it when
+# what is left is smaller than rounding. All terms are added and none is subtracted, so no amount can become negative. $P$ is *sparse*: a
+# row holds a few numbers, and all others are zero. So the time of one term grows in proportion to the number of places $n$.
+#
+# The sum needs a little more than $\lambda$ terms. Where $\lambda$ is large and $L$ is symmetric, xsg takes Chebyshev polynomials of $P$
+# instead ([Tal-Ezer and Kosloff 1984](https://doi.org/10.1063/1.448136)). They need only a few times $\sqrt\lambda$ terms, but some of
+# them are subtracted, and rounding leaves traces. All solutions on this page use the first sum.
+#
+# First a check on a disc: is the result the same with the matrix products as with the eigenvectors?
 
 # %%
-edge = 64
+edge = 40
 image = np.hypot(*(np.mgrid[:edge, :edge] - edge // 2)) < edge / 2 - 6
 start = np.exp(-((np.argwhere(image) - edge // 2) ** 2).sum(axis=1) / 128)
 D, R = np.array([0.05, 0.3, 0.9]), np.array([0.1, 0.06, 0.02])
@@ -302,51 +312,73 @@ for method in ("modes", "products"):
     solver = ReactionDiffusion.on_grid(image, method)
     solved[method] = solver.solve(np.tile(start, (3, 1)), [6.0, 24.0], D, R)
 apart = float((solved["modes"] - solved["products"]).abs().max())
-print(f"{solver.n} pixels: the two ways agree within 1e-12: {apart < 1e-12}")
+print(f"{solver.n} pixels; the two ways agree within 1e-12: {apart < 1e-12}")
 
 # %% [markdown]
-# <details><summary><b>Predict first</b>: an image has 150 × 150 pixels, another 15 × 15. How many times as long does the first take, by
-# products, and how many times by eigenvectors?</summary>
+# <details><summary><b>Predict first</b>, before you scroll to the table: the number of places grows tenfold, from 10,000 to 100,000. How
+# many times as long does a solution take by products, and how many times by eigenvectors?</summary>
 #
-# A hundred times as many pixels: about a hundred times as long by products, and up to ten thousand times by the two dense products of a
-# step. The eigenvectors themselves, needed once, cost a million times as much.
+# By products about ten times: each place still has the same few neighbours. By eigenvectors a hundred times, for they fill a full
+# matrix of $n^2$ numbers. To find them, which is done once, takes a thousand times as long.
 #
 # </details>
 #
-# The table was measured by `experiments/solver_growth.py` on one core, one process for each row: four subjects, solved forwards, then
-# forwards and *backwards*, which gives the gradient by $D$ and $R$ that a fit needs. The shapes are discs, balls, and the brain mask of
-# nilearn. Three packages that solve any differential equation stand beside ours at the tolerances that are usual for this problem.
+# How the table was measured (`experiments/solver_growth.py`):
+#
+# - The job: four subjects with logistic growth, in float32. It is solved *forwards*, and then forwards and *backwards*, which gives the
+#   gradient by $D$ and $R$ that a fit needs.
+# - The shapes: discs, balls, and the brain mask that comes with nilearn.
+# - The time: processor seconds on one thread, the better of two runs, on a machine that was busy with other work. Setting up, finding
+#   eigenvectors and compiling are not counted.
+# - The memory: the peak, above what the process held before.
+# - The error: the largest difference, at any place, from a solution in float64 with many more steps.
+#
+# xsg takes eight steps in time, or four in the rows "xsg products 4". The other three packages solve any differential equation. They
+# choose their own steps, at a relative tolerance of 0.001.
 
 # %%
 grown = pd.read_csv(fetch("experiments/solver_growth.csv"))
-units = {"forward_s": "forwards, s", "both_s": "both ways, s", "both_mb": "both ways, MB"}
+units = {
+    "forward_s": "forwards, s",
+    "both_s": "both ways, s",
+    "both_mb": "both ways, MB",
+}
 columns = ["case", "method", "n", *units, "error"]
 shown = grown[columns].rename(columns=units).sort_values(["n", "both ways, s"])
 shown.set_index(["case", "method"])
 
 # %% tags=["hide-input"]
 ours = grown[grown["method"] == "xsg products"].sort_values("n")
+
+
+def power(rows, column):
+    """Return the slope of log cost against log n."""
+    return np.polyfit(np.log(rows["n"]), np.log(rows[column]), 1)[0]
+
+
 middle = ours[ours["n"].between(1000, 110_000)]
-growth = {column: np.polyfit(np.log(middle["n"]), np.log(middle[column]), 1)[0] for column in ("forward_s", "both_s")}
-large = ours[ours["n"] > 10_000]
-growth_large = np.polyfit(np.log(large["n"]), np.log(large["both_s"]), 1)[0]
+growth = {column: power(middle, column) for column in ("forward_s", "both_s")}
+growth_large = power(ours[ours["n"] > 10_000], "both_s")
 dense = grown[grown["method"] == "xsg modes"].sort_values("n").set_index("case")
 same = ours.set_index("case").loc[dense.index]
 peers = grown[~grown["method"].str.startswith("xsg")]
 at_150 = grown[grown["case"] == "disc-150"].set_index("method")["both_s"]
 ratios = at_150 / at_150["xsg products"]
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Seconds forwards and backwards against the number of places, both on logarithmic axes. Products rise in a straight line from a thousand places to the brain; modes start below and rise twice as steeply, crossing it between one and two thousand places; other packages lie above products."}}
-figure, axis = plt.subplots(figsize=(7, 4.4))
-axis.plot(ours["n"], ours["both_s"], "o-", color="#0072b2", label=f"products: $n^{{{growth['both_s']:.1f}}}$")
-axis.plot(dense["n"], dense["both_s"], "s-", color="#d55e00", label="eigenvectors, not counting their making")
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Seconds forwards and backwards against the number of places, both on logarithmic axes. Products are flat up to five thousand places, then rise in proportion to the places, up to the brain at 1.5 seconds. Eigenvectors start below, cross products between one and two thousand places and rise more steeply. Other packages lie well above products at 17,000 places."}}
+figure, axis = plt.subplots(figsize=(5.6, 5.2), layout="constrained")
+for shape, style in (("disc", "o-"), ("ball", "o--"), ("brain", "*")):
+    part = ours[ours["case"].str.startswith(shape)]
+    size = 14 if shape == "brain" else 7
+    label = f"products, {shape}"
+    axis.plot(part["n"], part["both_s"], style, color="#0072b2", ms=size, label=label)
+axis.plot(dense["n"], dense["both_s"], "s-", color="#d55e00", label="eigenvectors")
 for (name, part), marker in zip(peers.groupby("method"), "^vD", strict=True):
     axis.plot(part["n"], part["both_s"], marker, color="0.35", mfc="none", ms=8, label=name)
 brain_row = ours[ours["case"] == "brain"].iloc[0]
-axis.annotate("brain, 2 mm", (brain_row["n"], brain_row["both_s"]), (-12, 12), textcoords="offset points", ha="right")
-axis.set(xscale="log", yscale="log", xlabel="places n", ylabel="seconds, forwards and backwards")
-axis.legend(frameon=False)
-figure.tight_layout()
+axis.set(xscale="log", yscale="log", xlabel="places n")
+axis.set_ylabel("processor seconds, both ways")
+_ = figure.legend(loc="outside upper center", ncol=2)
 
 # %% tags=["hide-input", "nbval-check-output"]
 claim("scale-solver-exponent-forwards", growth["forward_s"])
@@ -359,20 +391,22 @@ claim("scale-solver-torchdiffeq", ratios["torchdiffeq dopri5"])
 claim("scale-solver-diffrax", ratios["diffrax tsit5"])
 
 # %% [markdown]
-# What you see: from a thousand places to a hundred thousand, time grows with the power 0.7<!-- claim:scale-solver-exponent --> of $n$
-# both ways. It is below 1 only because small images spend their time on calls, not on numbers. From ten thousand places on the
-# power is 1.0<!-- claim:scale-solver-exponent-large -->, as it should be.
+# What you see: further right is a larger problem, lower is faster. From a thousand to a hundred thousand places, time by products grows with
+# the power 0.7<!-- claim:scale-solver-exponent --> of $n$. This is below 1 because on small images most of the time goes into calling
+# functions, whatever $n$ is. From ten thousand places on the power is 1.0<!-- claim:scale-solver-exponent-large -->: time in proportion to $n$.
 #
 # The brain takes 1.5<!-- claim:scale-solver-brain-seconds --> s and 163<!-- claim:scale-solver-brain-memory --> MB for four subjects, both
-# ways. Nothing of the sum is kept for the way back: the gradient spreads by the same sum.
+# ways. The terms of the sum are not kept for the way back, because the gradient is spread by the same sum.
 #
-# The eigenvectors are the quicker way up to a thousand places or two, once they are there. xsg changes over at 2,000. Wherever both can
-# go, the largest error by products is 1.00<!-- claim:scale-solver-error-over-dense --> times that by eigenvectors at most: it comes from
-# taking spreading and growth in turn, which is the same in both.
+# Eigenvectors are faster up to about a thousand places, once they are found. xsg changes to products above 2,000. Where both can be
+# computed, they have the same error: the largest ratio of the two is 1.00<!-- claim:scale-solver-error-over-dense -->. What error there is
+# comes from taking spreading and growth in turn, which both do.
 #
-# On the disc of 150 × 150 pixels torchdiffeq takes 18<!-- claim:scale-solver-torchdiffeq --> times as long both ways, at a larger error.
-# diffrax, which compiles the whole solution, takes 8<!-- claim:scale-solver-diffrax --> times as long. On 697 pixels, forwards only,
-# diffrax is the quickest of all: where few numbers are moved, compiling pays. Rows without a time both ways would have needed gigabytes.
+# Other packages, on the disc of 150 × 150 pixels, both ways: torchdiffeq takes 18<!-- claim:scale-solver-torchdiffeq --> times as long as
+# xsg, and diffrax, which compiles the whole solution, 8<!-- claim:scale-solver-diffrax --> times. Their errors at this tolerance are larger.
+# But on the smallest disc, forwards only, diffrax is faster than xsg by either method.
+#
+# torchdiffeq and torchode have no time both ways on the brain, for they would have needed gigabytes. diffrax was not measured there.
 
 # %% [markdown]
 # ## Honesty box
@@ -381,10 +415,13 @@ claim("scale-solver-diffrax", ratios["diffrax tsit5"])
 # |---|---|---|
 # | future work: finer parcellations | **held out** (simulated, 400 regions): R² 0.54<!-- claim:own-data-fine-random --> with random regions, 0.10<!-- claim:own-data-fine-spatial --> with patches | neighbours in a fine parcellation are nearly copies; the paper had no fine one to try |
 #
-# What was not shown: real data on a fine parcellation. The solver's seconds are of one bump with moderate rates; more terms are
-# needed where pathology spreads faster or steps are longer. The result on 400 cells is that of four maps of one simulated brain, one seed, and
-# one dealing for each map. And cost was measured on random numbers, on one machine; the exponents should carry over to others, the
-# seconds will not.
+# What was not shown: real data on a fine parcellation. The result on 400 cells is that of four maps of one simulated brain, one seed, and
+# one dealing for each map.
+#
+# All costs were measured on made-up numbers, on one machine. The exponents should carry over to others, the seconds will not. The
+# solver's are processor seconds of one thread on a busy machine, and of one bump with moderate rates. More terms are needed where
+# pathology spreads faster or steps are longer. The other packages are general: the comparison holds for this one equation, at one
+# tolerance.
 
 # %% [markdown]
 # ## Key takeaways
@@ -392,7 +429,8 @@ claim("scale-solver-diffrax", ratios["diffrax tsit5"])
 # - The finer the parcellation, the coarser must be what is held out together:
 #   [a finer parcellation](#a-finer-parcellation-needs-a-coarser-split).
 # - Along the edges the model reaches a whole cortical mesh: [how far it scales](#how-far-it-scales).
-# - Products with a sparse matrix take the solver to a whole brain, as exact as before: [a solver that grows](#a-solver-that-grows).
+# - Products with a sparse matrix take the solver to a whole brain, with the same error as eigenvectors and in time proportional to the
+#   number of places: [a solver that grows](#a-solver-that-grows).
 
 # %% [markdown]
 # ## Exercises
@@ -505,3 +543,7 @@ assert 8 < gigabytes_full * 1000 / mesh_row["peak_mb"] < 40, f"gigabytes_full is
 #   [arXiv:1903.02428](https://arxiv.org/abs/1903.02428)
 # - Fischl B et al. (1999). High-resolution intersubject averaging and a coordinate system for the cortical surface. *Human Brain
 #   Mapping* 8:272. [doi:10.1002/(SICI)1097-0193(1999)8:4<272::AID-HBM10>3.0.CO;2-4](https://doi.org/10.1002/%28SICI%291097-0193%281999%298:4%3C272::AID-HBM10%3E3.0.CO;2-4)
+# - Grassmann WK (1977). Transient solutions in Markovian queueing systems. *Computers & Operations Research* 4:47–53.
+#   [doi:10.1016/0305-0548(77)90007-7](https://doi.org/10.1016/0305-0548%2877%2990007-7)
+# - Tal-Ezer H, Kosloff R (1984). An accurate and efficient scheme for propagating the time dependent Schrödinger equation. *Journal of
+#   Chemical Physics* 81:3967. [doi:10.1063/1.448136](https://doi.org/10.1063/1.448136)
