@@ -1,9 +1,10 @@
-"""Train a model anew for many null maps, each in five folds, on the nodes of a SLURM cluster.
+"""Train a model for many null maps, each in five folds, on a SLURM cluster.
 
 python on_slurm.py --jobs 10 --cores 16 --memory 32GB --queue normal --out nulls.csv
 
-Run it where `sbatch` works, in a terminal that stays (tmux). It may be cut short and started again: what was finished
-is kept in the folder nulls.csv.kept. The table has a row for each map, the real one first: its held-out prediction.
+Run it where `sbatch` works, in a terminal that stays open (tmux). You may stop it
+and start it again: what was finished is kept in the folder nulls.csv.kept. The
+table has a row for each map, the real one first: its held-out prediction.
 """
 
 import argparse
@@ -21,58 +22,82 @@ from xsg.training import CrossScaleVAE, cross_val_predict
 
 
 def predictions(n_maps: int, epochs: int, kept: str) -> pd.DataFrame:
-    """Compute what is wanted, as on one machine: put your own cortex, model and maps here."""
+    """Compute what is wanted; put your own cortex, model and maps here."""
     cortex = xsg.load_cortex("simulated")
-    nulls = null_maps(cortex.thinning, cortex.parcellation, "spin", n=n_maps, seed=0)
-    maps = pd.concat([cortex.thinning.rename("real").to_frame().T, nulls])
+    thinning = cortex.thinning
+    nulls = null_maps(thinning, cortex.parcellation, "spin", n=n_maps, seed=0)
+    maps = pd.concat([thinning.rename("real").to_frame().T, nulls])
     folds = split("homologous", cortex.parcellation, cortex.regions, seed=0)
     model = CrossScaleVAE(epochs=epochs)
-    return cross_val_predict(model, cortex.expression, maps, cortex.graph, held_out=folds, checkpoint=kept)
+    data = (cortex.expression, maps, cortex.graph)
+    return cross_val_predict(model, *data, held_out=folds, checkpoint=kept)
 
 
 def jobs_of(given: argparse.Namespace) -> SLURMCluster:
-    """Say what a job is, so many workers of one core each; none is asked for yet."""
+    """Describe one job: as many workers as cores. No job is requested yet."""
     return SLURMCluster(
         cores=given.cores,
         processes=given.cores,  # a model is trained on one core
         memory=given.memory,  # of a job, all its workers together
         queue=given.queue,
         account=given.account,
-        interface=given.interface,  # the network between the nodes, as `ip addr` calls it: ib0, eth0 …
+        interface=given.interface,  # the network between nodes: ib0, eth0 …
         walltime=f"{given.minutes // 60:02}:{given.minutes % 60:02}:00",
-        # A worker goes in good order before SLURM ends its job, and not all at once.
-        worker_extra_args=["--lifetime", f"{given.minutes - 5}m", "--lifetime-stagger", "3m"],
-        job_script_prologue=["export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1"],
+        # Workers leave before SLURM ends their job, and not all at once.
+        worker_extra_args=[
+            "--lifetime",
+            f"{given.minutes - 5}m",
+            "--lifetime-stagger",
+            "3m",
+        ],
+        job_script_prologue=[
+            "export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1",
+        ],
         log_directory=f"{given.out}.logs",
     )
 
 
-def main() -> None:
-    """Ask for jobs, compute, write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=4, help="SLURM jobs at the same time")
-    parser.add_argument("--cores", type=int, default=8, help="cores of each job")
-    parser.add_argument("--memory", default="16GB", help="memory of each job")
-    parser.add_argument("--minutes", type=int, default=60, help="time limit of each job, 10 at the least")
-    parser.add_argument("--queue", help="SLURM's partition")
-    parser.add_argument("--account")
-    parser.add_argument("--interface", help="network interface between the nodes")
-    parser.add_argument("--maps", type=int, default=1000, help="null maps")
-    parser.add_argument("--epochs", type=int, default=400)
-    parser.add_argument("--out", default="nulls.csv")
+def options() -> argparse.Namespace:
+    """Read what was asked for on the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--jobs", type=int, default=4, help="SLURM jobs at the same time")
+    add("--cores", type=int, default=8, help="cores of each job")
+    add("--memory", default="16GB", help="memory of each job")
+    add("--minutes", type=int, default=60, help="time limit of a job, at least 10")
+    add("--queue", help="SLURM's partition")
+    add("--account")
+    add("--interface", help="network interface between the nodes")
+    add("--maps", type=int, default=1000, help="null maps")
+    add("--epochs", type=int, default=400)
+    add("--out", default="nulls.csv")
     given = parser.parse_args()
     if given.minutes < 10:
-        parser.error(f"--minutes {given.minutes}: a job needs 10 at the least, for its workers leave 5 before its end")
+        why = "a job needs 10 at the least, for its workers leave 5 before its end"
+        parser.error(f"--minutes {given.minutes}: {why}")
+    return given
+
+
+def main() -> None:
+    """Request jobs, compute, write the table."""
+    given = options()
     with jobs_of(given) as cluster, Client(cluster) as client:
-        print("To be asked for, as often as there are jobs:", cluster.job_script(), sep="\n")
-        # SLURM says what it thinks of it; what it refuses now it would refuse for ever.
-        if subprocess.run(["sbatch", "--test-only"], input=cluster.job_script(), text=True).returncode:
-            raise SystemExit("SLURM does not take this job; its reason stands above.")
-        cluster.adapt(minimum_jobs=given.jobs, maximum_jobs=given.jobs)  # one that ends is asked for again
-        print(f"Waiting for the first worker. `squeue --me` shows the queue, {given.out}.logs what workers said.")
+        script = cluster.job_script()
+        print(f"The script of each of the {given.jobs} jobs:", script, sep="\n")
+        check = subprocess.run(["sbatch", "--test-only"], input=script, text=True)
+        if check.returncode:
+            raise SystemExit("SLURM does not accept this job; its reason is above.")
+        # A job that ends is requested again.
+        cluster.adapt(minimum_jobs=given.jobs, maximum_jobs=given.jobs)
+        print("Waiting for the first worker. `squeue --me` shows the queue,")
+        print(f"{given.out}.logs what workers said.")
         client.wait_for_workers(1)  # as long as the queue takes
         with joblib.parallel_config(backend="dask"):
-            found = predictions(given.maps, given.epochs, f"{given.out}.kept")
+            kept = f"{given.out}.kept"
+            found = predictions(given.maps, given.epochs, kept)
     found.to_csv(given.out)
 
 
