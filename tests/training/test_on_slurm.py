@@ -87,6 +87,13 @@ def test_a_job_is_killed_another_asked_for_and_the_table_is_that_of_one_machine(
         time.sleep(0.05)
     before = jobs()
     end(before[0])
+    for job in before[1:]:  # so that the work is not done before another job is asked for
+        os.killpg(job, signal.SIGSTOP)
+    while process.poll() is None and len(jobs()) == len(before):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    for job in before[1:]:
+        os.killpg(job, signal.SIGCONT)
     said, _ = process.communicate(timeout=200)
     assert process.returncode == 0, said
     assert "#SBATCH -t 01:30:00" in said
