@@ -90,8 +90,8 @@ def test_a_docstring_of_a_family_reruns_no_chapter_and_its_code_those_that_impor
 
     assert changed(lambda text: text.replace('"""', '"""Well: ', 1)) == []
     assert changed(lambda text: text + "\nPATIENCE = 3\n") == [
-        "18_reaction_diffusion", "19_amortised", "20_mixtures", "21_real_tau", "21b_forecasts",
-        "22_genes_set_rates",
+        "18_reaction_diffusion", "19_amortised", "20_mixtures", "20b_whole_brain", "21_real_tau", "21b_forecasts",
+        "22_genes_set_rates", "26b_scale",
     ]  # fmt: skip
 
 
