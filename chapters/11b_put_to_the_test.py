@@ -449,6 +449,7 @@ claim("lead-transfer-better", (moved["xsg"] > plain).sum())
 # 4<!-- claim:lead-both-raw --> of the maps (tau, DLB, TDP43C and late Parkinson's disease). After it, they do on
 # 0<!-- claim:lead-both -->. One should not hide either number. It may be place once more, in a form that kriging cannot use. It may be more.
 # Smooth random fields in place of the genes would tell; that was not frozen, so we have not run it on these maps.
+# [Chapter 26c](26c_benchmark.ipynb) later asked both with another way to join place and genes, over 21 maps together.
 #
 # One more question was sealed: does a model trained on the lead's map predict *another* disease, held out? The simplest rival is the lead's map
 # itself, with no model. The preset `"xsg"` beats it on 0<!-- claim:lead-transfer-better --> of the eleven maps. The more a map is like the lead's,

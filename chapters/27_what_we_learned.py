@@ -158,7 +158,8 @@ claim("learned-no-null", without.sum())
 # first no longer below 0.05; it is one map; and noise is a weak rival, for real genes record where a region lies. It was put to the
 # test under a rule fixed beforehand, on two other maps of the disease: 0.38<!-- claim:lead-eoad-r2 --> and
 # 0.41<!-- claim:lead-load-r2 -->, not above noise for genes. It does not replicate ([chapter 11b](11b_put_to_the_test.ipynb)). Ridge regression on the genes reaches 0.52<!-- claim:real-brain-ridge-partitions-r2 -->, position alone, without a gene,
-# 0.36<!-- claim:real-brain-position-partitions-r2 --> ([chapter 8](08_real_brain.ipynb)).
+# 0.36<!-- claim:real-brain-position-partitions-r2 --> ([chapter 8](08_real_brain.ipynb)). Place and genes joined with care go beyond position, over 21
+# maps together and not on a given one ([chapter 26c](26c_benchmark.ipynb)).
 
 # %% [markdown]
 # ## Model B: where a voxel lies

@@ -258,7 +258,7 @@ claim("monday-ad-noise-p", noise.p_value["held-out R²"])
 #
 # The second is not. Position + genes scores less than ridge, which has the genes alone. So the Gaussian process (as kriging is
 # called, too) that joins the two is not the best way to join them here. A better one could turn a “no” into a “yes”, and it
-# would have to be chosen before looking.
+# would have to be chosen before looking. [Chapter 26c](26c_benchmark.ipynb) chose one: over 21 maps it goes beyond position.
 
 # %% [markdown]
 # ## The steps in a terminal
