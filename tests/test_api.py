@@ -25,7 +25,7 @@ CHANGED = {
     "xsg.data.cortex.load_cortex": "a map of one's own has a name=; load_cortex(name='ahba-ad') is understood still",
     "xsg.data.expression.load_ahba": "which genes is left open: the landmark genes still, for the atlas there was",
     "xsg.training.mechanistic.maximum_likelihood": "its default of 8 steps was too coarse",
-    "xsg.data.spread.load_spread": "how many and when is left open: the disc's still, and other numbers for other cohorts",
+    "xsg.data.spread.load_spread": "how many, and when, is left open: the disc's still, for the disc",
 }
 
 

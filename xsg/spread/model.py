@@ -34,22 +34,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from xsg.check import number
 from xsg.spread.physics import ReactionDiffusion
-
-
-def log_normal_prior(low: float, high: float) -> tuple[float, float]:
-    """Return mean and sd of log x, x log-normal with mean (low + high)/2 and sd (high − low)/4 (arXiv:2509.15124).
-
-    Examples
-    --------
-    >>> [round(value, 3) for value in log_normal_prior(0.01, 1.0)]
-    [-0.791, 0.464]
-    """
-    low = number(low, "low end of the range", 0)
-    high = number(high, "high end of the range", low, above=True)
-    ratio = ((high - low) / 4 / ((low + high) / 2)) ** 2
-    return float(np.log((low + high) / 2) - np.log1p(ratio) / 2), float(np.sqrt(np.log1p(ratio)))
+from xsg.spread.prior import log_normal_prior as log_normal_prior
 
 
 class Visits(NamedTuple):

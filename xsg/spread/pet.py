@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from xsg.spread.cohort import Spread, SpreadTruth, integrate
 from xsg.spread.laplacian import sparse_grid_laplacian
-from xsg.spread.model import log_normal_prior
+from xsg.spread.prior import log_normal_prior
 
 PET_TIMES = (0.0, 2.0, 4.0, 6.0)  # years
 # What the rates and gains of the cohort are drawn from; a model of it takes them as ``d_range``, ``r_range``, ``gain``.

@@ -14,8 +14,9 @@ from torch import Tensor
 from xsg.check import flag, instance, number, rows_of
 from xsg.spread.cohort import Spread
 from xsg.spread.laplacian import as_mask
-from xsg.spread.model import Visits, VisitsWithin, log_normal_prior
+from xsg.spread.model import Visits, VisitsWithin
 from xsg.spread.physics import LAWS, ReactionDiffusion
+from xsg.spread.prior import log_normal_prior
 from xsg.training.settings import DEVICE, Rule, checked, seed
 
 if TYPE_CHECKING:
