@@ -143,7 +143,7 @@ def check_visits(cohort: Spread) -> None:
 def check_training(model: MechanisticMixture, cohort: Spread) -> None:
     """Refuse settings or subjects that no network can be trained with."""
     check_cohort(cohort)
-    tidy(model)
+    model._tidy()  # a model of one law has its own way
     if model.encoder == "image" and cohort.mask is None:
         raise ValueError(f"encoder 'image' needs images; spread {cohort.name!r} has none. Use encoder='modes'.")
     if len(cohort.subjects) < 3:
