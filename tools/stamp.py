@@ -112,6 +112,8 @@ def stamped(root: Path, at: Address) -> dict[Path, str]:
         ("book/running.md", r"git clone \S+\ncd \S+", f"git clone {at.url}\ncd {at.repository}"),
         ("book/running.md", names, reference),
         ("book/running.md", r"git\+https\S+", f"git+{at.url}@{at.branch}"),
+        ("book/benchmark_join.md", names, reference),
+        ("book/benchmark_join.md", r"git\+https\S+", f"git+{at.url}@{at.branch}"),
         ("README.md", names, reference),
         ("README.md", *install),
         ("chapters/[0-9]*.py", *install),

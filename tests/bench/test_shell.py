@@ -192,6 +192,15 @@ def test_a_method_of_a_name_that_is_kept_is_told_apart(here, capsys):
     assert "position (kriging) (own)" in capsys.readouterr().out
 
 
+@pytest.fixture
+def hearing():
+    # A shell that starts tests in the background makes them, and what they start, deaf to SIGINT; a person's is not.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hearing")
 def test_ctrl_c_ends_it_and_the_same_command_goes_on(here, method, monkeypatch, capsys):
     command = [sys.executable, "-m", "xsg", *method(
         "import os, time\n"
@@ -214,6 +223,7 @@ def test_ctrl_c_ends_it_and_the_same_command_goes_on(here, method, monkeypatch, 
     assert len(pd.read_csv(here / "benchmark/rows.csv")) == 120
 
 
+@pytest.mark.usefixtures("hearing")
 def test_a_second_ctrl_c_ends_a_method_that_catches_the_first(here, method):
     body = "import time\nopen('waits', 'w').close()\nuntil = time.monotonic() + 60\nwhile time.monotonic() < until:\n"
     body += "    try:\n        time.sleep(60)\n    except:\n        open('caught', 'w').close()\n"
