@@ -95,8 +95,8 @@ class Spread:
         network that is no D − W.
 
     Arrays may be given as lists, of any type of number; ``values`` as images (S, T, H, W) or (S, T, X, Y, Z) with their
-    mask, ``inside`` likewise without T; ``times`` as (T,) where everybody is seen at the same; a labelled
-    ``laplacian``, ``inside`` or ``split`` is joined by name.
+    mask, ``inside`` likewise without T; ``times`` as (T,) where everybody is seen at the same; labelled ``times`` (a
+    table by subject, or a Series of lists), ``laplacian``, ``inside`` or ``split`` are joined by name.
     """
 
     name: str
@@ -113,6 +113,7 @@ class Spread:
 
     def __post_init__(self) -> None:
         """Bring arrays of any plain form together, or refuse what does not fit."""
+        check.instance(self.name, str, "spread: name", "a text")
         what = f"spread {self.name!r}: "
         values = check.array(self.values, f"{what}values", dtype=np.float32, finite=False)
         mask = None if self.mask is None else _as_mask(self.mask, what)
@@ -130,7 +131,7 @@ class Spread:
         for named, kind in ((subjects, "subjects"), (places, "places")):
             way_out = "Give each a name of its own; the visits of one subject go along the second axis."
             check.distinct(named, f"{what}{kind}", way_out)
-        times = check.array(self.times, f"{what}times", finite=False)
+        times = check.array(_times_of(self.times, subjects, visits, what), f"{what}times", finite=False)
         if times.ndim == 1 and times.shape == (visits,):  # everybody is seen at the same times
             times = np.tile(times, (count, 1))
         laplacian = self.laplacian
@@ -208,10 +209,11 @@ class Spread:
             which.ndim != 1
             or which.dtype.kind not in "biu"
             or (which.dtype == bool and len(which) != len(self.subjects))
+            or (which.dtype != bool and not ((which >= -len(self.subjects)) & (which < len(self.subjects))).all())
         ):
             raise ValueError(
                 f"spread {self.name!r}: part is given by {which.dtype} of shape {which.shape}; expected the name of a "
-                f"part, or a boolean for each of the {len(self.subjects)} subjects."
+                f"part, or a boolean for each of the {len(self.subjects)} subjects (or their numbers, from 0)."
             )
         if not len(self.subjects[which]):
             raise ValueError(f"spread {self.name!r}: the part has none of the {len(self.subjects)} subjects.")
@@ -255,6 +257,19 @@ def _as_mask(mask: object, what: str) -> np.ndarray:
     return found.astype(bool)
 
 
+def _times_of(times: object, subjects: pd.Index, visits: int, what: str) -> object:
+    """Return times by subject in the subjects' order, if they are labelled."""
+    if isinstance(times, pd.Series) and len(times) == len(subjects):
+        if all(isinstance(each, (list, tuple, np.ndarray, pd.Series)) for each in times):
+            if all(np.shape(each) == (visits,) for each in times):
+                times = pd.DataFrame([list(each) for each in times], times.index)
+        elif visits == 1 and check.labels(times, 0) is not None:
+            times = times.to_frame()
+    if isinstance(times, pd.DataFrame) and len(times) == len(subjects) and check.labels(times, 0) is not None:
+        times = times.take(check.rows_of(times.index, subjects, f"{what}times"))
+    return times
+
+
 def _as_network(laplacian: object, what: str) -> np.ndarray | sparse.csr_array:
     """Return a network as a matrix of numbers; a sparse one of more than 2,000 places stays sparse."""
     if hasattr(laplacian, "layout") and str(laplacian.layout) != "torch.strided":
@@ -285,7 +300,7 @@ def _as_inside(
             "subject has"
             + (f", or images ({len(subjects)}, {', '.join(map(str, mask.shape))})." if mask is not None else ".")
         )
-    if not np.isin(found, (0, found.max())).all():
+    if not np.isin(found, (0, 255 if found.max() == 255 else 1)).all():  # an image's 255 is taken
         some = check.some(f"{each:g}" for each in np.unique(found))
         raise ValueError(f"{what}inside holds {some}; expected True or 1 where a subject has a place, 0 elsewhere.")
     found = found.astype(bool)
