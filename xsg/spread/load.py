@@ -131,7 +131,8 @@ def load_spread(
     Raises
     ------
     ValueError
-        An unknown name or law, numbers that are not positive.
+        An unknown name or law, numbers that are not positive; an option that means nothing for the cohort, such as
+        ``voxel`` of the disc.
 
     Examples
     --------
@@ -141,10 +142,23 @@ def load_spread(
     """
     mice = {"mouse-tau": (_mouse_tau, _NETWORKS), "mouse-synuclein": (_mouse_synuclein, _NETWORKS)}
     mice |= {"mouse-lrrk2": (_mouse_lrrk2, _NETWORKS[:3])}
+    given = {"noise": noise, "n_train": n_train, "n_validation": n_validation, "n_test": n_test, "times": times}
+    given = {option for option, value in given.items() if value is not None}
+    usual = {"seed": (seed, 0), "laws": (laws, BENCHMARK_LAWS), "network": (network, "connectome")}
+    usual |= {"voxel": (voxel, 8), "smooth": (smooth, 0)}
+    given |= {
+        option for option, (value, default) in usual.items() if value is not default and not _same(value, default)
+    }
     if isinstance(name, str) and name in mice:
+        _refuse(given - {"network"}, name, "network")
         load, networks = mice[name]
         return load(check.choice(network, networks, f"network of {name!r}"))
     check.choice(name, ("disc", "pet", *mice), "spread")
+    _refuse(
+        given & ({"network"} if name == "pet" else {"network", "voxel", "smooth"}),
+        name,
+        "noise, seed, sizes, laws, times",
+    )
     if noise is not None:  # a signal-to-noise ratio
         noise = check.number(noise, "noise", 0, above=True)
     seed = check.number(seed, "seed", 0, whole=True)
@@ -161,6 +175,8 @@ def load_spread(
         raise ValueError("n_train, n_validation and n_test are all 0; expected some subjects.")
     if name == "pet":
         voxel, smooth = check.number(voxel, "voxel", 1, whole=True), check.number(smooth, "smooth", 0)
+        if smooth and noise is None:
+            raise ValueError(f"smooth is {smooth:g}, but there is no noise to smooth. Give noise, or leave smooth 0.")
         return simulate_pet(noise, seed, sizes, laws, times, voxel, smooth)
     mask, initial = disc(32)
     laplacian = sparse_grid_laplacian(mask)
@@ -201,6 +217,19 @@ def load_spread(
         truth,
         provenance,
     )
+
+
+def _same(value: object, default: object) -> bool:
+    if isinstance(default, tuple):
+        return isinstance(value, (tuple, list)) and tuple(value) == default
+    return type(value) is not bool and np.ndim(value) == 0 and bool(value == default)
+
+
+def _refuse(options: set[str], name: str, those: str) -> None:
+    """Refuse options that mean nothing for a cohort."""
+    if options:
+        first = min(options)
+        raise ValueError(f"{first} means nothing for spread {name!r}; what counts there: {those}. Leave {first} out.")
 
 
 def _mouse_tau(network: str) -> Spread:
