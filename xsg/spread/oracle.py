@@ -42,7 +42,8 @@ def maximum_likelihood(
     Returns
     -------
     Posterior
-        With the likelihood as evidence and the inverse Fisher information as covariance.
+        With the likelihood as evidence and the inverse Fisher information as covariance. Its times are the cohort's,
+        from 0, where the true initial state is, also for subjects first seen later.
 
     Examples
     --------
@@ -52,7 +53,8 @@ def maximum_likelihood(
     True
     """
     check_cohort(cohort)
-    laws = [choice(law, LAWS, "law") for law in ([laws] if isinstance(laws, str) else laws)]
+    given = [laws] if isinstance(laws, str) or not np.iterable(laws) else laws
+    laws = [choice(law, LAWS, "law") for law in given]
     if len(set(laws)) < max(1, len(laws)):
         raise ValueError(f"laws is {tuple(laws)!r}; expected some of {', '.join(map(repr, LAWS))}, each once.")
     background, steps = flag(background, "background"), number(steps, "steps", 1, whole=True)
@@ -65,7 +67,7 @@ def maximum_likelihood(
     if "gain" in cohort.truth.rates:
         values = values / torch.tensor(cohort.truth.rates["gain"].to_numpy(np.float32))[:, None, None]
     u0 = torch.tensor(cohort.truth.initial, dtype=torch.float32).expand(len(values), -1)
-    visits = Visits(values.nan_to_num(0.0), valid, times - times[:, :1], u0)
+    visits = Visits(values.nan_to_num(0.0), valid, times, u0)  # from time 0, as the true initial state
     if cohort.inside is not None:
         visits = VisitsWithin(*visits, inside_of(cohort))
     solver = make_solver(cohort.laplacian, cohort.mask)
