@@ -127,8 +127,8 @@ def test_the_other_losses_have_it_too(cohort, loss):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"gain": "yes"}, "gain is 'yes'; expected its two ends"),
-        ({"gain": 1.5}, "gain is 1.5; expected its two ends"),
+        ({"gain": "yes"}, "gain is 'yes'; expected True, False or its two ends"),
+        ({"gain": 1.5}, "gain is 1.5; expected True, False or its two ends"),
         ({"gain": (2.0, 0.5)}, r"gain\[1\] is 0.5"),
         ({"gain": (0.0, 1.0)}, r"gain\[0\] is 0"),
         ({"gain": (0.5, np.nan)}, r"gain\[1\] is nan"),

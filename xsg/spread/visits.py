@@ -13,7 +13,7 @@ from torch import Tensor
 
 from xsg.check import flag, instance, number, rows_of
 from xsg.spread.cohort import Spread
-from xsg.spread.laplacian import as_mask
+from xsg.spread.laplacian import as_mask, sparse_grid_laplacian
 from xsg.spread.model import Visits, VisitsWithin
 from xsg.spread.physics import LAWS, ReactionDiffusion
 from xsg.spread.prior import log_normal_prior
@@ -39,6 +39,8 @@ def _gain(value: object, what: str) -> tuple[float, float] | bool:
     """Check the range of a gain; False for none, True for the usual one."""
     if isinstance(value, (bool, np.bool_)):
         return GAINS if value else False
+    if not isinstance(value, (tuple, list, np.ndarray)):
+        raise TypeError(f"{what} is {value!r}; expected True, False or its two ends, such as {GAINS}.")
     low, high = _range(value, what)
     return number(low, f"{what}[0]", 0, above=True), high
 
@@ -72,7 +74,8 @@ SETTINGS = {
 }
 # What a network was made for, and how it was given what it saw: another fit is needed to change it.
 FIXED = (
-    "laws", "encoder", "loss", "initial", "min_max", "background", "monotone", "hidden", "modes", "as_published", "gain"
+    "laws", "encoder", "loss", "initial", "min_max", "background", "monotone", "hidden", "modes", "as_published",
+    "gain", "d_range", "r_range",
 )  # fmt: skip
 
 
@@ -171,11 +174,16 @@ def rising(values: Tensor, valid: Tensor) -> Tensor:
 
 
 def make_solver(laplacian: np.ndarray | sparse.csr_array, mask: np.ndarray | None) -> ReactionDiffusion:
-    """Return the solver for a cohort's places."""
-    if mask is not None and mask.all():
+    """Return the solver for a cohort's places: a whole rectangle's own where the network is that of its pixels."""
+    if mask is not None and mask.all() and _is_grid(laplacian, mask):
         return ReactionDiffusion.on_grid(mask)
     directed = abs(laplacian - laplacian.T).max() > 1e-9
     return ReactionDiffusion(laplacian, directed=directed)
+
+
+def _is_grid(laplacian: np.ndarray | sparse.csr_array, mask: np.ndarray) -> bool:
+    """Tell whether a network is the mask's own, each pixel joined to the next by a weight of 1."""
+    return abs(laplacian - sparse_grid_laplacian(mask)).max() <= 1e-6
 
 
 def make_prior(
