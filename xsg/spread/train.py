@@ -24,6 +24,9 @@ def learn_initial(
 
     ``inside`` (S, n): places that each subject has. With a ``gain`` states are as they are seen, and differ only where
     not all are empty.
+
+    Where the floor is exactly 0, as of scores of which a quarter are 0 everywhere, all above it is taken for real,
+    however small: such values shifted by a constant give another, sparser initial state.
     """
     first, seen = values[:, 0], valid[:, 0]
     common = (first * seen).sum(0) / seen.sum(0).clamp(min=1)
@@ -31,7 +34,7 @@ def learn_initial(
     floor = common.quantile(0.25) if background else torch.zeros(())
     apart = (first - common) * seen
     # What does not stand out of the noise of its mean is empty too: growth would make something of nothing.
-    doubt = 3 * apart.square().sum(0).sqrt() / seen.sum(0).clamp(min=1) if floor > 0 else torch.zeros(())
+    doubt = 3 * apart.square().sum(0).sqrt() / seen.sum(0).clamp(min=1) if floor != 0 else torch.zeros(())
     initial = (common - floor).where(common - floor > doubt, 0).clamp(0, torch.inf if gain else 1)
     # What is the same everywhere is background, not a difference in state.
     apart = beyond(first, seen, initial, background) if gain else levelled(apart, seen, inside)
