@@ -220,7 +220,7 @@ class MechanisticMixture(Estimator):
         -----
         UnlikeTrainingWarning
             Of what the equation cannot have made: intensities that span more than states do, pixels that never
-            change, noise that is not white.
+            change, noise that is not white. Of validation subjects without ``inside``, where those trained on have it.
 
         Raises
         ------
@@ -248,6 +248,14 @@ class MechanisticMixture(Estimator):
                 )
             check_visits(validation)
             held_out = moved(as_seen(self, validation), self.device_)
+            if cohort.inside is not None and (found := likeness.unmeasured(held_out)):
+                warnings.warn(
+                    f"validation {validation.name!r}: {sum(map(bool, found['inside']))} of {len(validation.subjects)} "
+                    "subjects have places never measured, where those trained on have places of their own: the epoch "
+                    "may be chosen by what they lack. Give inside.",
+                    UnlikeTrainingWarning,
+                    stacklevel=3,
+                )
         state = torch.random.get_rng_state()
         try:
             with one_thread():

@@ -245,7 +245,7 @@ def know(model: MechanisticMixture, visits: Visits) -> None:
         told = {} if model.monotone or (model.initial_rank_ and not model.gain) else residuals
         image, full = model._mask is not None, model.gain[1] if model.gain else 1.0
         model.doubts_ = tuple(doubts(seen, told, *visits[:2], image=image, level=level, full=full))
-        model.trained_on_ = learn(seen, residuals)
+        model.trained_on_ = learn(seen, residuals) | {"within": visits.inside is not None}
     except KeyboardInterrupt:
         model.interrupted_ = True
         warnings.warn(
@@ -255,6 +255,18 @@ def know(model: MechanisticMixture, visits: Visits) -> None:
         )
 
 
+def unmeasured(visits: Visits) -> dict[str, list[str]]:
+    """Say of each subject how many places were never measured, where none has places of its own: they may lack them."""
+    if visits.inside is not None:
+        return {}
+    counts = (visits.valid.amax(1) == 0).sum(1).tolist()
+    texts = [
+        f"{count} places never measured, where those trained on had places of their own: give inside" if count else ""
+        for count in counts
+    ]
+    return {"inside": texts} if any(texts) else {}
+
+
 def judge(
     model: MechanisticMixture, cohort: Spread, visits: Visits, z: Tensor, log_q: Tensor, places: dict[str, str]
 ) -> list[str]:
@@ -262,6 +274,8 @@ def judge(
     count = len(visits.values)
     reasons = {name: [text] * count for name, text in places.items()}
     reasons |= {f"doubt {k}": [f"trained on {text}"] * count for k, text in enumerate(model.doubts_)}
+    if model.trained_on_.get("within"):
+        reasons |= unmeasured(visits)
     reasons |= compare(look(*visits[:3]), model.trained_on_)
     if model.refine >= ITERATIONS:
         rows = np.arange(count)
