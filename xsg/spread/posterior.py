@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from xsg.check import array, choice, flag, number
+from xsg.check import array, choice, flag, instance, number
 from xsg.files import whole
 from xsg.spread.model import solved_at
 
@@ -110,8 +110,12 @@ class Posterior:
         ValueError
             Another ending; a folder that is not there or cannot be written to.
         """
-        path = Path(path)
+        path = Path(instance(path, (str, Path), "report", "the name of a file"))
         kind = choice(path.suffix.lower(), (".html", ".csv"), f"ending of {path}")
+        if "\0" in str(path) or not path.parent.is_dir():  # before a page is made for nothing
+            raise ValueError(
+                f"report: cannot write {str(path)!r} (no such folder). Name a file in a folder that is yours."
+            )
         if kind == ".html":
             from xsg.spread.page import page
 
@@ -192,7 +196,8 @@ class Posterior:
     def states(self, times: Sequence[float], law: str | None = None, seen: bool = False) -> np.ndarray:
         """Return the state at the posterior median, float32 (S, T, n), at times from each subject's first visit.
 
-        With ``seen``, what is expected to be seen of it: times the gain, and with the subject's background.
+        With ``seen``, what is expected to be seen of it: times the gain, and with the subject's background; NaN in
+        places that a subject does not have.
         """
         k = self._rows(law)
         return self._solve(times, k[:, None], self._z[torch.arange(len(k)), k][:, None], flag(seen, "seen"))[:, 0]
@@ -203,7 +208,8 @@ class Posterior:
         """Return mean and both ends of the interval of the state at some times, each float32 (S, T, n places).
 
         Over n draws from the posterior: laws by their responsibilities, rates, no observation noise. With ``seen``, of
-        what is expected to be seen: times the gain, and with the subject's background, as far as there are any.
+        what is expected to be seen: times the gain, and with the subject's background, as far as there are any; NaN in
+        places that a subject does not have.
         """
         level = number(level, "level", 0, 1, above=True, below=True)
         drawn = self._solve(times, *self._draws(n, seed), flag(seen, "seen"))
@@ -234,6 +240,8 @@ class Posterior:
                         found = found + ((missed * some.valid).sum((1, 2)) / some.valid.sum((1, 2)))[:, None, None]
                 if gained and not seen:
                     found = found / of_some[2][:, None, None]
+                if seen and visits.inside is not None:
+                    found = found.where(some.inside[:, None] > 0, torch.nan)
                 out[i, j] = found
         return out.numpy()
 
