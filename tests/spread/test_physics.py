@@ -332,3 +332,38 @@ def test_several_laws_side_by_side_are_each_by_itself(connectome):
     expected = torch.autograd.grad(apart.square().sum(), (d, r), materialize_grads=True)
     for slope, other in zip(slopes, expected, strict=True):
         torch.testing.assert_close(slope, other, rtol=1e-9, atol=1e-12)
+
+
+def test_second_derivatives_are_refused_where_they_would_be_wrong(connectome):
+    """They were 0, or lacked terms, without a word."""
+    u0, d, r = subjects(7, count=2)
+    products = ReactionDiffusion.on_grid(np.array([[1, 1, 1, 1], [1, 1, 1, 0]]), "products")
+    ways = [(connectome, {}), (connectome, {"capacity": torch.ones(1, 7)}), (products, {"law": "diffusion"})]
+    for solver, options in ways:
+        with pytest.raises(RuntimeError, match="differentiable once.*Take differences"):
+            torch.autograd.functional.hessian(
+                lambda d, s=solver, o=options: s.solve(u0, [1.0, 2.0], d, r, **o).sum(), d
+            )
+    # The way out that the words name:
+    step = 1e-4 * torch.eye(2, dtype=r.dtype)
+
+    def total(r, law="logistic"):
+        return connectome.solve(u0, [1.0], d, r, law, steps=20).sum()
+
+    slope = torch.autograd.functional.jacobian(total, r)
+    expected = torch.stack([(torch.autograd.functional.jacobian(total, r + h) - slope) / 1e-4 for h in step])
+    found = torch.autograd.functional.hessian(lambda r: total(r, LAWS["logistic"].rate), r)
+    torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-3)
+
+
+def test_times_are_not_differentiated(connectome):
+    """Equal steps share what they cost, so that the first of them took the gradient of all."""
+    u0, d, r = subjects(7)
+    times = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+    expected = connectome.solve(u0, times, d, r)
+    with pytest.raises(ValueError, match="times require a gradient.*detach them"):
+        connectome.solve(u0, times.clone().requires_grad_(), d, r)
+    with torch.autograd.forward_ad.dual_level(), pytest.raises(ValueError, match="times require a gradient"):
+        connectome.solve(u0, torch.autograd.forward_ad.make_dual(times, torch.ones_like(times)), d, r)
+    found = connectome.solve(u0, times.clone().requires_grad_().detach(), d, r)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)

@@ -1,6 +1,7 @@
 """Laws of growth: du/ds = f(u) for each place by itself, solved exactly, with derivatives; see `xsg.spread.physics`."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import NamedTuple
 
 import numpy as np
@@ -78,6 +79,24 @@ LAWS: dict[str, Law] = {
 }
 
 
+def once(backward: Callable) -> Callable:
+    """Let a gradient by hand be taken, but not differentiated again: what it was made of knows nothing of the inputs.
+
+    torch's own mark for it is silent where the gradient that comes in depends on nothing, and the second is then 0.
+    """
+
+    @wraps(backward)
+    def checked(ctx: object, grad: Tensor) -> tuple:
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "the solver is differentiable once: its gradient cannot be taken with create_graph=True, as second "
+                "derivatives need. Take differences of first ones, or give the law as a function and solve by modes."
+            )
+        return backward(ctx, grad)
+
+    return checked
+
+
 class Flow(torch.autograd.Function):
     """The exact reaction step u ↦ φ(u, s), s = R h, with its derivatives by hand: ∂φ/∂u from the law, ∂φ/∂s = f(φ).
 
@@ -95,6 +114,7 @@ class Flow(torch.autograd.Function):
         return flowed
 
     @staticmethod
+    @once
     def backward(ctx, grad):
         """Return the gradient by each argument."""
         slope, rate = ctx.saved_tensors
@@ -127,6 +147,7 @@ class ToCapacity(torch.autograd.Function):
         return v
 
     @staticmethod
+    @once
     def backward(ctx, grad):
         """Return the gradient by each argument."""
         each = zip(ctx.saved_tensors, ctx.shapes, ctx.needs_input_grad, strict=True)

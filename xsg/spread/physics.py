@@ -25,6 +25,7 @@ import pandas as pd
 import torch
 from scipy import sparse
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from xsg.check import array, choice, labels, matched, number, plausible
 from xsg.spread.diffusion import Kernels, Modes
@@ -184,8 +185,8 @@ class ReactionDiffusion:
         Returns
         -------
         Tensor (B, T, n)
-            In [0, 1], or as said under ``capacity``; differentiable by u0, D, R and the capacity, backwards and (for
-            the named laws) forwards.
+            In [0, 1], or as said under ``capacity``; differentiable once by u0, D, R and the capacity, backwards and
+            (for the named laws) forwards; not by times.
 
         Raises
         ------
@@ -223,6 +224,8 @@ class ReactionDiffusion:
                 f"u0 has shape {tuple(u0.shape)}; expected (subjects, {self.n}), one column per place.{one}"
             )
         times = _tensor(times, "times", None).to(u0)
+        if times.requires_grad or forward_ad.unpack_dual(times).tangent is not None:
+            raise ValueError("times require a gradient, but the solution has none by times: detach them.")
         D, R = (
             _tensor(value, what, subjects if isinstance(value, pd.Series) else self.places).to(u0)
             for value, what in ((D, "D"), (R, "R"))

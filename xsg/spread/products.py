@@ -24,10 +24,10 @@ import numpy as np
 import torch
 from scipy import sparse, special
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from xsg.machine import sparse_tensor
+from xsg.spread.growth import once
 
 # Expected jumps up to which the positive sum is taken. It is then the quicker: the other one, whose rounding errors add
 # up, is always computed in float64.
@@ -239,7 +239,7 @@ class _Decay(torch.autograd.Function):
         return found
 
     @staticmethod
-    @once_differentiable
+    @once
     def backward(ctx, grad):
         (found,) = ctx.saved_tensors
         by_u = ctx.way.spread(grad, ctx.plans, transposed=True) if ctx.needs_input_grad[0] else None
