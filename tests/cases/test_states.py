@@ -239,6 +239,35 @@ def test_tables_are_joined_by_name(ring):
         ReactionDiffusion(ring.rename(columns={"a": "z"}))
 
 
+def test_rows_are_joined_to_the_subjects_by_name(ring):
+    """Columns were; rows were taken by position, so that each subject got another's times."""
+    solver, draw = ReactionDiffusion(ring), np.random.default_rng(0)
+    for names in (["S1", "S2", "S3"], [2, 0, 1], None):
+        u0 = pd.DataFrame(draw.random((3, 7)), names, list("abcdefg"))
+        times = pd.DataFrame([[1.0, 2.0], [9.0, 50.0], [0.5, 0.7]], u0.index, ["first", "second"])
+        rate, inside = (pd.DataFrame(draw.random((3, 7)), u0.index, u0.columns) for _ in range(2))
+        inside, capacity = (inside > 0.3).astype(int), 1 + rate / 2
+        right = solver.solve(u0, times.to_numpy(), 0.1, rate.to_numpy(), "logistic", 8, capacity.to_numpy(),
+                             inside.to_numpy())  # fmt: skip
+        times, rate, capacity, inside = (each.iloc[[2, 0, 1]] for each in (times, rate, capacity, inside))
+        found = solver.solve(u0, times, 0.1, rate, "logistic", 8, capacity, inside)
+        torch.testing.assert_close(found, right, rtol=0, atol=0)
+        bare = solver.solve(u0.to_numpy(), times, 0.1, 0.2)  # beside no names, rows are taken in order
+        torch.testing.assert_close(bare, solver.solve(u0, times.to_numpy(), 0.1, 0.2), rtol=0, atol=0)
+        one = rate.iloc[:1].set_axis(["vulnerability"])  # for all
+        torch.testing.assert_close(solver.solve(u0, [1.0], 0.1, one), solver.solve(u0, [1.0], 0.1, one.to_numpy()))
+        with pytest.raises(ValueError, match="times has shape"):
+            solver.solve(u0, pd.DataFrame(np.ones((2, 1))), 0.1, 0.2)
+    u0 = pd.DataFrame(draw.random((3, 7)), ["S1", "S2", "S3"], list("abcdefg"))
+    wrong = pd.DataFrame(np.ones((3, 7)), ["S1", "S2", "S9"], list("abcdefg"))
+    for name in ("times", "R", "inside", "capacity"):
+        given = {"times": [1.0], "R": 0.2, name: wrong}
+        with pytest.raises(ValueError, match=f"{name}, by subject.*missing: 'S3'; unknown: 'S9'"):
+            solver.solve(u0, D=0.1, **given)
+    with pytest.raises(ValueError, match=r"times, by subject.*unknown: 'b'"):
+        solver.solve(u0[:1], pd.DataFrame([[1.0]], ["b"]), 0.1, 0.2)
+
+
 def test_a_laplacian_in_any_plain_form(ring):
     right = ReactionDiffusion(ring.to_numpy()).solve(np.eye(7), [1.0], 0.3, 0.2)
     for form in (

@@ -340,7 +340,7 @@ def test_second_derivatives_are_refused_where_they_would_be_wrong(connectome):
     products = ReactionDiffusion.on_grid(np.array([[1, 1, 1, 1], [1, 1, 1, 0]]), "products")
     ways = [(connectome, {}), (connectome, {"capacity": torch.ones(1, 7)}), (products, {"law": "diffusion"})]
     for solver, options in ways:
-        with pytest.raises(RuntimeError, match="differentiable once.*Take differences"):
+        with pytest.raises(RuntimeError, match=r"differentiable once.*Take differences"):
             torch.autograd.functional.hessian(
                 lambda d, s=solver, o=options: s.solve(u0, [1.0, 2.0], d, r, **o).sum(), d
             )
@@ -361,7 +361,7 @@ def test_times_are_not_differentiated(connectome):
     u0, d, r = subjects(7)
     times = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
     expected = connectome.solve(u0, times, d, r)
-    with pytest.raises(ValueError, match="times require a gradient.*detach them"):
+    with pytest.raises(ValueError, match=r"times require a gradient.*detach them"):
         connectome.solve(u0, times.clone().requires_grad_(), d, r)
     with torch.autograd.forward_ad.dual_level(), pytest.raises(ValueError, match="times require a gradient"):
         connectome.solve(u0, torch.autograd.forward_ad.make_dual(times, torch.ones_like(times)), d, r)

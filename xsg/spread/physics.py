@@ -164,7 +164,8 @@ class ReactionDiffusion:
             all else (whole numbers, booleans, lists, half precision) in float64. What rounding left outside, by at most
             1e-5, is brought back.
         times
-            When to look, (T,) for all subjects or (B, T) for each: not negative, not decreasing.
+            When to look, (T,) for all subjects or (B, T) for each: not negative, not decreasing. The rows of tables,
+            here and below, are joined to the subjects of a u0 that is a table, by name.
         D, R
             Diffusivity and reaction rate, (B,) or one number, 0 or more; units of 1 / time (and spacing², for D on a
             grid). R may also differ from place to place: (B, n), or (1, n) for all subjects.
@@ -216,19 +217,19 @@ class ReactionDiffusion:
         inside: Tensor | None = None,
     ) -> tuple:
         """Return what `solve` is given as `advance` wants it, or refuse it as `solve` does."""
-        subjects = labels(u0, 0)
+        subjects, rows = labels(u0, 0), u0.index if isinstance(u0, pd.DataFrame) else None
         u0 = _tensor(u0, "u0", self.places)
         if u0.ndim != 2 or u0.shape[1] != self.n or not len(u0):
             one = " One subject is a row: u0[None]." if u0.shape == (self.n,) else ""
             raise ValueError(
                 f"u0 has shape {tuple(u0.shape)}; expected (subjects, {self.n}), one column per place.{one}"
             )
-        times = _tensor(times, "times", None).to(u0)
+        times = _tensor(_by_subject(times, rows, "times", 1), "times", None).to(u0)
         if times.requires_grad or forward_ad.unpack_dual(times).tangent is not None:
             raise ValueError("times require a gradient, but the solution has none by times: detach them.")
         D, R = (
             _tensor(value, what, subjects if isinstance(value, pd.Series) else self.places).to(u0)
-            for value, what in ((D, "D"), (R, "R"))
+            for value, what in ((D, "D"), (_by_subject(R, rows, "R"), "R"))
         )
         if times.ndim not in (1, 2) or (times.ndim == 2 and len(times) != len(u0)) or not times.shape[-1]:
             raise ValueError(f"times has shape {tuple(times.shape)}; expected (T,) or ({len(u0)}, T), T at least 1.")
@@ -248,7 +249,7 @@ class ReactionDiffusion:
         if not callable(law):
             choice(law, LAWS, "law (a name, or a function f(u))" if not isinstance(law, str) else "law")
         if capacity is not None:
-            capacity = _tensor(capacity, "capacity", self.places).to(u0)
+            capacity = _tensor(_by_subject(capacity, rows, "capacity"), "capacity", self.places).to(u0)
             good = ((capacity > 0) & (capacity < torch.inf)).all()
             if capacity.shape not in ((len(u0), self.n), (1, self.n)) or not good or law != "logistic":
                 least = float(capacity.detach().min()) if capacity.numel() else np.nan
@@ -257,6 +258,7 @@ class ReactionDiffusion:
                     f"expected ({len(u0)} or 1, {self.n}), all above 0, and the law 'logistic'."
                 )
         if inside is not None:
+            inside = _by_subject(inside, rows, "inside")
             inside = _places_inside(_tensor(inside, "inside", self.places).to(u0), u0)
             u0 = torch.where(inside > 0, u0, 0)
         most = 1.0 if capacity is None else max(1.0, float(capacity.detach().max()))
@@ -358,6 +360,19 @@ def _tensor(value: object, what: str, names: pd.Index | None) -> Tensor:
     if value.is_complex():
         raise TypeError(f"{what}: expected real numbers, got {value.dtype}.")
     return value if value.dtype in (torch.float32, torch.float64) else value.double()
+
+
+def _by_subject(value: object, rows: pd.Index | None, what: str, fewest: int = 2) -> object:
+    """Return a table with its rows in the order of the subjects of u0, whose names they have, or refuse it.
+
+    Of fewer rows, one is for all; what is no table, or stands beside none, is taken in order.
+    """
+    if rows is None or not isinstance(value, pd.DataFrame) or len(value) < fewest:
+        return value
+    if labels(value, 0) is None and len(value) != len(rows):
+        return value  # of a shape that is refused
+    order = matched(pd.Series(np.arange(len(value)), value.index), rows, f"{what}, by subject")
+    return value.iloc[order.astype(int)]
 
 
 def _places_inside(inside: Tensor, u0: Tensor) -> Tensor:
