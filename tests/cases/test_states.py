@@ -387,6 +387,15 @@ def test_zeros_and_ones_of_any_type_are_a_mask(kind):
     assert ReactionDiffusion.on_grid(mask).n == 3
 
 
+def test_what_is_masked_takes_no_part():
+    """It did, if the masked array was boolean."""
+    masked = np.ma.masked_array(np.ones((4, 4), bool), np.eye(4) > 0)
+    assert ReactionDiffusion.on_grid(masked).n == 12
+    np.testing.assert_array_equal(grid_laplacian(masked), grid_laplacian(np.eye(4) == 0))
+    with pytest.raises(ValueError, match="mask: 4 of 16 values are not finite"):
+        grid_laplacian(masked.astype(int))
+
+
 @pytest.mark.parametrize(
     ("mask", "words"),
     [

@@ -1,5 +1,7 @@
 """Diffusion by sparse products: against the modes, dense matrices, and what physics forbids; subjects' own places."""
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -135,6 +137,21 @@ def test_no_term_is_a_subnormal_number():
     u0[0, 0] = 1e-3
     solver.solve(u0, [10.0], 0.5, 0.01, steps=5)
     assert min(least) > torch.finfo(torch.float32).tiny
+
+
+def test_a_solver_that_has_run_can_be_copied(blob):
+    """torch has no copy of its sparse matrices."""
+    u0, d, r = subjects(blob[1].n)
+    right = blob[1].solve(u0, TIMES, d, r)
+    twin = copy.deepcopy(blob[1])
+    assert twin._diffusion is not blob[1]._diffusion
+    assert twin._diffusion is twin._products
+    torch.testing.assert_close(twin.solve(u0, TIMES, d, r), right, rtol=0, atol=0)
+    inside = (u0 > 0.1).double()
+    part = blob[1]._diffusion.within(inside)
+    again = copy.deepcopy(part)
+    right, found = (each.decay(d[:, None], torch.ones(1))(u0 * inside) for each in (part, again))
+    torch.testing.assert_close(found, right, rtol=0, atol=0)
 
 
 # ---- subjects' own places

@@ -25,7 +25,8 @@ def as_mask(mask: object, what: str = "mask") -> np.ndarray:
     Parameters
     ----------
     mask
-        Any number of axes: which points of a line, pixels or voxels take part.
+        Any number of axes: which points of a line, pixels or voxels take part. What numpy's masked arrays mask does
+        not, if they are boolean; of other types it is missing, which is refused.
     what
         Its name in an error.
 
@@ -39,6 +40,8 @@ def as_mask(mask: object, what: str = "mask") -> np.ndarray:
     >>> as_mask([[1, 0, 1]])
     array([[ True, False,  True]])
     """
+    if isinstance(mask, np.ma.MaskedArray) and mask.dtype == bool:
+        mask = mask.filled(False)
     found = mask if isinstance(mask, np.ndarray) and mask.dtype == bool else array(mask, what)
     odd = (found != 0) & (found != 1)
     if odd.any():

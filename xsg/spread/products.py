@@ -17,7 +17,7 @@ has few terms or P is not symmetric.
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +35,7 @@ _POSITIVE_UP_TO = {torch.float32: 100.0, torch.float64: 40.0}
 # Bytes of the states that are multiplied at once: a few such fit into a processor's cache.
 _AT_ONCE = 8 * 2**20
 _COLUMNS = 4, 16  # at least and at most so many subjects at once
+_TERMS = 64  # whose weights are written so at once
 _TILE = 256  # rows for which weights by subject are written side by side: a loop over a few numbers is slow
 # Powers of two: to which the largest number is lifted, and how far below it a number counts as nothing. Far from any
 # pathology the terms would otherwise be subnormal numbers, which processors multiply slowly.
@@ -67,6 +68,13 @@ class Products:
         self._weights = sparse.csr_array((sparse.diags_array(degrees) - laplacian) / self.rate)
         self._cast: dict[tuple, Tensor] = {}
         self.inside, self._keeps = None, {}
+
+    def __deepcopy__(self, memo: dict) -> "Products":
+        """Copy all but the matrices for torch, which has no copy of them: they are made again where they are used."""
+        twin = memo[id(self)] = copy.copy(self)
+        twin.__dict__ |= {name: copy.deepcopy(value, memo) for name, value in vars(self).items() if name != "_cast"}
+        twin._cast = {}
+        return twin
 
     def within(self, inside: Tensor) -> "Products":
         """Return the diffusion among the places that take part of each subject, (B, n) of zeros and ones.
@@ -158,7 +166,7 @@ class Products:
                 now *= group[0]
             now, scale, least = _lift(now)
             total, spare = torch.zeros_like(now), torch.zeros_like(now)
-            for k, weight in enumerate(weights.expand(-1, now.shape[1]).repeat(1, min(_TILE, self.n))):
+            for k, weight in enumerate(_rows(weights, now.shape[1], min(_TILE, self.n))):
                 if k:
                     self._step(now, spare, group, transposed, chebyshev and k > 1)
                     now, spare = spare, now
@@ -179,6 +187,12 @@ class Products:
 def _upright(u: Tensor, rows: Tensor) -> Tensor:
     """Return some subjects side by side, (n, b)."""
     return u[rows].T.contiguous()
+
+
+def _rows(weights: Tensor, width: int, tile: int) -> Iterator[Tensor]:
+    """Yield the weights of each term, by subject and repeated for a tile of rows; only some terms' at a time."""
+    for some in weights.split(_TERMS):
+        yield from some.expand(-1, width).repeat(1, tile)
 
 
 def _add(total: Tensor, x: Tensor, weight: Tensor) -> None:
