@@ -331,6 +331,13 @@ def test_what_is_no_laplacian_is_refused_with_the_way_out(ring):
         ReactionDiffusion(sparse.csr_array((200_000, 200_000)), method="modes")
 
 
+@pytest.mark.parametrize("directed", ["no", "yes", 1, 0, None])
+def test_directed_is_true_or_false(ring, directed):
+    with pytest.raises(TypeError, match=r"directed is .*expected True or False"):
+        ReactionDiffusion(ring, directed=directed)
+    assert ReactionDiffusion(ring, directed=np.True_).n == 7
+
+
 def edges(mask):
     return int(-np.triu(grid_laplacian(mask), 1).sum())
 

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from xsg.spread.laplacian import DENSE_UP_TO
 from xsg.spread.physics import LAWS, ReactionDiffusion, grid_laplacian, sparse_grid_laplacian
-from xsg.spread.products import Products
+from xsg.spread.products import Products, _rows
 
 TIMES = [0.0, 1.5, 7.0]
 
@@ -154,6 +154,30 @@ def test_a_solver_that_has_run_can_be_copied(blob):
     torch.testing.assert_close(found, right, rtol=0, atol=0)
 
 
+def test_what_would_take_minutes_and_gigabytes_is_refused():
+    """A raw error asked for 65 GB; a million jumps took a minute."""
+    laplacian = np.array([[1.0, -1.0, 0.0], [0.0, 2.0, -2.0], [0.0, 0.0, 0.0]])
+    directed = ReactionDiffusion(laplacian, directed=True, method="products")
+    words = (
+        r"D = 1e\+0?7 over a time of 1.5, with a largest degree of 2, would take 3e\+07 .*most 1e\+06.*method='modes'"
+    )
+    with pytest.raises(ValueError, match=words):
+        directed.solve(np.eye(3), [[1.5], [1.0], [0.5]], [0.1, 1.0, 1e7][::-1], 0.0, "diffusion")
+    with pytest.raises(ValueError, match=r"D = 1e\+300.*method='modes'"):
+        ReactionDiffusion.on_grid(np.ones(3), "products").solve(np.eye(3), [1.0], 1e300, 0.0)
+    long = ReactionDiffusion.on_grid(np.ones(3), "products").solve(np.eye(3), [1.0], 1e6, 0.0)
+    torch.testing.assert_close(long, torch.full_like(long, 1 / 3))
+
+
+def test_weights_are_written_for_some_terms_at_a_time():
+    """All of them at once, each for a tile of rows, took half a gigabyte for 15,000 jumps."""
+    held = []
+    for some in _rows(torch.rand(15_000, 16), 16, 256):
+        held.append(some.untyped_storage().nbytes())
+    assert len(held) == 15_000
+    assert max(held) < 2**21
+
+
 # ---- subjects' own places
 
 
@@ -199,6 +223,33 @@ def test_places_of_their_own_join_by_name():
     inside = pd.DataFrame([[0.0, 1.0, 1.0]], columns=list("cba"))
     found = solver.solve([[1.0, 0.0, 1.0]], [50.0], 1.0, 0.0, "diffusion", inside=inside)[0, 0]
     np.testing.assert_allclose(found, [0.5, 0.5, 0.0], atol=1e-12)
+
+
+@pytest.mark.parametrize("nothing", [np.nan, 0.0, np.inf, -1.0])
+@pytest.mark.parametrize("rows", [9, 1])
+def test_rates_and_capacities_count_only_where_a_place_is(nothing, rows):
+    solver = ReactionDiffusion.on_grid(np.ones((5, 6)))
+    u0, d, _ = subjects(30)
+    inside = torch.rand(rows, 30, generator=torch.Generator().manual_seed(1)) < 0.7
+    r = torch.rand(rows, 30, dtype=u0.dtype, generator=torch.Generator().manual_seed(2))
+    holes = torch.where(inside, r, nothing).requires_grad_()
+    most = torch.where(inside, 1 + r.detach(), nothing).requires_grad_()
+    right = solver.solve(u0, TIMES, d, r, capacity=1 + r, inside=inside)
+    found = solver.solve(u0, TIMES, d, holes, capacity=most, inside=inside)
+    torch.testing.assert_close(found, right, rtol=0, atol=0)
+    assert all(each.isfinite().all() for each in torch.autograd.grad(found.sum(), (holes, most)))
+    torch.testing.assert_close(  # places that one subject has and another has not
+        solver.solve(u0, TIMES, d, holes, inside=inside.expand(9, -1)),
+        solver.solve(u0, TIMES, d, r, inside=inside.expand(9, -1)),
+        rtol=0,
+        atol=0,
+    )
+    inside = torch.ones_like(inside)
+    if nothing:
+        with pytest.raises(ValueError, match=r"R.*(not finite|at least 0)"):
+            solver.solve(u0, TIMES, d, holes, inside=inside)
+    with pytest.raises(ValueError, match="capacity has shape"):
+        solver.solve(u0, TIMES, d, 0.1, capacity=most, inside=inside)
 
 
 @pytest.mark.parametrize(

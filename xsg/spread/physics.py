@@ -27,7 +27,7 @@ from scipy import sparse
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from xsg.check import array, choice, labels, matched, number, plausible
+from xsg.check import array, choice, flag, labels, matched, number, plausible
 from xsg.spread.diffusion import Kernels, Modes
 from xsg.spread.growth import LAWS, Flow, Law, ToCapacity, numerical
 from xsg.spread.laplacian import (
@@ -97,6 +97,7 @@ class ReactionDiffusion:
 
     def __init__(self, laplacian: np.ndarray, directed: bool = False, method: str = "auto"):
         choice(method, METHODS, "method")
+        directed = flag(directed, "directed")
         self._laplacian, self.places = as_laplacian(laplacian, directed)
         self.n, self._directed, self._products = self._laplacian.shape[0], directed, None
         if method == "products" or (method == "auto" and few_joined(self._laplacian)):
@@ -181,7 +182,8 @@ class ReactionDiffusion:
         inside
             The places that take part of each subject, 1 or True, (B, n) or (1, n), where subjects have other places
             than all: what is spread among them stays among them, L u = m ⊙ (A m ⊙ u − A (m ⊙ u)) with weights A and m
-            these places. Elsewhere u is 0, whatever u0 holds there, NaN included. Solved by products at any size.
+            these places. Elsewhere u is 0, whatever u0, R and the capacity hold there, NaN included. Solved by products
+            at any size.
 
         Returns
         -------
@@ -237,6 +239,12 @@ class ReactionDiffusion:
             raise ValueError(f"times hold {float(times[~times.isfinite()][0])}; expected 0 ≤ t₁ ≤ t₂ …, all finite.")
         if (torch.diff(times, dim=-1, prepend=torch.zeros_like(times[..., :1])) < 0).any():
             raise ValueError(f"times go back: {times.tolist()}. Expected 0 ≤ t₁ ≤ t₂ …, counted from u0.")
+        if inside is not None:
+            inside = _by_subject(inside, rows, "inside")
+            inside = _places_inside(_tensor(inside, "inside", self.places).to(u0), u0)
+            u0 = torch.where(inside > 0, u0, 0)
+            if R.shape in (u0.shape, (1, self.n)):
+                R = _where_it_counts(R, inside, 0.0, zero=True)
         for name, value in (("D", D), ("R", R)):
             by_place = name == "R" and value.shape in ((len(u0), self.n), (1, self.n))
             if value.ndim and value.shape != (len(u0),) and not by_place:
@@ -250,6 +258,8 @@ class ReactionDiffusion:
             choice(law, LAWS, "law (a name, or a function f(u))" if not isinstance(law, str) else "law")
         if capacity is not None:
             capacity = _tensor(_by_subject(capacity, rows, "capacity"), "capacity", self.places).to(u0)
+            if inside is not None and capacity.shape in (u0.shape, (1, self.n)):
+                capacity = _where_it_counts(capacity, inside, 1.0, zero=False)
             good = ((capacity > 0) & (capacity < torch.inf)).all()
             if capacity.shape not in ((len(u0), self.n), (1, self.n)) or not good or law != "logistic":
                 least = float(capacity.detach().min()) if capacity.numel() else np.nan
@@ -257,10 +267,6 @@ class ReactionDiffusion:
                     f"capacity has shape {tuple(capacity.shape)}, least value {least:g}, law {law!r}; "
                     f"expected ({len(u0)} or 1, {self.n}), all above 0, and the law 'logistic'."
                 )
-        if inside is not None:
-            inside = _by_subject(inside, rows, "inside")
-            inside = _places_inside(_tensor(inside, "inside", self.places).to(u0), u0)
-            u0 = torch.where(inside > 0, u0, 0)
         most = 1.0 if capacity is None else max(1.0, float(capacity.detach().max()))
         low, high = (float(end) for end in torch.aminmax(u0.detach()))
         if not (low >= -_ROUNDING and high <= most + _ROUNDING):
@@ -385,6 +391,13 @@ def _places_inside(inside: Tensor, u0: Tensor) -> Tensor:
     if not inside.any(1).all():
         raise ValueError(f"inside has no place of subject {int((~inside.any(1)).nonzero()[0])}; expected one at least.")
     return inside.expand_as(u0)
+
+
+def _where_it_counts(value: Tensor, inside: Tensor, rest: float, zero: bool) -> Tensor:
+    """Return rates or capacities with a number in place of what is none, where a subject has no place."""
+    good = ((value >= 0) if zero else (value > 0)) & (value < torch.inf)
+    idle = ~good & (inside == 0)
+    return torch.where(idle, rest, value) if idle.any() else value
 
 
 def _refuse_state(u0: Tensor, most: float) -> None:

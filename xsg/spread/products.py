@@ -32,6 +32,8 @@ from xsg.spread.growth import once
 # Expected jumps up to which the positive sum is taken. It is then the quicker: the other one, whose rounding errors add
 # up, is always computed in float64.
 _POSITIVE_UP_TO = {torch.float32: 100.0, torch.float64: 40.0}
+# Expected jumps beyond which a sum is refused, by whether it can only be the positive one: over a million terms of it.
+_MOST_JUMPS = {False: 1e10, True: 1e6}
 # Bytes of the states that are multiplied at once: a few such fit into a processor's cache.
 _AT_ONCE = 8 * 2**20
 _COLUMNS = 4, 16  # at least and at most so many subjects at once
@@ -123,16 +125,31 @@ class Products:
 
     def decay(self, d: Tensor, time: Tensor) -> Callable[[Tensor], Tensor]:
         """Return what a time of diffusion makes of the states."""
-        time = d * time
+        length, time = time, d * time
         plans: dict[tuple, list[_Plan]] = {}
 
         def left(u: Tensor) -> Tensor:
             key = len(u), u.dtype
             if key not in plans:
+                self._refuse_far(d.detach(), length.detach())
                 plans[key] = self._plan(time.detach(), u)
             return _Decay.apply(u, time, self, plans[key])
 
         return left
+
+    def _refuse_far(self, d: Tensor, time: Tensor) -> None:
+        """Refuse what would take too many terms, minutes of them or gigabytes."""
+        jumps = (self.rate * (d * time).double()).flatten()
+        jumps = torch.where(jumps.isfinite(), jumps, 0)  # what is not finite stays so
+        largest, most = float(jumps.max()), _MOST_JUMPS[self.directed]
+        if largest > most:
+            d, time = (float(each.expand_as(d * time).flatten()[jumps.argmax()]) for each in (d, time))
+            way = "; or take method='modes', for which no time is too long" if self.inside is None else ""
+            raise ValueError(
+                f"diffusion by products of D = {d:g} over a time of {time:g}, with a largest degree of {self.rate:g}, "
+                f"would take {largest:.2g} expected jumps; expected at most {most:g}. Look at the units of D, of time "
+                f"and of the laplacian{way}."
+            )
 
     def _plan(self, time: Tensor, u: Tensor) -> list[_Plan]:
         """Sort the subjects by how far they spread, cut them into groups, and weight the terms of each."""
