@@ -11,7 +11,7 @@
 # # 26c. One table for every method
 #
 # *Prerequisites: [held out, but from what?](10_splits.ipynb), [what to do on Monday](28_on_monday.ipynb) for the questions that
-# are asked here. Time: 20 minutes to read, half a minute to run.*
+# are asked here. Time: 30 minutes to read, half a minute to run.*
 #
 # Does any method predict a map of the cortex from genes better than one that knows only *where* each region lies? Each paper answers with its own
 # map, its own genes and its own way to hold regions out, so their numbers cannot be laid side by side. And numbers come out high for bad reasons:
