@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from xsg import _moved, check
-from xsg.spread.laplacian import DENSE_UP_TO
+from xsg.spread.laplacian import DENSE_UP_TO, from_torch
 
 RATES = {
     "diffusion": lambda u: 0 * u,
@@ -272,10 +272,7 @@ def _times_of(times: object, subjects: pd.Index, visits: int, what: str) -> obje
 
 def _as_network(laplacian: object, what: str) -> np.ndarray | sparse.csr_array:
     """Return a network as a matrix of numbers; a sparse one of more than 2,000 places stays sparse."""
-    if hasattr(laplacian, "layout") and str(laplacian.layout) != "torch.strided":
-        laplacian = laplacian.detach().cpu().to_sparse_coo().coalesce()
-        rows, columns = laplacian.indices().numpy()
-        laplacian = sparse.coo_array((laplacian.values().numpy(), (rows, columns)), shape=tuple(laplacian.shape))
+    laplacian = from_torch(laplacian)
     if not sparse.issparse(laplacian) or max(laplacian.shape) <= DENSE_UP_TO:
         return check.array(laplacian, what)
     found = sparse.csr_array(laplacian)

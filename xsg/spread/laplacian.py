@@ -58,6 +58,14 @@ def as_mask(mask: object, what: str = "mask") -> np.ndarray:
     return found
 
 
+def from_torch(matrix: object) -> object:
+    """Return a sparse tensor of torch's as scipy has them, and all else as it is."""
+    if not isinstance(matrix, Tensor) or matrix.layout is torch.strided:
+        return matrix
+    entries = matrix.detach().cpu().to_sparse_coo().coalesce()
+    return sparse.coo_array((entries.values().numpy(), tuple(entries.indices().numpy())), shape=tuple(matrix.shape))
+
+
 def as_laplacian(laplacian: object, directed: bool = False) -> tuple[np.ndarray | sparse.csr_array, pd.Index | None]:
     """Return a combinatorial Laplacian in float64 (n, n), and the names of its places if it has any.
 
@@ -78,10 +86,7 @@ def as_laplacian(laplacian: object, directed: bool = False) -> tuple[np.ndarray 
     """
     if hasattr(laplacian, "laplacian"):
         raise TypeError(f"laplacian is a {type(laplacian).__name__}; expected a matrix: give graph.laplacian().")
-    if isinstance(laplacian, Tensor) and laplacian.layout is not torch.strided:
-        entries = laplacian.detach().cpu().to_sparse_coo().coalesce()
-        parts = entries.values().numpy(), tuple(entries.indices().numpy())
-        laplacian = sparse.coo_array(parts, shape=tuple(laplacian.shape))
+    laplacian = from_torch(laplacian)
     if sparse.issparse(laplacian) and laplacian.ndim == 2 and max(laplacian.shape) > DENSE_UP_TO:
         return _checked_sparse(laplacian, directed), None
     places = labels(laplacian, 0)
